@@ -1,0 +1,51 @@
+"""One kind of error for everything a user can mend, and the place where it is printed."""
+
+import errno
+import functools
+import sys
+from collections.abc import Callable
+from typing import NoReturn, ParamSpec, TypeVar
+
+import typer
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class UserError(Exception):
+    """A mistake outside the code: a missing file, an unknown key, a broken image.
+
+    Args:
+        where: What the error is about, usually a file or a parameter's key.
+        problem: What is wrong, in a few words.
+        expected: What should have been there.
+        found: What was there.
+        remedy: What the user can do about it.
+    """
+
+    def __init__(self, where: object, problem: str, *, expected: object, found: object, remedy: str):
+        self.where, self.problem = where, problem
+        self.expected, self.found, self.remedy = expected, found, remedy
+        super().__init__(f"{where}: {problem}\n  expected: {expected}\n  found:    {found}\n  remedy:   {remedy}")
+
+
+def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
+    """Make a command end with a message and exit code 1, without a traceback, on what a user can mend."""
+
+    @functools.wraps(command)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except UserError as error:
+            _fail(str(error))
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            _fail(f"{error.filename or 'output'}: the disk is full; free some space and run again")
+
+    return guarded
+
+
+def _fail(message: str) -> NoReturn:
+    print(f"error: {message}", file=sys.stderr)
+    raise typer.Exit(code=1)

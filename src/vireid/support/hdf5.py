@@ -1,0 +1,65 @@
+"""HDF5 files that say what they are: a schema name and attributes, checked on opening."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from vireid.support.errors import UserError
+from vireid.support.files import replacing
+
+
+@contextmanager
+def open_hdf5(path: Path, schema: str, attributes: Sequence[str], remedy: str) -> Iterator[h5py.File]:
+    """Open a file for reading after checking its schema.
+
+    Args:
+        path: The file.
+        schema: Value that its root attribute `schema` must have.
+        attributes: Further root attributes that must be there.
+        remedy: What makes the file, as the end of a sentence ("run `dvc repro ingest`").
+
+    Raises:
+        UserError: If the file is missing, cut short, of another format, or lacks an attribute.
+    """
+    if not path.is_file():
+        raise UserError(path, "the file is missing", expected=schema, found="nothing", remedy=remedy)
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        remedy = f"delete it and {remedy}"
+        raise UserError(path, "not a whole HDF5 file", expected=schema, found=error, remedy=remedy) from error
+    with file:
+        found = file.attrs.get("schema", "no attribute `schema`")
+        if found != schema:
+            raise UserError(path, "another file format", expected=schema, found=found, remedy=remedy)
+        missing = [key for key in attributes if key not in file.attrs]
+        if missing:
+            raise UserError(
+                path,
+                "attributes are missing",
+                expected=list(attributes),
+                found=f"no {missing}",
+                remedy=remedy,
+            )
+        yield file
+
+
+@contextmanager
+def create_hdf5(path: Path, schema: str, attributes: Mapping[str, Any]) -> Iterator[h5py.File]:
+    """Create a file whole: written under a temporary name, renamed when the body of the `with` is done.
+
+    The same content gives the same bytes (no time stamps are stored).
+    """
+    with replacing(path) as partial, h5py.File(partial, "w") as file:
+        file.attrs["schema"] = schema
+        file.attrs.update(attributes)
+        yield file
+
+
+def plain(value: Any) -> Any:
+    """Turn an HDF5 attribute into the Python value it stands for (NumPy scalars become int, float or str)."""
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,0 +1,73 @@
+"""The one progress bar that every long command shows."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+T = TypeVar("T")
+console = Console(stderr=True)
+
+
+class _Rate(ProgressColumn):
+    """Items per second, with the unit of the task."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:,.0f} {task.fields['unit']}/s", style="cyan")
+
+
+@contextmanager
+def progress(description: str, total: int, unit: str) -> Iterator["Bar"]:
+    """Show a bar with count, rate and remaining time for the body of a `with`.
+
+    Args:
+        description: What is being done, in a word or two.
+        total: How many items there are.
+        unit: What one item is, in the plural ("images").
+    """
+    columns = [
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    ]
+    with Progress(*columns, console=console) as display:
+        yield Bar(display, display.add_task(description, total=total, unit=unit, note=""))
+
+
+class Bar:
+    """A running progress bar."""
+
+    def __init__(self, display: Progress, task: int):
+        self._display, self._task = display, task
+
+    def advance(self, count: int = 1, note: str | None = None) -> None:
+        """Count `count` items as done, and show `note` behind the bar."""
+        fields = {} if note is None else {"note": note}
+        self._display.update(self._task, advance=count, **fields)
+
+    def over(self, items: Iterable[T], count: Callable[[T], int]) -> Iterator[T]:
+        """Iterate over `items`, counting `count(item)` for each."""
+        for item in items:
+            yield item
+            self.advance(count(item))
+
+
+def track(items: Iterable[T], description: str, total: int, unit: str) -> Iterator[T]:
+    """Iterate over `items` behind a progress bar."""
+    with progress(description, total, unit) as bar:
+        yield from bar.over(items, lambda _: 1)
