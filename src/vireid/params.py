@@ -1,0 +1,208 @@
+"""The strict, typed mirror of `params.yaml`.
+
+There are no defaults here: a default that is not in `params.yaml` would be invisible to DVC. The sections
+`model` and `loss` belong to the chosen method, which declares and checks them in its own file.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML, YAMLError
+
+from vireid.support.errors import UserError
+
+Count = Annotated[int, Field(ge=1)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+NonNegative = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class Section(BaseModel):
+    """A group of parameters: unknown keys and values of another type are errors."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Dataset(Section):
+    """Which images, and under which name results are reported."""
+
+    name: Literal["synthetic", "sysu_mm01"]
+    layout: Literal["sysu_mm01"]
+    root: str
+    trial: Annotated[int, Field(ge=0, le=10)]
+
+
+class Ingest(Section):
+    """Size of the packed images (pixels), and what to do about an unreadable one."""
+
+    height: Annotated[int, Field(ge=16)]
+    width: Annotated[int, Field(ge=8)]
+    on_bad_image: Literal["error", "skip"]
+
+
+class Size(Section):
+    """Height and width in pixels."""
+
+    height: Annotated[int, Field(ge=8)]
+    width: Annotated[int, Field(ge=8)]
+
+
+class Superresolve(Section):
+    """SRCNN, and the one visible camera whose training images it replaces (FPRnet paper, Table 7).
+
+    SRCNN enlarges 4x: it learns from images of 4x `input`, and is applied to images scaled to `apply`.
+    """
+
+    enabled: bool
+    camera: Count
+    input: Size
+    apply: Size
+    residual: bool
+    dropout: Probability
+    optimizer: Literal["adam", "sgd"]
+    lr: Positive
+    momentum: Probability
+    lr_drop_at: Probability
+    iterations: Count
+    batch_size: Count
+    patch: Annotated[int, Field(ge=0)]
+    holdout_pids: Count
+
+
+class Augmentation(Section):
+    """Random changes of training images; a probability of 0 switches one off."""
+
+    pad: Annotated[int, Field(ge=0)]
+    flip: Probability
+    erase: Probability
+    channel_mix: Probability
+    signed_mix: bool
+
+
+class Train(Section):
+    """Batches, optimiser, learning rate over the epochs, and held-out identities."""
+
+    num_pids: Annotated[int, Field(ge=2)]
+    num_instances: Count
+    epochs: Count
+    steps_per_epoch: Literal["full"] | Count
+    optimizer: Literal["adamw", "sgd"]
+    lr: Positive
+    momentum: Probability
+    nesterov: bool
+    weight_decay: NonNegative
+    clip_norm: NonNegative
+    warmup_epochs: Annotated[int, Field(ge=0)]
+    schedule: Literal["cosine", "step"]
+    milestones: list[Count]
+    gamma: Positive
+    holdout_pids: Annotated[int, Field(ge=0)]
+    validate_every: Count
+    augmentation: Augmentation
+
+
+class Extract(Section):
+    """Embedding of the test images."""
+
+    batch_size: Count
+
+
+class Evaluate(Section):
+    """Protocols by name, the ranks to report, and the embedding that is ranked."""
+
+    protocols: Annotated[list[str], Field(min_length=1)]
+    ranks: Annotated[list[Count], Field(min_length=1)]
+    embedding: str
+    ranked_queries: Count
+
+
+class Compute(Section):
+    """Device, arithmetic and processes; `auto` takes what the machine has, and what it took is recorded."""
+
+    device: Literal["auto", "cpu", "cuda"]
+    precision: Literal["auto", "fp32", "bf16"]
+    threads: Count
+    workers: Count
+
+
+class Params(Section):
+    """Everything that describes a run."""
+
+    seed: Annotated[int, Field(ge=0)]
+    dataset: Dataset
+    ingest: Ingest
+    superresolve: Superresolve
+    method: str
+    schedule: str
+    model: dict[str, Any]
+    loss: dict[str, Any]
+    train: Train
+    extract: Extract
+    evaluate: Evaluate
+    compute: Compute
+
+
+AnySection = TypeVar("AnySection", bound=Section)
+
+
+def load_params(path: Path) -> Params:
+    """Read and check a parameters file.
+
+    Raises:
+        UserError: If the file is missing or is not YAML; if a key is unknown, missing, of another type or out
+            of range.
+    """
+    try:
+        values = YAML(typ="safe", pure=True).load(path)
+    except FileNotFoundError as error:
+        raise UserError(
+            path,
+            "the file is missing",
+            expected="a parameters file",
+            found="nothing",
+            remedy="run in the root of the project, or `git checkout params.yaml`",
+        ) from error
+    except YAMLError as error:
+        raise UserError(
+            path,
+            "not valid YAML",
+            expected="YAML",
+            found=error,
+            remedy="mend it, or `git checkout params.yaml`",
+        ) from error
+    return check_section(Params, values, where=str(path))
+
+
+def check_section(section: type[AnySection], values: Any, where: str) -> AnySection:
+    """Check values against a section's types and ranges.
+
+    Args:
+        section: The typed section.
+        values: What the YAML holds for it.
+        where: Name for messages: a file, or a file and a key.
+
+    Raises:
+        UserError: Naming every key that is wrong, its value and what is allowed.
+    """
+    try:
+        return section.model_validate(values)
+    except ValidationError as error:
+        problems = {".".join(map(str, problem["loc"])): problem for problem in error.errors()}
+        raise UserError(
+            where,
+            f"wrong parameter{'s' if len(problems) > 1 else ''}: {', '.join(problems) or 'not a mapping'}",
+            expected="; ".join(_expected(section, problem) for problem in problems.values()),
+            found="; ".join(repr(problem["input"]) for problem in problems.values()),
+            remedy=f"correct it in {where}",
+        ) from error
+
+
+def _expected(section: type[Section], problem: Mapping[str, Any]) -> str:
+    """Say what one key may be: for an unknown key, the keys of the (nested) section it was found in."""
+    if problem["type"] != "extra_forbidden":
+        return problem["msg"]
+    for part in problem["loc"][:-1]:
+        section = section.model_fields[part].annotation
+    return f"no key {problem['loc'][-1]!r}, but one of {', '.join(section.model_fields)}"
