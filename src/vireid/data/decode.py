@@ -1,0 +1,53 @@
+"""One image file to one array of the packed size, safely."""
+
+import hashlib
+import warnings
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+MAX_PIXELS = 64_000_000
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A decoded image, or the reason why there is none.
+
+    Attributes:
+        image: (H, W, 3) uint8 RGB, or None.
+        digest: SHA-256 of the file's bytes.
+        problem: Why the file could not be decoded, or None.
+    """
+
+    image: np.ndarray | None
+    digest: bytes
+    problem: str | None = None
+
+
+def decode(path: Path, height: int, width: int) -> Decoded:
+    """Read an image file as RGB, upright, resized with antialiasing to `height` x `width` pixels.
+
+    Every mode that Pillow knows (grey, palette, CMYK, alpha) becomes RGB. A file of more than 64 million pixels
+    is refused before it is decoded.
+    """
+    content = path.read_bytes()
+    digest = hashlib.sha256(content).digest()
+    try:
+        return Decoded(_decode(content, height, width), digest)
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        reason = "not an image" if isinstance(error, UnidentifiedImageError) else str(error)
+        return Decoded(None, digest, f"{reason} ({len(content)} bytes)")
+
+
+def _decode(content: bytes, height: int, width: int) -> np.ndarray:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit below is the stricter one
+        image = Image.open(BytesIO(content))
+    if image.width * image.height > MAX_PIXELS:
+        raise ValueError(f"{image.width} x {image.height} pixels, more than {MAX_PIXELS:,} allowed")
+    upright = ImageOps.exif_transpose(image)
+    resized = upright.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
+    return np.asarray(resized)

@@ -1,0 +1,151 @@
+"""Pack a data set's image files into `images.h5`, with several processes and in a fixed order."""
+
+import hashlib
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import groupby, islice
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from vireid.data.decode import Decoded, decode
+from vireid.data.layouts import sysu_mm01
+from vireid.data.records import ImageRecord
+from vireid.data.store import ImagesInfo, create_images
+from vireid.params import Dataset, Ingest
+from vireid.support.errors import UserError
+from vireid.support.progress import progress
+
+LAYOUTS = {"sysu_mm01": sysu_mm01.find_images}
+_IMAGES_PER_TASK = 64
+
+
+@dataclass(frozen=True)
+class Packed:
+    """What went into `images.h5`.
+
+    Attributes:
+        records: Every image that was packed, in the file's order.
+        skipped: Unreadable images that were left out, and why.
+        source_hash: SHA-256 over every file's name, identity, split and bytes.
+    """
+
+    records: list[ImageRecord]
+    skipped: dict[str, str]
+    source_hash: str
+
+
+def find_images(dataset: Dataset) -> list[ImageRecord]:
+    """List a data set's images by its layout, after checking that its root can be used at all.
+
+    Raises:
+        UserError: If the root is missing, empty or a symbolic link, or breaks the layout.
+    """
+    root = Path(dataset.root)
+    remedy = "draw the embedded data set with `vireid synthesize`, or set dataset.root to your own"
+    if root.is_symlink():
+        raise UserError(
+            root,
+            "the data set is a symbolic link",
+            expected="a real folder: DVC deletes and overwrites files behind a linked one",
+            found=f"a link to {root.readlink()}",
+            remedy=f"remove the link and set dataset.root: {root.resolve()}",
+        )
+    if not root.is_dir():
+        raise UserError(
+            root,
+            "the data set is missing",
+            expected=f"a {dataset.layout} folder",
+            found="nothing",
+            remedy=remedy,
+        )
+    if not any(root.iterdir()):
+        raise UserError(
+            root,
+            "the data set is empty",
+            expected=f"a {dataset.layout} folder",
+            found="no files",
+            remedy=remedy,
+        )
+    return LAYOUTS[dataset.layout](root)
+
+
+def pack_images(
+    records: list[ImageRecord], dataset: Dataset, settings: Ingest, workers: int, output: Path
+) -> Packed:
+    """Decode, resize and pack images; the file's bytes do not depend on the number of workers.
+
+    Args:
+        records: What to pack, grouped by split and modality.
+        dataset: Name and root of the data set.
+        settings: Size in pixels, and whether an unreadable image is an error or skipped.
+        workers: Number of decoding processes.
+        output: The images file to create.
+
+    Raises:
+        UserError: If an image cannot be read and `settings.on_bad_image` is `error`.
+    """
+    root, digest = Path(dataset.root), hashlib.sha256()
+    packed, skipped = [], {}
+    info = ImagesInfo(dataset.name, dataset.trial, settings.height, settings.width, source_hash="")
+    with create_images(output, info) as writer, progress("ingest", len(records), "images") as bar:
+        for task, results in _decode_all(root, records, settings, workers):
+            readable = []
+            for record, decoded in zip(task, results, strict=True):
+                digest.update(f"{record.name}|{record.pid}|{record.split}|".encode() + decoded.digest)
+                if decoded.problem is None:
+                    readable.append((record, decoded.image))
+                else:
+                    skipped[record.name] = _skip(root / record.name, decoded.problem, settings.on_bad_image)
+            if readable:
+                kept, images = zip(*readable, strict=True)
+                writer.append(kept, np.stack(images))
+                packed.extend(kept)
+            bar.advance(len(task))
+        writer.set_source_hash(digest.hexdigest())
+    return Packed(packed, skipped, digest.hexdigest())
+
+
+def _skip(path: Path, problem: str, on_bad_image: str) -> str:
+    if on_bad_image == "error":
+        raise UserError(
+            path,
+            "an image that cannot be read",
+            expected="a JPEG, PNG or BMP image",
+            found=problem,
+            remedy="replace the file, or set ingest.on_bad_image: skip",
+        )
+    return problem
+
+
+def _decode_all(
+    root: Path, records: list[ImageRecord], settings: Ingest, workers: int
+) -> Iterator[tuple[list[ImageRecord], list[Decoded]]]:
+    """Decode in parallel and yield in order; only a few tasks per worker are in memory at any time."""
+    tasks = _tasks(records)
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+
+        def submit(task: list[ImageRecord]):
+            names = [record.name for record in task]
+            return task, pool.submit(_decode_task, root, names, settings.height, settings.width)
+
+        pending = deque(submit(task) for task in islice(tasks, 4 * workers))
+        while pending:
+            task, future = pending.popleft()
+            results = future.result()
+            pending.extend(submit(following) for following in islice(tasks, 1))
+            yield task, results
+
+
+def _tasks(records: list[ImageRecord]) -> Iterator[list[ImageRecord]]:
+    """Cut the records into tasks that agree in split and modality."""
+    for _, group in groupby(records, key=lambda record: (record.split, record.modality)):
+        while task := list(islice(group, _IMAGES_PER_TASK)):
+            yield task
+
+
+def _decode_task(root: Path, names: list[str], height: int, width: int) -> list[Decoded]:
+    return [decode(root / name, height, width) for name in names]

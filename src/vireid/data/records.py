@@ -1,0 +1,35 @@
+"""What one image of a data set is, parsed once from its path."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Modality(IntEnum):
+    """The spectrum an image was taken in; also the index of its stem in a two-stream network."""
+
+    VISIBLE = 0
+    INFRARED = 1
+
+    @property
+    def group(self) -> str:
+        """Name of this modality's HDF5 group."""
+        return self.name.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRecord:
+    """One image file of a data set.
+
+    Attributes:
+        name: Path relative to the data set's root, POSIX style.
+        pid: The data set's own identity number.
+        camid: Camera number as the data set counts.
+        modality: The spectrum of the camera.
+        split: `train` or `test`.
+    """
+
+    name: str
+    pid: int
+    camid: int
+    modality: Modality
+    split: str

@@ -1,0 +1,45 @@
+"""What a packed data set holds, as the numbers that `results/dataset.json` shows."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from vireid.data.ingest import Packed
+from vireid.data.records import ImageRecord, Modality
+from vireid.data.store import SPLITS
+from vireid.params import Dataset
+
+
+def describe(packed: Packed, dataset: Dataset) -> dict[str, Any]:
+    """Count images and identities per split, modality, camera and identity."""
+    return {
+        "dataset": dataset.name,
+        "layout": dataset.layout,
+        "trial": dataset.trial,
+        "source_hash": packed.source_hash,
+        "images": len(packed.records),
+        "skipped": packed.skipped,
+        "splits": {split: _split([r for r in packed.records if r.split == split]) for split in SPLITS},
+    }
+
+
+def _split(records: list[ImageRecord]) -> dict[str, Any]:
+    by_modality = {m.group: [r for r in records if r.modality == m] for m in Modality}
+    per_pid = {m: Counter(r.pid for r in found) for m, found in by_modality.items()}
+    return {
+        **_counts(records),
+        "modalities": {m: _counts(found) | {"cameras": _cameras(found)} for m, found in by_modality.items()},
+        "images_per_identity": {
+            str(pid): {m: per_pid[m][pid] for m in by_modality} for pid in sorted({r.pid for r in records})
+        },
+    }
+
+
+def _cameras(records: list[ImageRecord]) -> dict[str, dict[str, int]]:
+    camids = sorted({record.camid for record in records})
+    return {str(camid): _counts(r for r in records if r.camid == camid) for camid in camids}
+
+
+def _counts(records: Iterable[ImageRecord]) -> dict[str, int]:
+    pids = [record.pid for record in records]
+    return {"images": len(pids), "identities": len(set(pids))}

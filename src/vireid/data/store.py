@@ -1,0 +1,161 @@
+"""`images.h5`: every image of a data set, decoded and resized once, in four groups of one HDF5 file.
+
+Groups `/train/visible`, `/train/infrared`, `/test/visible`, `/test/infrared`, each with `image` (N, H, W, 3)
+uint8 RGB, `pid` (N,) int32, `camid` (N,) int16 and `name` (N,) UTF-8. An overlay (`superresolved.h5`) has the
+same groups and holds only the images it replaces, matched by name.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from vireid.data.records import ImageRecord, Modality
+from vireid.support.errors import UserError
+from vireid.support.hdf5 import create_hdf5, open_hdf5, plain
+
+SCHEMA = "vireid.images/1"
+SPLITS = ("train", "test")
+_CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class ImagesInfo:
+    """Root attributes of an images file.
+
+    Attributes:
+        dataset: Name under which results are reported.
+        trial: Number of the split for data sets that have several, otherwise 0.
+        height: Pixels.
+        width: Pixels.
+        source_hash: SHA-256 over the split and the original files (hexadecimal).
+        superresolve: `none`, or what an overlay replaces and by which weights.
+    """
+
+    dataset: str
+    trial: int
+    height: int
+    width: int
+    source_hash: str
+    superresolve: str = "none"
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Images of one split and modality.
+
+    Attributes:
+        image: (N, H, W, 3) uint8 RGB.
+        pid: (N,) int32.
+        camid: (N,) int16.
+        name: (N,) str objects, paths relative to the data set's root.
+    """
+
+    image: np.ndarray
+    pid: np.ndarray
+    camid: np.ndarray
+    name: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.pid)
+
+    def overlaid(self, overlay: "ImageSet") -> "ImageSet":
+        """Replace the images that `overlay` holds under the same name.
+
+        Raises:
+            UserError: If the overlay holds a name that is not in this set.
+        """
+        row_of = {name: row for row, name in enumerate(self.name)}
+        unknown = [name for name in overlay.name if name not in row_of]
+        if unknown:
+            raise UserError(
+                unknown[0],
+                "a super-resolved image has no original",
+                expected="names that are in images.h5",
+                found=f"{len(unknown)} other names",
+                remedy="run `dvc repro superresolve`",
+            )
+        image = self.image.copy()
+        image[[row_of[name] for name in overlay.name]] = overlay.image
+        return replace(self, image=image)
+
+
+class ImageReader:
+    """An open images file; made by `open_images`."""
+
+    def __init__(self, file: h5py.File):
+        self._file = file
+        self.info = ImagesInfo(**{field.name: plain(file.attrs[field.name]) for field in fields(ImagesInfo)})
+
+    def read(self, split: str, modality: Modality) -> ImageSet:
+        """Read one split of one modality into memory."""
+        group = self._file[f"{split}/{modality.group}"]
+        name = group["name"].asstr()[:].astype(object)
+        return ImageSet(group["image"][:], group["pid"][:], group["camid"][:], name)
+
+    def pids(self, split: str) -> np.ndarray:
+        """Identities of a split over both modalities, sorted, (N,) int32."""
+        return np.unique(np.concatenate([self._file[f"{split}/{m.group}/pid"][:] for m in Modality]))
+
+
+@contextmanager
+def open_images(path: Path) -> Iterator[ImageReader]:
+    """Open an images file or an overlay for reading.
+
+    Raises:
+        UserError: If the file is missing, cut short, or of another format.
+    """
+    attributes = [field.name for field in fields(ImagesInfo)]
+    with open_hdf5(path, SCHEMA, attributes, remedy="run `dvc repro`, which makes it") as file:
+        yield ImageReader(file)
+
+
+class ImageWriter:
+    """An images file that is being written, image by image; made by `create_images`."""
+
+    def __init__(self, file: h5py.File, height: int, width: int):
+        self._file, self._groups = file, {}
+        per_chunk = max(1, _CHUNK_BYTES // (height * width * 3))
+        for split in SPLITS:
+            for modality in Modality:
+                group = file.create_group(f"{split}/{modality.group}")
+                shape = (height, width, 3)
+                group.create_dataset(
+                    "image", (0, *shape), "u1", maxshape=(None, *shape), chunks=(per_chunk, *shape)
+                )
+                for key, dtype in (("pid", "i4"), ("camid", "i2"), ("name", h5py.string_dtype())):
+                    group.create_dataset(key, (0,), dtype, maxshape=(None,), chunks=(1024,))
+                self._groups[split, modality] = group
+
+    def set_source_hash(self, source_hash: str) -> None:
+        """Record the hash of the originals, which is known only once all of them were read."""
+        self._file.attrs["source_hash"] = source_hash
+
+    def append(self, records: Sequence[ImageRecord], images: np.ndarray) -> None:
+        """Append images of one split and modality.
+
+        Args:
+            records: N records that agree in split and modality.
+            images: (N, H, W, 3) uint8 RGB.
+        """
+        group = self._groups[records[0].split, records[0].modality]
+        start, stop = len(group["pid"]), len(group["pid"]) + len(records)
+        columns = {
+            "image": images,
+            "pid": [record.pid for record in records],
+            "camid": [record.camid for record in records],
+            "name": [record.name for record in records],
+        }
+        for key, values in columns.items():
+            group[key].resize(stop, axis=0)
+            group[key][start:stop] = values
+
+
+@contextmanager
+def create_images(path: Path, info: ImagesInfo) -> Iterator[ImageWriter]:
+    """Create an images file or an overlay; it appears under `path` only when it is complete."""
+    with create_hdf5(path, SCHEMA, asdict(info)) as file:
+        yield ImageWriter(file, info.height, info.width)

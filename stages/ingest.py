@@ -1,0 +1,42 @@
+"""Find, check, decode, resize and pack every image of the data set."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+
+from vireid.support.errors import reports_errors
+
+PARAMS = typer.Option(help="Parameters; reads dataset, ingest and compute.workers.")
+IMAGES = typer.Option(help="Images file to write.")
+STATISTICS = typer.Option(help="JSON to write: what the data set holds.")
+
+
+@reports_errors
+def main(
+    params: Annotated[Path, PARAMS] = Path("params.yaml"),
+    images: Annotated[Path, IMAGES] = Path("artifacts/images.h5"),
+    statistics: Annotated[Path, STATISTICS] = Path("results/dataset.json"),
+) -> None:
+    """Find, check, decode, resize and pack every image of the data set.
+
+    Reads the folder `dataset.root`. Writes artifacts/images.h5 (all images, uint8, by split and modality) and
+    results/dataset.json (counts per split, modality, camera and identity; images that were skipped).
+    """
+    from vireid.data.ingest import find_images, pack_images
+    from vireid.data.statistics import describe
+    from vireid.params import load_params
+    from vireid.support.files import write_json
+
+    settings = load_params(params)
+    records = find_images(settings.dataset)
+    packed = pack_images(records, settings.dataset, settings.ingest, settings.compute.workers, images)
+    write_json(statistics, describe(packed, settings.dataset))
+    typer.echo(f"packed {len(packed.records)} images ({len(packed.skipped)} skipped) into {images}")
+
+
+if __name__ == "__main__":
+    typer.run(main)
