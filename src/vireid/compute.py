@@ -1,0 +1,68 @@
+"""Which device, which arithmetic: what the machine has, what was asked for, and what is used."""
+
+from dataclasses import dataclass
+
+import torch
+from lightning_fabric import Fabric
+
+from vireid.params import Compute
+from vireid.support.errors import UserError
+
+_FABRIC_PRECISION = {"fp32": "32-true", "bf16": "bf16-mixed"}
+
+
+@dataclass(frozen=True)
+class Device:
+    """The device and arithmetic in use, as recorded beside the model.
+
+    Attributes:
+        accelerator: `cpu` or `cuda`.
+        precision: `fp32`, or `bf16` for automatic mixed precision.
+        threads: CPU threads inside one operation; the last bits of a sum depend on it.
+        memory_format: Always channels last, which convolutions in bf16 need to be fast.
+    """
+
+    accelerator: str
+    precision: str
+    threads: int
+    memory_format: str = "channels_last"
+
+    def fabric(self) -> Fabric:
+        """Set up deterministic arithmetic and a Fabric for this device."""
+        torch.set_num_threads(self.threads)
+        torch.use_deterministic_algorithms(True)
+        # Costs time in every allocation, and only matters to code that reads memory it never wrote.
+        torch.utils.deterministic.fill_uninitialized_memory = False
+        fabric = Fabric(accelerator=self.accelerator, devices=1, precision=_FABRIC_PRECISION[self.precision])
+        fabric.launch()
+        return fabric
+
+
+def choose_device(compute: Compute) -> Device:
+    """Turn the parameters into what this machine will use.
+
+    Raises:
+        UserError: If CUDA is asked for and there is none.
+    """
+    has_cuda = torch.cuda.is_available()
+    if compute.device == "cuda" and not has_cuda:
+        raise UserError(
+            "compute.device",
+            "no CUDA device",
+            expected="a GPU that torch can see",
+            found="none",
+            remedy="set compute.device: auto or cpu",
+        )
+    accelerator = ("cuda" if has_cuda else "cpu") if compute.device == "auto" else compute.device
+    precision = compute.precision
+    if precision == "auto":
+        precision = "bf16" if _multiplies_bf16(accelerator) else "fp32"
+    return Device(accelerator, precision, compute.threads)
+
+
+def _multiplies_bf16(accelerator: str) -> bool:
+    """Tell whether the processor multiplies bf16 matrices itself (AVX512-bf16, AMX, or a GPU that does)."""
+    if accelerator == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    features = torch.cpu.get_capabilities()
+    return bool(features.get("avx512_bf16") or features.get("amx_bf16") or features.get("bf16"))
