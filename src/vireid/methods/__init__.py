@@ -1,0 +1,58 @@
+"""The methods by name; each is imported only when it is asked for."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from vireid.params import Section, check_section
+from vireid.support.errors import UserError
+
+if TYPE_CHECKING:
+    from vireid.methods.base import Method
+
+METHODS = {
+    "baseline": "vireid.methods.baseline:Baseline",
+    "fprnet": "vireid.methods.fprnet:FPRNet",
+}
+
+
+def method_class(name: str) -> "type[Method]":
+    """Import a method's class.
+
+    Raises:
+        UserError: If there is no method of that name.
+    """
+    if name not in METHODS:
+        raise UserError(
+            "method",
+            "there is no such method",
+            expected=f"one of {', '.join(METHODS)}",
+            found=name,
+            remedy="choose one with `vireid preset method=NAME`",
+        )
+    module, _, attribute = METHODS[name].partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def check_method(
+    name: str, model: dict[str, Any], loss: dict[str, Any]
+) -> "tuple[type[Method], Section, Section]":
+    """Check a method's sections of `params.yaml`.
+
+    Returns:
+        The method's class and its typed sections `model` and `loss`.
+
+    Raises:
+        UserError: If there is no such method, or a key or value of its sections is not its own.
+    """
+    cls = method_class(name)
+    return (
+        cls,
+        check_section(cls.Model, model, where=f"params.yaml, model of {name}"),
+        check_section(cls.Loss, loss, where=f"params.yaml, loss of {name}"),
+    )
+
+
+def build_method(name: str, num_pids: int, model: dict[str, Any], loss: dict[str, Any]) -> "Method":
+    """Build a method for a number of training identities; see `check_method` for the rest."""
+    cls, model_section, loss_section = check_method(name, model, loss)
+    return cls(num_pids, model_section, loss_section)

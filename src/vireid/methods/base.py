@@ -1,0 +1,73 @@
+"""What a method is: a cross-modality embedding model together with its training objective."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from vireid.params import Section
+
+
+class Method(nn.Module, ABC):
+    """A cross-modality embedding model together with its training objective.
+
+    `modality` is per sample everywhere, (B,) int64 with values of `Modality`; a batch of one modality works. In
+    eval mode an embedding never depends on the other images of its batch.
+
+    A subclass is built as `SubClass(num_pids, model, loss)` from the number of training identities and its two
+    sections of `params.yaml`, whose types it declares as `Model` and `Loss`.
+
+    Attributes:
+        Model: Type of the section `model`.
+        Loss: Type of the section `loss`.
+        embedding_dims: Name and width D of every embedding; the first is the one that the paper ranks.
+        loss_weights: Weight of every term that `losses` returns.
+    """
+
+    Model: ClassVar[type[Section]]
+    Loss: ClassVar[type[Section]]
+    embedding_dims: dict[str, int]
+    loss_weights: dict[str, float]
+
+    @abstractmethod
+    def forward(self, images: Tensor, modality: Tensor) -> Any:
+        """Compute what the losses need.
+
+        Args:
+            images: (B, 3, H, W) float32, normalised.
+            modality: (B,) int64.
+
+        Returns:
+            The method's own dataclass of named tensors.
+        """
+
+    @abstractmethod
+    def losses(self, outputs: Any, labels: Tensor, modality: Tensor) -> dict[str, Tensor]:
+        """Compute the unweighted loss terms, scalars attached to the graph, with the keys of `loss_weights`.
+
+        Args:
+            outputs: What `forward` returned.
+            labels: (B,) int64 in [0, number of training identities).
+            modality: (B,) int64.
+        """
+
+    @abstractmethod
+    def embed(self, images: Tensor, modality: Tensor) -> dict[str, Tensor]:
+        """Compute every embedding, (B, D) each with the names and widths of `embedding_dims`, not normalised."""
+
+    def measures(self, outputs: Any, labels: Tensor, modality: Tensor) -> dict[str, Tensor]:
+        """Compute scalars worth a curve that are no loss (accuracies, win rates); none by default."""
+        return {}
+
+    def param_groups(self, lr: float) -> list[dict[str, Any]]:
+        """Return optimiser groups with their learning rates; every trainable parameter is in exactly one."""
+        return [{"params": [p for p in self.parameters() if p.requires_grad], "lr": lr}]
+
+    def on_epoch(self, epoch: int, history: Sequence[dict[str, float]]) -> None:
+        """Prepare for an epoch; schedules that move with the epoch override this.
+
+        Args:
+            epoch: From 0.
+            history: Mean values of every earlier epoch, by curve name.
+        """

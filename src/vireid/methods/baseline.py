@@ -1,0 +1,102 @@
+"""The field's plain strong baseline: two stems, one shared trunk, BN neck, identity and batch-hard triplet loss.
+
+Ye et al., "Deep learning for person re-identification: a survey and outlook" (TPAMI 2022), their baseline
+without non-local blocks, with the BN neck of Luo et al. (CVPRW 2019) and the triplet loss of Hermans et al.
+(2017). It is the yardstick for the data set and for every other method.
+
+Recipe (AGW's): SGD 0.1 (trunk at 0.1x), 8 identities x (4 + 4) images, last stride 1, margin 0.3, 80 epochs.
+
+Deviations: pooling and label smoothing are parameters.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from vireid.backbones.pooling import Pooling, pool
+from vireid.backbones.trunks import build_trunk
+from vireid.backbones.two_stream import TwoStream
+from vireid.losses.identity import identity_loss
+from vireid.losses.triplet import batch_hard_triplet_loss
+from vireid.methods.base import Method
+from vireid.params import NonNegative, Positive, Probability, Section
+
+
+class Model(Section):
+    """Architecture."""
+
+    backbone: Literal["resnet10_half", "resnet18", "resnet50"]
+    pretrained: bool
+    last_stride: Literal[1, 2]
+    share_from: Annotated[int, Field(ge=1, le=5)]
+    pooling: Pooling
+    trunk_lr_factor: Positive
+
+
+class Loss(Section):
+    """Weights of the two terms, the triplet margin and the label smoothing."""
+
+    identity: NonNegative
+    triplet: NonNegative
+    margin: NonNegative
+    label_smoothing: Probability
+
+
+@dataclass
+class Outputs:
+    """`pooled` (B, C5) is what the triplet loss sees, `logits` (B, N) come after the BN neck."""
+
+    pooled: Tensor
+    logits: Tensor
+
+
+class Baseline(Method):
+    """Two stems, one shared trunk, BN neck."""
+
+    Model, Loss = Model, Loss
+
+    def __init__(self, num_pids: int, model: Model, loss: Loss):
+        super().__init__()
+        trunk = build_trunk(model.backbone, model.pretrained, model.last_stride)
+        self.backbone = TwoStream(trunk, model.share_from)
+        self.pooling, self.trunk_lr_factor = model.pooling, model.trunk_lr_factor
+        width = trunk.channels[-1]
+        self.neck = nn.BatchNorm1d(width)
+        self.neck.bias.requires_grad_(False)
+        self.classifier = nn.Linear(width, num_pids, bias=False)
+        nn.init.normal_(self.classifier.weight, std=0.001)
+        self.margin, self.label_smoothing = loss.margin, loss.label_smoothing
+        self.embedding_dims = {"neck": width, "pooled": width}
+        self.loss_weights = {"identity": loss.identity, "triplet": loss.triplet}
+
+    def forward(self, images: Tensor, modality: Tensor) -> Outputs:
+        """See `Method.forward`."""
+        pooled = pool(self.backbone(images, modality)[-1], self.pooling)
+        return Outputs(pooled, self.classifier(self.neck(pooled)))
+
+    def losses(self, outputs: Outputs, labels: Tensor, modality: Tensor) -> dict[str, Tensor]:
+        """See `Method.losses`."""
+        return {
+            "identity": identity_loss(outputs.logits, labels, self.label_smoothing),
+            "triplet": batch_hard_triplet_loss(outputs.pooled, labels, self.margin),
+        }
+
+    def measures(self, outputs: Outputs, labels: Tensor, modality: Tensor) -> dict[str, Tensor]:
+        """Training accuracy of the classifier."""
+        return {"accuracy": (outputs.logits.argmax(dim=1) == labels).float().mean()}
+
+    def embed(self, images: Tensor, modality: Tensor) -> dict[str, Tensor]:
+        """See `Method.embed`."""
+        pooled = pool(self.backbone(images, modality)[-1], self.pooling)
+        return {"neck": self.neck(pooled), "pooled": pooled}
+
+    def param_groups(self, lr: float) -> list[dict[str, Any]]:
+        """See `Method.param_groups`: a pretrained trunk learns more slowly than the new layers."""
+        trunk = list(self.backbone.parameters())
+        head = [*self.neck.parameters(), *self.classifier.parameters()]
+        return [
+            {"params": trunk, "lr": lr * self.trunk_lr_factor},
+            {"params": [p for p in head if p.requires_grad], "lr": lr},
+        ]
