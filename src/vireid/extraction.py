@@ -1,0 +1,59 @@
+"""Embed the test images with a trained model, into a features file."""
+
+from pathlib import Path
+
+import numpy as np
+
+from vireid.compute import choose_device
+from vireid.data.records import Modality
+from vireid.data.store import open_images
+from vireid.params import Params
+from vireid.retrieval.features import FeatureSet, FeaturesInfo, write_features
+from vireid.support.progress import progress
+from vireid.training.embedding import concatenate, embed_images
+from vireid.training.model_folder import check_disjoint, load_model
+
+
+def extract(params: Params, images: Path, model: Path, features: Path) -> int:
+    """Embed every test image once.
+
+    Args:
+        params: Reads `method`, `extract` and `compute`.
+        images: The packed images.
+        model: The trained model's folder.
+        features: File to write.
+
+    Returns:
+        Number of images.
+
+    Raises:
+        UserError: If the model is of another method, data set, trial or image size; if it has seen a test
+            identity; if an embedding is not finite.
+    """
+    fabric = choose_device(params.compute).fabric()
+    with open_images(images) as file:
+        method, description, model_hash = load_model(model, params.method, file.info)
+        seen = description.train_pids + description.holdout_pids
+        check_disjoint(seen, file.pids("test"))
+        tests = [file.read("test", modality) for modality in Modality]
+    names = list(method.embedding_dims)
+    method = fabric.setup_module(method.eval())
+    method.mark_forward_method("embed")
+    total = sum(map(len, tests))
+    sets = []
+    with progress("extract", total, "images") as bar:
+        for modality, part in zip(Modality, tests, strict=True):
+            batches = embed_images(method, part, modality, params.extract.batch_size, fabric.device)
+            embeddings = concatenate(bar.over(batches, lambda batch: len(batch[names[0]])))
+            sets.append(FeatureSet(part.pid, part.camid, part.name, embeddings))
+    info = FeaturesInfo(
+        dataset=description.images["dataset"],
+        trial=description.images["trial"],
+        method=description.method,
+        default=names[0],
+        model_hash=model_hash,
+        superresolve=description.images["superresolve"],
+        train_pids=np.array(sorted(seen), np.int32),
+    )
+    write_features(features, info, *sets)
+    return total

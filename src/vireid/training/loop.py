@@ -1,0 +1,180 @@
+"""The training loop: sums `weight * loss`, logs every term, and knows no paper."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from vireid.data.records import Modality
+from vireid.methods.base import Method
+from vireid.params import Train
+from vireid.support.errors import UserError
+from vireid.support.progress import Bar, progress
+from vireid.training.data import Batch, TrainingImages, batches, sampler
+from vireid.training.embedding import concatenate, embed_images
+from vireid.training.holdout import holdout_scores
+from vireid.training.model_folder import cpu_state
+from vireid.training.resume import ResumePoint
+from vireid.training.schedule import lr_factor
+
+Curves = dict[str, float]
+
+
+@dataclass
+class Best:
+    """The weights to keep: those of the epoch with the highest held-out mAP, or of the last epoch."""
+
+    epoch: int = -1
+    scores: Curves = field(default_factory=dict)
+    weights: dict[str, Tensor] = field(default_factory=dict)
+
+    def offer(self, epoch: int, scores: Curves, method: Method) -> None:
+        """Keep this epoch's weights if they are better, or if nothing is held out."""
+        if not scores or scores["holdout/mAP"] > self.scores.get("holdout/mAP", -1.0):
+            self.epoch, self.scores, self.weights = epoch, scores, cpu_state(method)
+
+
+class Trainer:
+    """One training run of one method.
+
+    Args:
+        method: Built, on the CPU.
+        images: What it is fitted to, and what chooses its epoch.
+        settings: The parameters' section `train`.
+        seed: Decides initial weights (by the caller), batches and dropout.
+        fabric: Device and precision.
+    """
+
+    def __init__(self, method: Method, images: TrainingImages, settings: Train, seed: int, fabric: Fabric):
+        self.images, self.settings, self.seed, self.fabric = images, settings, seed, fabric
+        self.steps = len(sampler(images, settings, seed))
+        method = method.to(memory_format=torch.channels_last)
+        self.method, self.optimizer = fabric.setup(method, _optimizer(method, settings))
+        self.method.mark_forward_method("embed")
+        self.base_lrs = [group["lr"] for group in self.optimizer.param_groups]
+        self.history: list[Curves] = []
+        self.best = Best()
+
+    def run(self, resume: ResumePoint, log: Callable[[int, Curves], None]) -> Best:
+        """Train to the last epoch, from where a killed run stopped.
+
+        Args:
+            resume: Where the state is saved after every epoch.
+            log: Called with (epoch, curves) for every epoch, those before a resumption included.
+
+        Raises:
+            UserError: If the loss is no longer finite.
+        """
+        self._restore(resume.load())
+        for epoch, curves in enumerate(self.history):
+            log(epoch, curves)
+        total = self.settings.epochs * self.steps * self.settings.num_pids * self.settings.num_instances * 2
+        with progress(f"train {type(self.method.module).__name__}", total, "images") as bar:
+            bar.advance(total * len(self.history) // self.settings.epochs)
+            for epoch in range(len(self.history), self.settings.epochs):
+                curves = self._epoch(epoch, bar) | self._validate(epoch)
+                self.history.append(curves)
+                log(epoch, curves)
+                resume.save(self._state())
+        return self.best
+
+    def _epoch(self, epoch: int, bar: Bar) -> Curves:
+        self.method.module.on_epoch(epoch, self.history)
+        self.method.train()
+        sums: dict[str, Tensor | float] = defaultdict(float)
+        for step, batch in enumerate(self._batches(epoch)):
+            factor = lr_factor(self.settings, epoch + (step + 1) / self.steps)
+            for group, lr in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
+                group["lr"] = lr * factor
+            for name, value in self._step(batch, epoch, step).items():
+                sums[name] += value
+            bar.advance(len(batch.labels), note=f"epoch {epoch + 1}/{self.settings.epochs}")
+        means = {name: float(value) / self.steps for name, value in sums.items()}
+        return means | {"lr": self.optimizer.param_groups[-1]["lr"]}
+
+    def _batches(self, epoch: int) -> Iterator[Batch]:
+        return batches(self.images, self.settings, self.seed, epoch, self.fabric.device)
+
+    def _step(self, batch: Batch, epoch: int, step: int) -> Curves:
+        method: Method = self.method.module
+        outputs = self.method(batch.images, batch.modality)
+        losses = method.losses(outputs, batch.labels, batch.modality)
+        total = sum(method.loss_weights[name] * loss for name, loss in losses.items())
+        if not torch.isfinite(total):
+            raise _not_finite(epoch, step, losses)
+        self.optimizer.zero_grad()
+        self.fabric.backward(total)
+        if self.settings.clip_norm:
+            self.fabric.clip_gradients(self.method, self.optimizer, max_norm=self.settings.clip_norm)
+        self.optimizer.step()
+        with torch.no_grad():
+            measures = method.measures(outputs, batch.labels, batch.modality)
+        curves = {"loss/total": total} | {f"loss/{name}": loss for name, loss in losses.items()}
+        curves |= {f"train/{name}": value for name, value in measures.items()}
+        return {name: value.detach() for name, value in curves.items()}
+
+    def _validate(self, epoch: int) -> Curves:
+        last = epoch + 1 == self.settings.epochs
+        if not (last or (epoch + 1) % self.settings.validate_every == 0):
+            return {}
+        scores = self._holdout_scores() if self.settings.holdout_pids else {}
+        self.best.offer(epoch, scores, self.method.module)
+        return scores
+
+    def _holdout_scores(self) -> Curves:
+        self.method.eval()
+        size = 2 * self.settings.num_pids * self.settings.num_instances
+        ranked = next(iter(self.method.module.embedding_dims))
+        embeddings = tuple(
+            concatenate(embed_images(self.method, part, modality, size, self.fabric.device))[ranked]
+            for part, modality in zip(self.images.holdout, Modality, strict=True)
+        )
+        return holdout_scores(embeddings, self.images.holdout)
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "method": cpu_state(self.method.module),
+            "optimizer": self.optimizer.state_dict(),
+            "rng": torch.get_rng_state(),
+            "cuda_rng": torch.cuda.get_rng_state_all() if self.fabric.device.type == "cuda" else [],
+            "history": self.history,
+            "best": vars(self.best),
+        }
+
+    def _restore(self, state: dict[str, Any] | None) -> None:
+        if state is None:
+            return
+        self.method.module.load_state_dict(state["method"], strict=True)
+        self.optimizer.load_state_dict(state["optimizer"])
+        torch.set_rng_state(state["rng"])
+        if state["cuda_rng"]:
+            torch.cuda.set_rng_state_all(state["cuda_rng"])
+        self.history, self.best = state["history"], Best(**state["best"])
+
+
+def _optimizer(method: Method, settings: Train) -> torch.optim.Optimizer:
+    groups = method.param_groups(settings.lr)
+    if settings.optimizer == "adamw":
+        return torch.optim.AdamW(groups, settings.lr, weight_decay=settings.weight_decay)
+    return torch.optim.SGD(
+        groups,
+        settings.lr,
+        momentum=settings.momentum,
+        weight_decay=settings.weight_decay,
+        nesterov=settings.nesterov,
+    )
+
+
+def _not_finite(epoch: int, step: int, losses: dict[str, Tensor]) -> UserError:
+    values = ", ".join(f"{name} {float(loss):g}" for name, loss in losses.items())
+    return UserError(
+        f"epoch {epoch + 1}, step {step + 1}",
+        "the loss is not finite",
+        expected="finite losses",
+        found=values,
+        remedy="lower train.lr, set train.clip_norm, or raise train.warmup_epochs",
+    )

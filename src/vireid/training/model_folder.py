@@ -1,0 +1,137 @@
+"""`artifacts/model/`: weights in safetensors, and a JSON from which the model is rebuilt."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from vireid.data.store import ImagesInfo
+from vireid.methods import build_method
+from vireid.methods.base import Method
+from vireid.support.errors import UserError
+from vireid.support.files import replacing, sha256, write_json
+
+SCHEMA = "vireid.model/1"
+_WEIGHTS, _DESCRIPTION = "weights.safetensors", "model.json"
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """Everything beside the weights.
+
+    Attributes:
+        method: Name in `METHODS`.
+        model: The parameters' section `model`.
+        loss: The parameters' section `loss`.
+        images: Root attributes of the training images, super-resolution included.
+        train_pids: Identities that the weights were fitted to, by label.
+        holdout_pids: Identities that chose the epoch.
+        selected_epoch: The epoch whose weights these are, from 0.
+        selected_by: Held-out scores of that epoch (percent); empty where nothing was held out.
+        compute: Device and arithmetic of the training.
+    """
+
+    method: str
+    model: dict[str, Any]
+    loss: dict[str, Any]
+    images: dict[str, Any]
+    train_pids: list[int]
+    holdout_pids: list[int]
+    selected_epoch: int
+    selected_by: dict[str, float]
+    compute: dict[str, Any]
+
+
+def save_model(folder: Path, state: dict[str, Tensor], description: ModelDescription) -> None:
+    """Write the folder whole, under a temporary name first."""
+    with replacing(folder) as partial:
+        partial.mkdir()
+        save_file({name: value.contiguous() for name, value in state.items()}, partial / _WEIGHTS)
+        weights_hash = sha256(partial / _WEIGHTS)
+        write_json(
+            partial / _DESCRIPTION, {"schema": SCHEMA, "weights_sha256": weights_hash} | asdict(description)
+        )
+
+
+def read_description(folder: Path) -> tuple[ModelDescription, str]:
+    """Read and check a model's JSON.
+
+    Returns:
+        The description, and the model's hash: the SHA-256 of its weights.
+
+    Raises:
+        UserError: If the folder lacks a file, is of another format, or the weights are not those described.
+    """
+    for name in (_WEIGHTS, _DESCRIPTION):
+        if not (folder / name).is_file():
+            raise _unusable(folder, "the model is incomplete", f"{_WEIGHTS} and {_DESCRIPTION}", f"no {name}")
+    content = json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8"))
+    schema, expected_hash = content.pop("schema", None), content.pop("weights_sha256", None)
+    if schema != SCHEMA:
+        raise _unusable(folder / _DESCRIPTION, "another format", SCHEMA, schema)
+    found_hash = sha256(folder / _WEIGHTS)
+    if found_hash != expected_hash:
+        raise _unusable(folder / _WEIGHTS, "not the weights that were saved", expected_hash, found_hash)
+    return ModelDescription(**content), found_hash
+
+
+def load_model(folder: Path, method: str, images: ImagesInfo) -> tuple[Method, ModelDescription, str]:
+    """Rebuild a trained method and check that it belongs to these images.
+
+    Args:
+        folder: Written by `save_model`.
+        method: The method that the parameters name.
+        images: Root attributes of the images that will be embedded.
+
+    Returns:
+        The method with its weights, the description, and the model's hash.
+
+    Raises:
+        UserError: If the model is of another method, data set or trial, or its weights do not fit.
+    """
+    description, model_hash = read_description(folder)
+    if description.method != method:
+        raise _unusable(folder, "a model of another method", method, description.method)
+    for key in ("dataset", "trial", "height", "width"):
+        expected, found = getattr(images, key), description.images[key]
+        if expected != found:
+            raise _unusable(folder, f"a model trained with another {key}", expected, found)
+    scratch = description.model | {"pretrained": False}  # every weight comes from the file
+    rebuilt = build_method(method, len(description.train_pids), scratch, description.loss)
+    try:
+        rebuilt.load_state_dict(load_file(folder / _WEIGHTS), strict=True)
+    except (RuntimeError, SafetensorError) as error:
+        raise _unusable(folder / _WEIGHTS, "the weights do not fit the model", method, error) from error
+    return rebuilt, description, model_hash
+
+
+def check_disjoint(train_pids: list[int], test_pids: np.ndarray) -> None:
+    """Refuse test identities that the model has seen in training.
+
+    Raises:
+        UserError: If there are any.
+    """
+    both = np.intersect1d(train_pids, test_pids)
+    if len(both):
+        raise _unusable(
+            "artifacts/model",
+            "test identities were seen in training",
+            "disjoint identities",
+            f"{len(both)} in both: {', '.join(map(str, both[:10]))}",
+        )
+
+
+def _unusable(where: object, problem: str, expected: object, found: object) -> UserError:
+    remedy = "train again with `dvc repro train`, or bring the right model back with `dvc checkout`"
+    return UserError(where, problem, expected=expected, found=found, remedy=remedy)
+
+
+def cpu_state(method: torch.nn.Module) -> dict[str, Tensor]:
+    """Copy a module's weights and buffers to the CPU."""
+    return {name: value.detach().cpu().clone() for name, value in method.state_dict().items()}

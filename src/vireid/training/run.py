@@ -1,0 +1,64 @@
+"""One training run from files to files."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from dvclive import Live
+
+from vireid.compute import choose_device
+from vireid.methods import build_method
+from vireid.params import Params
+from vireid.training.data import load_training_images
+from vireid.training.loop import Curves, Trainer
+from vireid.training.model_folder import ModelDescription, save_model
+from vireid.training.resume import ResumePoint
+
+
+def train(params: Params, images: Path, overlay: Path, model: Path, curves: Path) -> ModelDescription:
+    """Train the method that the parameters name.
+
+    Args:
+        params: Reads `seed`, `method`, `model`, `loss`, `train` and `compute`.
+        images: The packed images.
+        overlay: The super-resolved ones.
+        model: Folder to write.
+        curves: Folder for dvclive to write.
+
+    Raises:
+        UserError: If a parameter is not the method's, the images do not fit, or the loss is not finite.
+    """
+    device = choose_device(params.compute)
+    fabric = device.fabric()
+    data = load_training_images(images, overlay, params.train, params.seed)
+    torch.manual_seed(params.seed)
+    method = build_method(params.method, len(data.pids), params.model, params.loss)
+    trainer = Trainer(method, data, params.train, params.seed, fabric)
+    decisive = params.model_dump(include={"seed", "method", "model", "loss", "train"}) | asdict(device)
+    with (
+        ResumePoint(decisive, [images, overlay]) as resume,
+        Live(str(curves), dvcyaml=None, save_dvc_exp=False) as live,
+    ):
+        best = trainer.run(resume, lambda epoch, values: _log(live, epoch, values))
+        description = ModelDescription(
+            method=params.method,
+            model=params.model,
+            loss=params.loss,
+            images=asdict(data.info),
+            train_pids=data.pids.tolist(),
+            holdout_pids=sorted(set(data.holdout[0].pid.tolist())),
+            selected_epoch=best.epoch,
+            selected_by=best.scores,
+            compute=asdict(device),
+        )
+        save_model(model, best.weights, description)
+        resume.clear()
+    return description
+
+
+def _log(live: Live, epoch: int, curves: Curves) -> None:
+    """Write an epoch's curves, counted from 1, to six digits."""
+    live.step = epoch + 1
+    for name, value in curves.items():
+        live.log_metric(name, float(f"{value:.6g}"))
+    live.make_summary()
