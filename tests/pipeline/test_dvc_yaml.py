@@ -1,0 +1,99 @@
+"""`dvc.yaml` against the code and the parameters: nothing that decides a stage's bytes may be missing from it."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from vireid.methods import METHODS
+
+ROOT = Path(__file__).resolve().parents[2]
+PIPELINE = YAML(typ="safe").load(ROOT / "dvc.yaml")
+PARAMS = YAML(typ="safe").load(ROOT / "params.yaml")
+STAGES = PIPELINE["stages"]
+
+# Code that cannot move a result: parameters are tracked by value, the registry only names files, and support
+# is messages, progress bars and how a file is opened and renamed.
+UNTRACKED_CODE = ("src/vireid/params.py", "src/vireid/methods/__init__.py", "src/vireid/support/")
+# Parameters that cannot move a result, or whose effect is another parameter's value.
+UNTRACKED_PARAMS = {"compute.workers", "schedule"}
+
+
+def imported_files(path: Path) -> Iterator[Path]:
+    """Yield the files of our own that a file imports, function bodies included."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("vireid"):
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names if alias.name.startswith("vireid")]
+        else:
+            continue
+        for name in names:
+            module = ROOT / "src" / name.replace(".", "/")
+            yield from (file for file in (module.with_suffix(".py"), module / "__init__.py") if file.is_file())
+
+
+def import_closure(*starts: Path) -> set[str]:
+    """Names of all non-empty files that are reached from some files by imports."""
+    seen, waiting = set(), list(starts)
+    while waiting:
+        path = waiting.pop()
+        if path not in seen:
+            seen.add(path)
+            waiting.extend(imported_files(path))
+    return {path.relative_to(ROOT).as_posix() for path in seen if path.stat().st_size}
+
+
+def leaves(values: dict, prefix: str = "") -> Iterator[str]:
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}"
+
+
+def is_below(name: str, parents: list[str]) -> bool:
+    return any(name == parent or name.startswith(parent.rstrip("/") + "/") for parent in parents)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("stage", STAGES)
+def test_stage_depends_on_all_the_code_it_imports(stage, method):
+    deps = [dep.replace("${method}", method) for dep in STAGES[stage]["deps"]]
+    starts = [ROOT / f"stages/{stage}.py"]
+    if f"src/vireid/methods/{method}.py" in deps:
+        starts.append(ROOT / f"src/vireid/methods/{method}.py")
+    needed = {name for name in import_closure(*starts) if not name.startswith(UNTRACKED_CODE)}
+    assert {name for name in needed if not is_below(name, deps)} == set()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_stage_depends_on_no_code_it_does_not_use(stage):
+    deps = [dep.replace("${method}", "fprnet") for dep in STAGES[stage]["deps"]]
+    starts = [ROOT / dep for dep in deps if dep.endswith(".py")]
+    used = import_closure(*starts)
+    code = [dep for dep in deps if dep.startswith(("src/", "stages/"))]
+    assert [dep for dep in code if not any(is_below(name, [dep]) for name in used)] == []
+
+
+@pytest.mark.parametrize("stage", ["ingest", "superresolve", "train"])
+def test_evaluator_never_retrains(stage):
+    assert not [name for name in STAGES[stage]["deps"] if "retrieval" in name or "reporting" in name]
+
+
+def test_every_parameter_is_listed_by_a_stage():
+    listed = [key for stage in STAGES.values() for key in stage["params"]]
+    unlisted = {key for key in leaves(PARAMS) if not any(key == p or key.startswith(f"{p}.") for p in listed)}
+    assert unlisted == UNTRACKED_PARAMS
+
+
+def test_every_listed_parameter_exists():
+    sections = {key.rsplit(".", depth)[0] for key in leaves(PARAMS) for depth in range(4)}
+    assert [key for stage in STAGES.values() for key in stage["params"] if key not in sections] == []
+
+
+def test_outs_keep_the_run_cache():
+    # `cache: false` or `persist` under `outs` switches the run cache off for the whole stage.
+    assert [out for stage in STAGES.values() for out in stage["outs"] if not isinstance(out, str)] == []
