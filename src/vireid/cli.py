@@ -1,0 +1,17 @@
+"""The `vireid` command: everything around the pipeline; the stages themselves are run by `dvc repro`."""
+
+import typer
+
+from vireid.commands.preset import preset
+from vireid.commands.synthesize import contact_sheet, synthesize
+from vireid.commands.yardsticks import yardsticks
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Visible-infrared person re-identification as a DVC pipeline. Run it with `dvc repro`.",
+)
+app.command("synthesize")(synthesize)
+app.command("contact-sheet")(contact_sheet)
+app.command("preset")(preset)
+app.command("yardsticks")(yardsticks)

@@ -1,0 +1,80 @@
+"""Results as files: `metrics.json` for comparing runs, `evaluation.json` for knowing what a number means."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vireid.retrieval.evaluation import Evaluation
+from vireid.retrieval.features import Features
+from vireid.support.files import sha256, write_json
+
+
+def write_metrics(path: Path, evaluations: Sequence[Evaluation]) -> None:
+    """Write the means over trials, numbers only, percent, nested by the parts of the protocols' names."""
+    write_json(path, nested_metrics(evaluations))
+
+
+def nested_metrics(evaluations: Sequence[Evaluation]) -> dict[str, Any]:
+    """Return the means over trials in percent, nested by the parts of the protocols' names."""
+    root: dict[str, Any] = {}
+    for evaluation in evaluations:
+        node = root
+        for part in evaluation.protocol.name.split("/"):
+            node = node.setdefault(part, {})
+        node.update(percent(evaluation.means))
+    return root
+
+
+def write_evaluation(
+    path: Path, evaluations: Sequence[Evaluation], features: Features, features_path: Path
+) -> None:
+    """Write everything that stands behind the metrics: source, protocols, sizes, every trial; percent."""
+    info = features.info
+    write_json(
+        path,
+        {
+            "schema": "vireid.evaluation/1",
+            "dataset": info.dataset,
+            "trial": info.trial,
+            "method": info.method,
+            "embedding": features.embedding,
+            "superresolve": info.superresolve,
+            "model_hash": info.model_hash,
+            "features_hash": sha256(features_path),
+            "protocols": {e.protocol.name: _details(e, features) for e in evaluations},
+        },
+    )
+
+
+def _details(evaluation: Evaluation, features: Features) -> dict[str, Any]:
+    selection = evaluation.selection
+    names = features.of(evaluation.protocol.gallery_modality).name[selection.pool]
+    return {
+        "protocol": evaluation.protocol.as_dict(),
+        "queries": len(selection.queries),
+        "valid_queries": evaluation.valid_queries,
+        "skipped_queries": evaluation.skipped_queries,
+        "gallery_size": evaluation.gallery_size,
+        "gallery_identities": selection.identities,
+        "short_cells": selection.short_cells,
+        "mean": percent(evaluation.means),
+        "std": percent(evaluation.deviations),
+        "trials": [
+            {"gallery_hash": _names_hash(names[gallery])}
+            | percent({name: float(values[trial]) for name, values in evaluation.metrics.items()})
+            for trial, gallery in enumerate(selection.galleries)
+        ],
+    }
+
+
+def _names_hash(names: np.ndarray) -> str:
+    """Hash a gallery's image names, so that two people can tell whether theirs are the same."""
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()
+
+
+def percent(fractions: dict[str, float]) -> dict[str, float]:
+    """Turn fractions into percent."""
+    return {name: 100 * value for name, value in fractions.items()}

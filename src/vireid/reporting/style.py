@@ -1,0 +1,56 @@
+"""What all figures share: type, colours, and files that repeat bit for bit."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import matplotlib
+from matplotlib.figure import Figure
+
+INK = "#1f2933"
+FAINT = "#7b8794"
+# Okabe and Ito's colours, told apart by readers of every colour vision; yellow is left out (too light on white).
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
+_STYLE = {
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "text.color": INK,
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e4e7eb",
+    "grid.linewidth": 0.8,
+    "axes.axisbelow": True,
+    "xtick.color": FAINT,
+    "ytick.color": FAINT,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "lines.linewidth": 1.8,
+    "legend.frameon": False,
+}
+
+
+@contextmanager
+def figure_file(
+    path: Path, width: float, height: float, dpi: int = 160, layout: str = "constrained"
+) -> Iterator[Figure]:
+    """Yield an empty figure and save it as PNG; a user's own matplotlib settings do not change it.
+
+    Args:
+        path: The file to write.
+        width: Inches.
+        height: Inches.
+        dpi: Pixels per inch.
+        layout: matplotlib's layout engine; `none` for a figure that places its axes itself.
+    """
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_STYLE)
+        figure = Figure(figsize=(width, height), layout=layout)
+        yield figure
+        figure.savefig(path, format="png", dpi=dpi, metadata={"Software": None})

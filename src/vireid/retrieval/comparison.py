@@ -1,0 +1,61 @@
+"""Queries against everything that a protocol can draw into a gallery."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vireid.retrieval.distances import DISTANCES, unit_length
+from vireid.retrieval.features import Features
+from vireid.retrieval.protocols import Protocol
+from vireid.retrieval.ranking import ranking_keys
+
+
+class Comparison:
+    """A protocol's pool of gallery images, ready to be compared with queries.
+
+    Args:
+        features: Embeddings of the test images.
+        protocol: How to compare them.
+        pool: (P,) rows of the gallery modality's group, in the order in which equal distances are ranked.
+
+    Attributes:
+        pids: (P,) int32, the identities of the pool.
+    """
+
+    def __init__(self, features: Features, protocol: Protocol, pool: np.ndarray):
+        gallery = features.of(protocol.gallery_modality)
+        self.pids, self._camids = gallery.pid[pool], gallery.camid[pool]
+        self._features, self._protocol = features, protocol
+        self._gallery = self._vectors(features.vectors(protocol.gallery_modality, pool))
+
+    def distances(self, rows: np.ndarray) -> Tensor:
+        """Compute the distances of queries to the pool.
+
+        Args:
+            rows: (B,) rows of the query modality's group.
+
+        Returns:
+            (B, P) float32, smaller is closer.
+        """
+        queries = self._vectors(self._features.vectors(self._protocol.query_modality, rows))
+        return DISTANCES[self._protocol.distance](queries, self._gallery)
+
+    def keys(self, rows: np.ndarray) -> Tensor:
+        """Compute ranking keys of queries against the pool, junk excluded.
+
+        Columns may be selected for a gallery: while they keep the pool's order, equal distances stay in it.
+
+        Args:
+            rows: (B,) rows of the query modality's group.
+
+        Returns:
+            (B, P) int64, see `ranking.ranking_keys`.
+        """
+        queries = self._features.of(self._protocol.query_modality)
+        match = queries.pid[rows][:, None] == self.pids
+        junk = self._protocol.junk(queries.camid[rows], self._camids)
+        return ranking_keys(self.distances(rows), torch.from_numpy(match), torch.from_numpy(junk))
+
+    def _vectors(self, embeddings: np.ndarray) -> Tensor:
+        vectors = torch.from_numpy(embeddings).double()
+        return unit_length(vectors) if self._protocol.normalise else vectors

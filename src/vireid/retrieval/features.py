@@ -1,0 +1,234 @@
+"""`features.h5`: the embeddings of every test image, in one file that any tool may write; checked on reading.
+
+Root attributes `schema`, `dataset`, `trial`, `method`, `default`, `model_hash`, `superresolve`, `train_pids`;
+groups `/visible` and `/infrared`, each with `pid` (N,) int32, `camid` (N,) int16, `name` (N,) UTF-8 and
+`embeddings/<name>` (N, D) float32, not normalised. Which images are queries and which are the gallery is the
+protocol's business, not the file's.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from vireid.data.records import Modality
+from vireid.support.errors import UserError
+from vireid.support.hdf5 import create_hdf5, open_hdf5, plain
+
+SCHEMA = "vireid.features/1"
+DEFAULT = "default"
+_COLUMNS = {"pid": ("i4", "iu"), "camid": ("i2", "iu"), "name": (h5py.string_dtype(), "O")}
+_REMEDY = "run `dvc repro extract`, or write the file as README describes it"
+
+
+@dataclass(frozen=True)
+class FeaturesInfo:
+    """Root attributes of a features file.
+
+    Attributes:
+        dataset: Name under which results are reported.
+        trial: Number of the split for data sets that have several, otherwise 0.
+        method: What made the embeddings.
+        default: Name of the embedding that is ranked unless another one is asked for.
+        model_hash: SHA-256 of the weights (hexadecimal).
+        superresolve: `none`, or what was super-resolved and by which weights.
+        train_pids: (P,) int32, the identities that the model was trained on.
+    """
+
+    dataset: str
+    trial: int
+    method: str
+    default: str
+    model_hash: str
+    superresolve: str
+    train_pids: np.ndarray
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """The embedded test images of one modality.
+
+    Attributes:
+        pid: (N,) int32.
+        camid: (N,) int16.
+        name: (N,) str objects, paths relative to the data set's root, each once.
+        embeddings: Name -> (N, D) float32, not normalised.
+    """
+
+    pid: np.ndarray
+    camid: np.ndarray
+    name: np.ndarray
+    embeddings: Mapping[str, np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.pid)
+
+
+@dataclass(frozen=True)
+class Features:
+    """The embeddings that are ranked, with their source.
+
+    Attributes:
+        info: Where they come from.
+        embedding: Name of the embedding that is ranked.
+        visible: Images of the visible cameras.
+        infrared: Images of the infrared cameras.
+    """
+
+    info: FeaturesInfo
+    embedding: str
+    visible: FeatureSet
+    infrared: FeatureSet
+
+    def of(self, modality: Modality) -> FeatureSet:
+        """Return the images of one modality."""
+        return {Modality.VISIBLE: self.visible, Modality.INFRARED: self.infrared}[modality]
+
+    def vectors(self, modality: Modality, rows: np.ndarray) -> np.ndarray:
+        """Return the ranked embedding of some images, (len(rows), D) float32."""
+        return self.of(modality).embeddings[self.embedding][rows]
+
+
+def write_features(path: Path, info: FeaturesInfo, visible: FeatureSet, infrared: FeatureSet) -> None:
+    """Write a features file, whole or not at all.
+
+    Args:
+        path: The file to create.
+        info: Its root attributes.
+        visible: All test images of the visible cameras, with every embedding the method offers.
+        infrared: The same for the infrared cameras.
+
+    Raises:
+        UserError: If columns differ in length, or an embedding is not finite.
+    """
+    with create_hdf5(path, SCHEMA, {field.name: getattr(info, field.name) for field in fields(info)}) as file:
+        for modality, images in zip(Modality, (visible, infrared), strict=True):
+            group = file.create_group(modality.group)
+            for key, (dtype, _) in _COLUMNS.items():
+                group.create_dataset(key, data=getattr(images, key), dtype=dtype)
+            for name, embedding in images.embeddings.items():
+                _check_embedding(path, modality, images, np.asarray(embedding))
+                group.create_dataset(f"embeddings/{name}", data=embedding, dtype="f4")
+
+
+def read_features(path: Path, embedding: str = DEFAULT) -> Features:
+    """Read one embedding of every test image, and check it.
+
+    Args:
+        path: A features file.
+        embedding: Name of an embedding; `default` stands for the one that the file's attribute `default` names.
+
+    Raises:
+        UserError: If the file is missing, cut short or of another format; if columns differ in length, names
+            repeat, values are not finite or the embedding is unknown; if a test identity was trained on.
+    """
+    attributes = [field.name for field in fields(FeaturesInfo)]
+    with open_hdf5(path, SCHEMA, attributes, _REMEDY) as file:
+        info = FeaturesInfo(**{key: plain(file.attrs[key]) for key in attributes})
+        embedding = info.default if embedding == DEFAULT else embedding
+        visible, infrared = (_read_set(path, file, modality, embedding) for modality in Modality)
+    _check_dimensions(path, embedding, visible, infrared)
+    _check_leak(path, info, visible, infrared)
+    return Features(info, embedding, visible, infrared)
+
+
+def _read_set(path: Path, file: h5py.File, modality: Modality, embedding: str) -> FeatureSet:
+    group = file.get(modality.group, {})
+    missing = [key for key in (*_COLUMNS, "embeddings") if key not in group]
+    if missing:
+        raise UserError(
+            path,
+            f"group /{modality.group} is not complete",
+            expected=", ".join((*_COLUMNS, "embeddings")),
+            found=f"no {', '.join(missing)}",
+            remedy=_REMEDY,
+        )
+    if embedding not in group["embeddings"]:
+        raise UserError(
+            path,
+            f"no embedding `{embedding}` in group /{modality.group}",
+            expected=f"one of {', '.join(group['embeddings'])}, or {DEFAULT}",
+            found=embedding,
+            remedy="set evaluate.embedding to one of these",
+        )
+    for key, (dtype, kinds) in _COLUMNS.items():
+        if group[key].dtype.kind not in kinds or group[key].ndim != 1:
+            raise UserError(
+                path,
+                f"/{modality.group}/{key} is not a column",
+                expected="(N,) UTF-8" if key == "name" else f"(N,) {np.dtype(dtype)}",
+                found=f"{group[key].shape} {group[key].dtype}",
+                remedy=_REMEDY,
+            )
+    name = group["name"].asstr()[:].astype(object)
+    values = group["embeddings"][embedding][:]
+    images = FeatureSet(group["pid"][:], group["camid"][:], name, {embedding: values})
+    _check_embedding(path, modality, images, values)
+    return FeatureSet(images.pid, images.camid, images.name, {embedding: values.astype(np.float32, copy=False)})
+
+
+def _check_embedding(path: Path, modality: Modality, images: FeatureSet, values: np.ndarray) -> None:
+    """Check that an embedding has one finite vector for each image, and each image once."""
+    group = f"/{modality.group}"
+    if values.dtype.kind != "f" or values.ndim != 2 or values.shape[1] == 0:
+        raise UserError(
+            path,
+            f"an embedding in {group} is not a matrix of floating-point numbers",
+            expected="(N, D) float32",
+            found=f"{values.shape} {values.dtype}",
+            remedy=_REMEDY,
+        )
+    lengths = {len(images.pid), len(images.camid), len(images.name), len(values)}
+    if len(lengths) > 1:
+        raise UserError(
+            path,
+            f"the columns of {group} differ in length",
+            expected="one row for each image in pid, camid, name and embeddings",
+            found=f"{len(images.pid)}, {len(images.camid)}, {len(images.name)} and {len(values)} rows",
+            remedy=_REMEDY,
+        )
+    repeated = len(images) - len(set(images.name))
+    if repeated:
+        raise UserError(
+            path,
+            f"names repeat in {group}",
+            expected="each image once",
+            found=f"{repeated} repetitions among {len(images)} names",
+            remedy=_REMEDY,
+        )
+    # Values beyond float32 are infinite to every reader, whatever type they were stored in.
+    bad = np.flatnonzero(~(np.abs(values) <= np.finfo(np.float32).max).all(axis=1))
+    if len(bad):
+        raise UserError(
+            path,
+            f"NaN or infinite embeddings in {group}",
+            expected="finite numbers",
+            found=f"{len(bad)} of {len(images)} images, the first is {images.name[bad[0]]}",
+            remedy="look whether the training curves diverge, lower train.lr and run `dvc repro`",
+        )
+
+
+def _check_dimensions(path: Path, embedding: str, visible: FeatureSet, infrared: FeatureSet) -> None:
+    shapes = [images.embeddings[embedding].shape[1] for images in (visible, infrared)]
+    if shapes[0] != shapes[1]:
+        raise UserError(
+            path,
+            f"the embedding `{embedding}` differs between the modalities",
+            expected="the same D in /visible and /infrared",
+            found=f"D = {shapes[0]} and {shapes[1]}",
+            remedy=_REMEDY,
+        )
+
+
+def _check_leak(path: Path, info: FeaturesInfo, visible: FeatureSet, infrared: FeatureSet) -> None:
+    leaked = np.intersect1d(info.train_pids, np.concatenate([visible.pid, infrared.pid]))
+    if len(leaked):
+        raise UserError(
+            path,
+            "test identities were trained on: any result would be too good",
+            expected="no identity in both training and test",
+            found=f"{len(leaked)} identities in both, the first is {leaked[0]}",
+            remedy="extract with a model that was trained on this data set's split and trial (`dvc repro train`)",
+        )

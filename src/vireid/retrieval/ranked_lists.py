@@ -1,0 +1,79 @@
+"""The first places of some queries' rankings, for looking at."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vireid.retrieval.comparison import Comparison
+from vireid.retrieval.evaluation import Evaluation
+from vireid.retrieval.features import Features
+from vireid.retrieval.ranking import JUNK_KEY
+
+
+@dataclass(frozen=True)
+class RankedList:
+    """One query and the closest images of one gallery, without those that the protocol ignores.
+
+    Attributes:
+        query: Row in the query modality's group.
+        gallery: (K,) rows in the gallery modality's group, closest first.
+        distance: (K,) float32.
+        correct: (K,) bool, True for the query's identity.
+        average_precision: Of the whole ranking, in (0, 1].
+    """
+
+    query: int
+    gallery: np.ndarray
+    distance: np.ndarray
+    correct: np.ndarray
+    average_precision: float
+
+
+def from_best_to_worst(evaluation: Evaluation, count: int, trial: int = 0) -> np.ndarray:
+    """Choose queries at even steps of average precision's order, so that good and bad ones show as they are.
+
+    Args:
+        evaluation: Results.
+        count: Number of queries; fewer where fewer have a match.
+        trial: The gallery.
+
+    Returns:
+        (K,) positions in `evaluation.selection.queries`, the best first and the worst last.
+    """
+    precision = evaluation.average_precision[trial]
+    best_first = np.argsort(-precision, kind="stable")[: evaluation.valid_queries]  # NaN sorts to the end
+    places = np.linspace(0, len(best_first) - 1, min(count, len(best_first)))
+    return best_first[places.round().astype(int)]
+
+
+def ranked_lists(
+    features: Features, evaluation: Evaluation, positions: Sequence[int], top: int, trial: int = 0
+) -> list[RankedList]:
+    """Rank a trial's gallery for some queries and keep the first places.
+
+    Args:
+        features: Embeddings of the test images.
+        evaluation: Results with these features.
+        positions: Positions of queries in `evaluation.selection.queries`.
+        top: Number of places; fewer where a query ignores so many that fewer are left.
+        trial: The gallery.
+    """
+    selection = evaluation.selection
+    queries, gallery = selection.queries[positions], selection.galleries[trial]
+    comparison = Comparison(features, evaluation.protocol, selection.pool[gallery])
+    distmat, keys = comparison.distances(queries).numpy(), comparison.keys(queries).numpy()
+    lists = []
+    for row, (position, query) in enumerate(zip(positions, queries, strict=True)):
+        places = np.argsort(keys[row])[:top]
+        places = places[keys[row, places] < JUNK_KEY]
+        lists.append(
+            RankedList(
+                query=int(query),
+                gallery=selection.pool[gallery[places]],
+                distance=distmat[row, places],
+                correct=(keys[row, places] & 1).astype(bool),
+                average_precision=float(evaluation.average_precision[trial, position]),
+            )
+        )
+    return lists

@@ -1,0 +1,128 @@
+"""Figures: drawn from made-up results, repeating to the byte, refusing what they cannot read. CPU, seconds."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from retrieval.made import random_features
+
+from vireid.data.records import ImageRecord, Modality
+from vireid.data.store import ImagesInfo, create_images
+from vireid.reporting.figures import draw_figures
+from vireid.reporting.pictures import read_pictures
+from vireid.reporting.training import read_curves
+from vireid.retrieval.evaluation import evaluate
+from vireid.retrieval.protocols import protocol
+from vireid.support.errors import UserError
+
+RIGHT, WRONG = (0x1A, 0x8F, 0x3C), (0xD1, 0x24, 0x2F)  # colours of the frames
+
+
+@pytest.fixture(scope="module")
+def features():
+    return random_features(pids=range(1, 7), visible=1, infrared=1, noise=0.5)
+
+
+@pytest.fixture(scope="module")
+def images(features, tmp_path_factory):
+    path = tmp_path_factory.mktemp("images") / "images.h5"
+    with create_images(path, ImagesInfo("synthetic", 0, 8, 4, "cd" * 32)) as writer:
+        for modality in Modality:
+            part = features.of(modality)
+            records = [
+                ImageRecord(name, int(pid), int(camid), modality, "test")
+                for name, pid, camid in zip(part.name, part.pid, part.camid, strict=True)
+            ]
+            brightness = np.arange(len(part), dtype=np.uint8)[:, None, None, None]
+            writer.append(records, np.broadcast_to(brightness, (len(part), 8, 4, 3)))
+    return path
+
+
+@pytest.fixture
+def training(tmp_path):
+    curves = {"loss/total": [3, 2, 1], "loss/joint": [2, 1, 1], "lr": [0.1, 0.2, 0.1], "holdout/mAP": [20]}
+    for name, values in curves.items():
+        file = tmp_path / "plots" / "metrics" / f"{name}.tsv"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        rows = [f"{step}\t{value}\n" for step, value in enumerate(values)]
+        file.write_text(f"step\t{file.stem}\n" + "".join(rows))
+    return tmp_path / "plots"
+
+
+def drawn(folder, features, images, training, queries=3):
+    evaluations = [
+        evaluate(features, protocol(f"synthetic/{name}"), (1, 5))
+        for name in ("all_search/single_shot", "indoor_search/single_shot")
+    ]
+    draw_figures(folder, evaluations, features, images, training, queries)
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def test_figures_are_pictures_and_repeat_to_the_byte(features, images, training, tmp_path):
+    first = drawn(tmp_path / "first", features, images, training)
+    assert set(first) == {"cmc.png", "training.png", "ranked_lists.png"}
+    for name in first:
+        with Image.open(tmp_path / "first" / name) as picture:
+            assert picture.width >= 800
+            assert picture.convert("L").getextrema()[0] < 100
+    assert drawn(tmp_path / "again", features, images, training) == first
+
+
+def test_ranked_lists_frame_right_and_wrong_apart(features, images, training, tmp_path):
+    def colours(queries):
+        drawn(tmp_path / "figures", features, images, training, queries)
+        with Image.open(tmp_path / "figures" / "ranked_lists.png") as picture:
+            return {colour: count for count, colour in picture.convert("RGB").getcolors(1 << 24)}
+
+    one, three = colours(1), colours(3)
+    assert three[RIGHT] > one[RIGHT] > 100
+    assert three[WRONG] > one[WRONG] > 100
+
+
+def test_earlier_figures_are_replaced_whole_or_left(features, images, training, tmp_path):
+    folder = tmp_path / "figures"
+    folder.mkdir()
+    (folder / "old.png").touch()
+    with pytest.raises(UserError):
+        drawn(folder, features, images, tmp_path / "nowhere")
+    assert [file.name for file in folder.iterdir()] == ["old.png"]
+    assert "old.png" not in drawn(folder, features, images, training)
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_pictures_are_found_by_name(features, images):
+    names = features.visible.name[[5, 2, 5]].tolist()
+    pictures = read_pictures(images, Modality.VISIBLE, names)
+    assert {name: int(picture.max()) for name, picture in pictures.items()} == {names[0]: 5, names[1]: 2}
+
+
+def test_missing_picture_is_named(images):
+    with pytest.raises(UserError, match=r"cam9/0001/0001\.jpg"):
+        read_pictures(images, Modality.VISIBLE, ["cam9/0001/0001.jpg"])
+
+
+def test_curves_of_a_folder_share_a_panel(training):
+    panels = read_curves(training)
+    assert {name: set(curves) for name, curves in panels.items()} == {
+        "loss": {"total", "joint"},
+        "lr": {"lr"},
+        "holdout": {"mAP"},
+    }
+    assert list(panels) == ["loss", "lr", "holdout"]
+    assert panels["loss"]["total"].tolist() == [3, 2, 1]
+
+
+def test_other_metrics_get_panels_of_their_own(training):
+    (training / "metrics" / "speed.tsv").write_text("step\tspeed\n0\t9\n")
+    assert list(read_curves(training)) == ["loss", "lr", "holdout", "speed"]
+
+
+@pytest.mark.parametrize("content", ["", "step\tother\n0\t1\n", "step\ttotal\n0\tmuch\n", "total\n1\n"])
+def test_table_without_its_columns_is_refused(training, content):
+    (training / "metrics" / "loss" / "total.tsv").write_text(content)
+    with pytest.raises(UserError, match=r"total\.tsv"):
+        read_curves(training)
+
+
+def test_missing_curves_are_refused(tmp_path):
+    with pytest.raises(UserError, match="no training curves"):
+        read_curves(tmp_path)

@@ -1,0 +1,177 @@
+"""From features to numbers: against a slow oracle, by properties, and what is refused. CPU, seconds."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from reference.ranking import evaluate_sysu
+from retrieval.made import feature_set, features_of, random_features
+from retrieval.test_galleries import shuffled
+
+from vireid.retrieval import evaluation
+from vireid.retrieval.evaluation import evaluate, evaluate_protocols
+from vireid.retrieval.protocols import protocol
+from vireid.support.errors import UserError
+
+ALL = protocol("synthetic/all_search/single_shot")
+INDOOR = protocol("synthetic/indoor_search/single_shot")
+MULTI = protocol("synthetic/all_search/multi_shot")
+RANKS = (1, 5, 10, 20)
+
+
+def images_of(features, modality):
+    images = getattr(features, modality)
+    columns = images.pid.tolist(), images.camid.tolist(), images.name, images.embeddings["bn"].tolist()
+    return list(zip(*columns, strict=True))
+
+
+@pytest.mark.parametrize("chosen", [ALL, INDOOR, replace(MULTI, shots=2)])
+def test_evaluation_agrees_with_slow_oracle(chosen):
+    features = random_features(pids=range(20), visible=3, infrared=1, noise=0.5)
+    chosen = replace(chosen, trials=3)
+    expected = evaluate_sysu(
+        images_of(features, "infrared"),
+        images_of(features, "visible"),
+        chosen.gallery_camids,
+        chosen.shots,
+        chosen.trials,
+        (1, 5, 20),
+    )
+    assert 0.1 < expected["rank1"] < 0.9
+    assert evaluate(features, chosen, (1, 5, 20)).means == pytest.approx(expected, rel=1e-12)
+
+
+def test_evaluation_of_many_ties_agrees_with_slow_oracle():
+    features = random_features(pids=range(20), noise=0)
+    coarse = [
+        replace(images, embeddings={"bn": images.embeddings["bn"][:, :4] + 1})
+        for images in (features.visible, features.infrared)
+    ]
+    features = features_of(*coarse)
+    expected = evaluate_sysu(
+        images_of(features, "infrared"), images_of(features, "visible"), (1, 2, 4, 5), 1, 10, (1, 5, 20)
+    )
+    assert evaluate(features, ALL, (1, 5, 20)).means == pytest.approx(expected, rel=1e-12)
+
+
+def test_five_image_gallery_worked_by_hand():
+    visible = feature_set([(1, 1), (1, 4), (2, 1), (2, 4), (3, 5)], [[1.0], [4], [2], [5], [3]])
+    infrared = feature_set([(1, 6), (3, 3)], [[0.0], [0]])
+    chosen = replace(ALL, normalise=False, trials=2)
+    result = evaluate(features_of(visible, infrared), chosen, (1, 2, 3))
+    # Both queries see 1 2 3 1 2: identity 1 at ranks 1 and 4, identity 3 at rank 3.
+    assert result.match_ranks.tolist() == [[1, 3], [1, 3]]
+    assert result.means["rank1"] == result.means["rank2"] == 0.5
+    assert result.means["rank3"] == 1
+    assert result.means["mAP"] == pytest.approx(((1 + 2 / 4) / 2 + 1 / 3) / 2)
+    assert result.means["mINP"] == pytest.approx((2 / 4 + 1 / 3) / 2)
+    assert result.cmc.tolist() == [[0.5, 0.5, 1], [0.5, 0.5, 1]]
+    assert (result.gallery_size, result.valid_queries, result.skipped_queries) == (5, 2, 0)
+
+
+def test_camera3_query_skips_camera2_gallery_of_every_identity():
+    # In the way of the camera-4 match stand two closer camera-2 images, one of each identity.
+    visible = feature_set([(1, 2), (2, 2), (1, 4), (2, 4)], [[0.0], [0.1], [1], [2]])
+    chosen = replace(ALL, normalise=False, trials=1)
+    from_3, from_6 = (
+        evaluate(features_of(visible, feature_set([(2, camid)], [[0.0]])), chosen, (1, 2)) for camid in (3, 6)
+    )
+    assert from_3.average_precision[0, 0] == pytest.approx(1 / 2)  # 1 2
+    assert from_6.average_precision[0, 0] == pytest.approx((1 / 2 + 2 / 4) / 2)  # 1 2 1 2
+    assert from_3.gallery_size == from_6.gallery_size == 4
+
+
+def test_query_without_match_is_skipped_and_counted():
+    features = random_features(pids=range(1, 31))
+    stranger = replace(features.infrared, pid=np.where(features.infrared.pid == 5, 99, features.infrared.pid))
+    with_stranger = evaluate(features_of(features.visible, stranger), ALL, RANKS)
+    assert (with_stranger.valid_queries, with_stranger.skipped_queries) == (116, 4)
+    known = np.flatnonzero(features.infrared.pid != 5)
+    everyone = evaluate(features, ALL, RANKS)
+    expected = everyone.average_precision[:, known].mean()
+    assert with_stranger.means["mAP"] == pytest.approx(expected)
+    assert with_stranger.cmc[:, -1].tolist() == [1] * 10
+
+
+def test_camera3_queries_of_camera2_identities_are_skipped_indoors():
+    visible = feature_set([(1, 1), (1, 2), (2, 2)], [[1.0], [2], [3]])
+    infrared = feature_set([(1, 3), (2, 3), (2, 6)], [[1.0], [1], [1]])
+    result = evaluate(features_of(visible, infrared), replace(INDOOR, normalise=False), (1,))
+    assert (result.match_ranks[0] > 0).tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize("name", ["all_search/single", "all_search/multi", "indoor_search/single"])
+def test_perfect_embedding_scores_one(name):
+    features = random_features(visible=12, noise=0)
+    assert set(evaluate(features, protocol(f"synthetic/{name}_shot"), RANKS).means.values()) == {1.0}
+
+
+@pytest.mark.parametrize("distance", ["euclidean", "cosine"])
+def test_distances_of_unit_vectors_rank_alike(distance):
+    features = random_features(noise=0.5)
+    assert evaluate(features, replace(ALL, distance=distance), RANKS).means == pytest.approx(
+        evaluate(features, ALL, RANKS).means
+    )
+
+
+def test_normalising_ignores_length_and_its_absence_does_not():
+    features = random_features(noise=0.5)
+    vectors = features.visible.embeddings["bn"] * np.linspace(1, 9, len(features.visible))[:, None]
+    longer = replace(features, visible=replace(features.visible, embeddings={"bn": vectors.astype("f4")}))
+    assert evaluate(longer, ALL, RANKS).means == pytest.approx(evaluate(features, ALL, RANKS).means)
+    plain = replace(ALL, normalise=False)
+    assert evaluate(longer, plain, RANKS).means != pytest.approx(evaluate(features, plain, RANKS).means)
+
+
+def test_counting_images_in_the_cmc_is_never_better():
+    features = random_features(noise=0.5)
+    by_identity, by_image = (
+        evaluate(features, replace(ALL, cmc_counting=counting), RANKS) for counting in ("identity", "image")
+    )
+    assert by_image.cmc.shape == (10, 120)
+    assert by_image.means["rank1"] == by_identity.means["rank1"]
+    assert by_image.means["rank10"] < by_identity.means["rank10"]
+    assert by_image.means["mAP"] == by_identity.means["mAP"]
+
+
+def test_results_do_not_depend_on_the_order_of_the_file():
+    features = random_features(noise=0.5)
+    other = replace(features, visible=shuffled(features.visible), infrared=shuffled(features.infrared, 4))
+    assert evaluate(other, MULTI, RANKS).means == pytest.approx(evaluate(features, MULTI, RANKS).means)
+
+
+def test_results_do_not_depend_on_the_size_of_blocks(monkeypatch):
+    features = random_features(noise=0.5)
+    whole = evaluate(features, ALL, RANKS)
+    monkeypatch.setattr(evaluation, "_BLOCK_ITEMS", 7 * len(features.visible))
+    blocks = evaluate(features, ALL, RANKS)
+    np.testing.assert_array_equal(blocks.match_ranks, whole.match_ranks)
+    np.testing.assert_array_equal(blocks.average_precision, whole.average_precision)
+
+
+def test_deviations_are_those_of_the_trials():
+    result = evaluate(random_features(noise=0.5), ALL, RANKS)
+    assert result.metrics["mAP"].shape == (10,)
+    assert result.deviations["mAP"] == pytest.approx(np.std(result.metrics["mAP"]))
+    assert result.deviations["mAP"] > 0
+
+
+def test_several_protocols_are_evaluated_in_order():
+    features = random_features()
+    both = evaluate_protocols(features, [INDOOR, ALL], RANKS)
+    assert [result.protocol for result in both] == [INDOOR, ALL]
+    assert both[1].means == evaluate(features, ALL, RANKS).means
+
+
+def test_gallery_smaller_than_the_ranks_is_refused():
+    with pytest.raises(UserError, match="smaller than the ranks") as error:
+        evaluate(random_features(pids=range(1, 20)), ALL, RANKS)
+    assert "19" in error.value.expected
+    assert "20" in error.value.found
+
+
+def test_no_query_with_a_match_is_refused():
+    features = random_features()
+    strangers = replace(features.infrared, pid=features.infrared.pid + 1000)
+    with pytest.raises(UserError, match="no query has a match"):
+        evaluate(features_of(features.visible, strangers), ALL, RANKS)

@@ -1,0 +1,192 @@
+"""The features file: what is written is read, and what is wrong is said. CPU, seconds."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from retrieval.made import feature_set, info_of
+
+from vireid.data.records import Modality
+from vireid.retrieval.features import read_features, write_features
+from vireid.support.errors import UserError
+
+VISIBLE = [(1, 1), (1, 2), (2, 1), (2, 4)]
+INFRARED = [(1, 3), (2, 6)]
+SOURCE = Path(__file__).resolve().parents[2] / "src"
+
+
+def sets():
+    visible, infrared = (
+        feature_set(images, np.random.default_rng(len(images)).random((len(images), 3)))
+        for images in (VISIBLE, INFRARED)
+    )
+    return [
+        replace(images, embeddings=images.embeddings | {"pooled": images.embeddings["bn"][:, :2]})
+        for images in (visible, infrared)
+    ]
+
+
+@pytest.fixture
+def path(tmp_path):
+    write_features(tmp_path / "features.h5", info_of(train_pids=(7, 8)), *sets())
+    return tmp_path / "features.h5"
+
+
+def edit(path, group, column, change):
+    """Replace a column by what `change` makes of it."""
+    with h5py.File(path, "r+") as file:
+        values = change(file[f"{group}/{column}"][:])
+        del file[f"{group}/{column}"]
+        file[f"{group}/{column}"] = values
+
+
+def refusal(path, embedding="default"):
+    with pytest.raises(UserError) as error:
+        read_features(path, embedding)
+    assert error.value.remedy
+    return str(error.value)
+
+
+def test_what_is_written_is_read(path):
+    features = read_features(path)
+    visible, infrared = sets()
+    assert (features.embedding, features.info.method, features.info.trial) == ("bn", "made", 0)
+    assert features.info.train_pids.tolist() == [7, 8]
+    for read, written in ((features.visible, visible), (features.of(Modality.INFRARED), infrared)):
+        for column in ("pid", "camid", "name"):
+            values = getattr(read, column)
+            assert values.dtype == getattr(written, column).dtype
+            assert values.tolist() == getattr(written, column).tolist()
+        np.testing.assert_array_equal(read.embeddings["bn"], written.embeddings["bn"])
+    np.testing.assert_array_equal(features.vectors(Modality.VISIBLE, np.array([2])), visible.embeddings["bn"][[2]])
+
+
+def test_another_embedding_is_read_by_its_name(path):
+    features = read_features(path, "pooled")
+    assert features.embedding == "pooled"
+    assert features.visible.embeddings["pooled"].shape == (4, 2)
+    assert set(features.visible.embeddings) == {"pooled"}
+
+
+def test_same_content_gives_the_same_bytes(path, tmp_path):
+    write_features(tmp_path / "again.h5", info_of(train_pids=(7, 8)), *sets())
+    assert (tmp_path / "again.h5").read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f8"])
+def test_other_floating_point_types_are_read_as_float32(path, dtype):
+    edit(path, "visible", "embeddings/bn", lambda values: values.astype(dtype))
+    assert read_features(path).visible.embeddings["bn"].dtype == np.float32
+
+
+def test_unknown_embedding_lists_those_there_are(path):
+    message = refusal(path, "bm")
+    assert "bn, pooled" in message
+    assert "bm" in message
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_not_finite_embedding_names_group_image_and_count(path, bad):
+    def spoil(values):
+        values[[1, 3], 0] = bad
+        return values
+
+    edit(path, "visible", "embeddings/bn", spoil)
+    message = refusal(path)
+    assert str(path) in message
+    assert "/visible" in message
+    assert "cam2/0001/0001.jpg" in message
+    assert "2 of 4" in message
+    assert read_features(path, "pooled").embedding == "pooled"
+
+
+def test_embedding_beyond_float32_is_refused(path):
+    edit(path, "infrared", "embeddings/bn", lambda values: values.astype("f8") + 1e39)
+    assert "infinite" in refusal(path)
+
+
+def test_not_finite_embedding_is_not_written(tmp_path):
+    visible, infrared = sets()
+    infrared.embeddings["pooled"][0] = np.nan
+    with pytest.raises(UserError, match=r"cam3/0001/0001\.jpg"):
+        write_features(tmp_path / "features.h5", info_of(), visible, infrared)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_identity_in_training_and_test_is_refused(tmp_path):
+    write_features(tmp_path / "features.h5", info_of(train_pids=(2, 3)), *sets())
+    message = refusal(tmp_path / "features.h5")
+    assert "trained on" in message
+    assert "the first is 2" in message
+
+
+@pytest.mark.parametrize("column", ["pid", "camid", "name", "embeddings/bn"])
+def test_columns_of_unequal_length_are_refused(path, column):
+    edit(path, "visible", column, lambda values: values[:-1])
+    assert "differ in length" in refusal(path)
+
+
+def test_repeated_names_are_refused(path):
+    edit(path, "visible", "name", lambda values: values[[0, 1, 1, 2]])
+    assert "1 repetitions among 4" in refusal(path)
+
+
+@pytest.mark.parametrize("column", ["pid", "name", "embeddings"])
+def test_missing_column_is_named(path, column):
+    with h5py.File(path, "r+") as file:
+        del file[f"infrared/{column}"]
+    message = refusal(path)
+    assert "/infrared" in message
+    assert f"no {column}" in message
+
+
+def test_missing_group_is_named(path):
+    with h5py.File(path, "r+") as file:
+        del file["infrared"]
+    assert "/infrared" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("column", "change"),
+    [
+        ("pid", lambda values: values + 0.5),
+        ("name", lambda values: np.arange(len(values))),
+        ("camid", lambda values: values[:, None]),
+        ("embeddings/bn", lambda values: values.astype("i4")),
+        ("embeddings/bn", lambda values: values[:, 0]),
+        ("embeddings/bn", lambda values: values[:, :0]),
+    ],
+)
+def test_columns_of_another_type_or_shape_are_refused(path, column, change):
+    edit(path, "visible", column, change)
+    assert "not a" in refusal(path)
+
+
+def test_modalities_of_unequal_dimension_are_refused(path):
+    edit(path, "visible", "embeddings/bn", lambda values: values[:, :2])
+    assert "D = 2 and 3" in refusal(path)
+
+
+def test_another_schema_is_refused(path):
+    with h5py.File(path, "r+") as file:
+        file.attrs["schema"] = "vireid.images/1"
+    assert "vireid.features/1" in refusal(path)
+
+
+def test_truncated_file_is_refused(path):
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    assert "not a whole HDF5 file" in refusal(path)
+
+
+def test_missing_file_is_refused(tmp_path):
+    assert "missing" in refusal(tmp_path / "features.h5")
+
+
+def test_importing_the_file_format_does_not_import_torch():
+    code = "import sys; import vireid.retrieval.features; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": str(SOURCE)}).returncode == 0

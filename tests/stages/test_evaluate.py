@@ -1,0 +1,172 @@
+"""The stage `evaluate` as DVC runs it, on small made-up files: what it writes, that it repeats, how it fails."""
+
+import importlib.util
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import typer
+from ruamel.yaml import YAML
+from typer.testing import CliRunner
+
+from vireid.data.records import ImageRecord, Modality
+from vireid.data.store import ImagesInfo, create_images
+from vireid.retrieval.features import write_features
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+from retrieval.made import random_features  # noqa: E402
+
+OUTPUTS = {"metrics.json", "evaluation.json", "cmc.csv", "figures"}
+
+
+@pytest.fixture(scope="module")
+def app():
+    spec = importlib.util.spec_from_file_location("evaluate_stage", ROOT / "stages" / "evaluate.py")
+    stage = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(stage)
+    app = typer.Typer()
+    app.command()(stage.main)
+    return app
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """Make the files that evaluate reads, where the pipeline has them."""
+    monkeypatch.chdir(tmp_path)
+    features = random_features(pids=range(1, 23), visible=1, infrared=1, noise=0.5)
+    write_features(Path("artifacts/features.h5"), features.info, features.visible, features.infrared)
+    with create_images(Path("artifacts/images.h5"), ImagesInfo("synthetic", 0, 8, 4, "cd" * 32)) as writer:
+        for modality in Modality:
+            part = features.of(modality)
+            records = [ImageRecord(name, 1, 1, modality, "test") for name in part.name]
+            writer.append(records, np.full((len(part), 8, 4, 3), 128, np.uint8))
+    curve = Path("results/train/plots/metrics/loss/total.tsv")
+    curve.parent.mkdir(parents=True)
+    curve.write_text("step\ttotal\n0\t2.5\n1\t1.5\n")
+    Path("params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+    set_params(ranked_queries=2)
+    return features
+
+
+def set_params(**values):
+    yaml = YAML()
+    params = yaml.load(Path("params.yaml"))
+    params["dataset"]["name"] = "synthetic"
+    params["evaluate"] |= {
+        "protocols": ["synthetic/all_search/single_shot", "synthetic/indoor_search/multi_shot"],
+        "ranks": [1, 20],
+        "embedding": "default",
+    } | values
+    yaml.dump(params, Path("params.yaml"))
+
+
+def written():
+    files = [file for file in Path("results").rglob("*") if file.is_file() and "train" not in file.parts]
+    return {str(file): file.read_bytes() for file in files}
+
+
+def test_writes_all_results_and_prints_a_table(app, project):
+    result = CliRunner().invoke(app)
+    assert result.exit_code == 0, result.output
+    assert {path.name for path in Path("results").iterdir()} == OUTPUTS | {"train"}
+    metrics = json.loads(Path("results/metrics.json").read_text())
+    assert set(metrics["synthetic"]["all_search"]["single_shot"]) == {"rank1", "rank20", "mAP", "mINP"}
+    assert Path("results/cmc.csv").read_text().startswith("rank,all_search_single_shot,indoor_search_multi_shot\n")
+    printed = f"{metrics['synthetic']['all_search']['single_shot']['mAP']:.2f}"
+    assert printed in result.stdout
+    assert "synthetic/indoor_search/multi_shot" in result.stdout
+
+
+def test_repeats_to_the_byte(app, project):
+    assert CliRunner().invoke(app).exit_code == 0
+    first = written()
+    assert CliRunner().invoke(app).exit_code == 0
+    assert written() == first
+    assert len(first) == 6
+
+
+def test_other_paths_can_be_given(app, project):
+    arguments = ["--metrics", "a/m.json", "--evaluation", "a/e.json", "--cmc", "a/c.csv", "--figures", "a/f"]
+    assert CliRunner().invoke(app, arguments).exit_code == 0
+    assert {path.name for path in Path("a").iterdir()} == {"m.json", "e.json", "c.csv", "f"}
+    assert written() == {}
+
+
+def test_help_says_what_is_read_and_written(app):
+    text = CliRunner().invoke(app, ["--help"]).stdout
+    for name in ("features.h5", "images.h5", "results/train/plots", *OUTPUTS):
+        assert name in text
+
+
+def nan_in_features(features):
+    with h5py.File("artifacts/features.h5", "r+") as file:
+        file["infrared/embeddings/bn"][3, 0] = np.nan
+
+
+def truncated_features(features):
+    content = Path("artifacts/features.h5").read_bytes()
+    Path("artifacts/features.h5").write_bytes(content[:-1000])
+
+
+def leaking_features(features):
+    info = replace(features.info, train_pids=np.array([7], np.int32))
+    write_features(Path("artifacts/features.h5"), info, features.visible, features.infrared)
+
+
+def no_features(features):
+    Path("artifacts/features.h5").unlink()
+
+
+def images_as_features(features):
+    Path("artifacts/features.h5").write_bytes(Path("artifacts/images.h5").read_bytes())
+
+
+def no_images(features):
+    Path("artifacts/images.h5").unlink()
+
+
+def other_images(features):
+    with h5py.File("artifacts/images.h5", "r+") as file:
+        file["test/visible/name"][:] = "other"
+
+
+def no_curves(features):
+    Path("results/train/plots/metrics/loss/total.tsv").unlink()
+
+
+def no_params(features):
+    Path("params.yaml").unlink()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (nan_in_features, "1 of 44 images, the first is cam3/0004/0001.jpg"),
+        (truncated_features, "not a whole HDF5 file"),
+        (leaking_features, "trained on"),
+        (no_features, "artifacts/features.h5: the file is missing"),
+        (images_as_features, "another file format"),
+        (no_images, "artifacts/images.h5: the file is missing"),
+        (other_images, "no test image"),
+        (no_curves, "no training curves"),
+        (no_params, "params.yaml: the file is missing"),
+        (lambda _: set_params(protocols=["synthetic/all"]), "unknown protocol"),
+        (lambda _: set_params(protocols=["sysu_mm01/all_search/single_shot"]), "another data set"),
+        (lambda _: set_params(embedding="pooled"), "no embedding `pooled`"),
+        (lambda _: set_params(ranks=[1, 23]), "smaller than the ranks"),
+    ],
+)
+def test_bad_input_ends_with_one_clear_message_and_no_result(app, project, spoil, message):
+    spoil(project)
+    result = CliRunner().invoke(app)
+    assert result.exit_code == 1
+    assert message in result.stderr
+    assert result.stderr.count("error:") == 1
+    assert all(part in result.stderr for part in ("expected:", "found:", "remedy:"))
+    assert "Traceback" not in result.stderr
+    assert written() == {}
