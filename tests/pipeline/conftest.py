@@ -1,0 +1,131 @@
+"""A copy of the project with a tiny data set and tiny parameters, in which `dvc repro` has run once."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+STAGES = ("ingest", "superresolve", "train", "extract", "evaluate")
+TINY = {
+    "ingest": {"height": 32, "width": 16},
+    "superresolve": {
+        "input": {"height": 12, "width": 8},
+        "apply": {"height": 16, "width": 8},
+        "iterations": 5,
+        "patch": 24,
+        "holdout_pids": 2,
+    },
+    "train": {"num_pids": 4, "num_instances": 2, "epochs": 2, "steps_per_epoch": 2, "warmup_epochs": 0}
+    | {"holdout_pids": 2, "validate_every": 1},
+    "evaluate": {"ranks": [1, 5], "ranked_queries": 2},
+}
+
+
+@dataclass(frozen=True)
+class Project:
+    """A working copy, and what the last command in it did."""
+
+    root: Path
+    environment: dict[str, str]
+
+    def run(self, *command: str) -> str:
+        """Run a command in the project and return what it printed; fail the test if it fails."""
+        done = self.attempt(*command)
+        assert done.returncode == 0, f"{command}:\n{done.stdout}"
+        return done.stdout
+
+    def attempt(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """Run a command that may fail."""
+        return subprocess.run(
+            command,
+            cwd=self.root,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+
+    def restore(self) -> None:
+        """Go back to the reference run."""
+        (self.root / "params.yaml").touch()  # a same-length edit within the same second is invisible to Git
+        self.run("git", "checkout", "--quiet", ".")
+        self.run("dvc", "checkout", "--quiet", "--force")
+
+
+def stages_run(output: str) -> list[str]:
+    """Names of the stages whose command was run, from DVC's output."""
+    return [name for name in STAGES if f"Running stage '{name}'" in output]
+
+
+@pytest.fixture(scope="session")
+def reference(tmp_path_factory) -> Project:
+    root = tmp_path_factory.mktemp("project") / "vireid"
+    environment = os.environ | {
+        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+        "DVC_SITE_CACHE_DIR": str(root.parent / "site-cache"),
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "COLUMNS": "120",
+    }
+    environment.pop("DVC_ROOT", None)
+    project = Project(root, environment)
+    _copy_working_tree(root)
+    _shrink(root / "params.yaml")
+    project.run("git", "init", "--quiet")
+    project.run("git", "config", "user.email", "test@example.org")
+    project.run("git", "config", "user.name", "Test")
+    sizes = (
+        "--train-ids",
+        "10",
+        "--val-ids",
+        "2",
+        "--test-ids",
+        "6",
+        "--visible-images",
+        "2",
+        "--infrared-images",
+        "2",
+    )
+    project.run("vireid", "synthesize", "data", *sizes, "--workers", "1")
+    project.run("git", "add", ".")
+    project.run("git", "commit", "--quiet", "--message", "copy")
+    project.run("dvc", "repro")
+    project.run("git", "add", ".")
+    project.run("git", "commit", "--quiet", "--message", "reference run")
+    return project
+
+
+@pytest.fixture
+def project(reference: Project) -> Project:
+    reference.restore()
+    return reference
+
+
+def _copy_working_tree(target: Path) -> None:
+    """Copy every file that Git tracks or would track, so that uncommitted code is what is tested."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    for name in listed.stdout.split("\0"):
+        if name and (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target / name)
+
+
+def _shrink(path: Path) -> None:
+    yaml = YAML()
+    params = yaml.load(path)
+    for section, values in TINY.items():
+        params[section].update(values)
+    yaml.dump(params, path)

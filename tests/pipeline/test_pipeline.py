@@ -1,0 +1,88 @@
+"""The pipeline by real `dvc repro` and `dvc exp run`, in a copy of the project with a tiny data set.
+
+What reruns after which change, that a run repeats bit for bit, and what a user sees when something is wrong.
+"""
+
+import json
+import shutil
+
+import pytest
+
+from tests.pipeline.conftest import STAGES, stages_run
+
+pytestmark = pytest.mark.slow
+
+
+def test_repro_makes_every_result(project):
+    metrics = json.loads((project.root / "results/metrics.json").read_text())
+    single_shot = metrics["synthetic"]["all_search"]["single_shot"]
+    assert set(single_shot) == {"rank1", "rank5", "mAP", "mINP"}
+    for name in ("cmc.csv", "dataset.json", "superresolve.json", "evaluation.json", "figures/ranked_lists.png"):
+        assert (project.root / "results" / name).is_file()
+
+
+def test_second_repro_does_nothing_and_leaves_git_clean(project):
+    assert "up to date" in project.run("dvc", "repro")
+    assert project.run("git", "status", "--porcelain") == ""
+
+
+def test_forced_repro_gives_the_same_bits(project):
+    output = project.run("dvc", "repro", "--force")
+    assert stages_run(output) == list(STAGES)
+    assert project.run("git", "status", "--porcelain") == ""
+
+
+def test_loss_weight_reruns_train_extract_and_evaluate_and_setting_it_back_nothing(project):
+    output = project.run("dvc", "exp", "run", "-S", "loss.lambda1=1.5")
+    assert stages_run(output) == ["train", "extract", "evaluate"]
+    assert "loss.lambda1" in project.run("dvc", "params", "diff")
+    assert "synthetic.all_search.single_shot.mAP" in project.run("dvc", "metrics", "diff", "--all")
+    assert stages_run(project.run("dvc", "exp", "run", "-S", "loss.lambda1=1.0")) == []
+
+
+def test_ranks_rerun_evaluate_only(project):
+    output = project.run("dvc", "exp", "run", "-S", "evaluate.ranks=[1,2]")
+    assert stages_run(output) == ["evaluate"]
+    assert "rank2" in (project.root / "results/metrics.json").read_text()
+
+
+def test_number_of_workers_reruns_nothing(project):
+    assert stages_run(project.run("dvc", "exp", "run", "-S", "compute.workers=1")) == []
+
+
+def test_edited_evaluator_reruns_evaluate_only(project):
+    ranking = project.root / "src/vireid/retrieval/ranking.py"
+    ranking.write_text(ranking.read_text() + "\n# edited\n")
+    assert stages_run(project.run("dvc", "repro")) == ["evaluate"]
+
+
+def test_experiment_in_a_temporary_copy_runs_that_copys_code(project):
+    stage = project.root / "stages/evaluate.py"
+    stage.write_text(
+        stage.read_text().replace(
+            '"""Rank the gallery', 'raise SystemExit(__import__("vireid").__file__)\n"""Rank', 1
+        )
+    )
+    done = project.attempt("dvc", "exp", "run", "--temp")
+    assert done.returncode != 0
+    assert "/.dvc/tmp/exps/" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("train.lr=abc", "wrong parameter: train.lr"),
+        ("+loss.lambda4=1.0", "lambda4"),
+        ("method=fprnett", "there is no such method"),
+        ("evaluate.ranks=[1,50]", "50"),
+    ],
+)
+def test_wrong_parameter_stops_with_one_message(project, override, message):
+    if override.startswith("method"):
+        shutil.copy(project.root / "src/vireid/methods/fprnet.py", project.root / "src/vireid/methods/fprnett.py")
+    done = project.attempt("dvc", "exp", "run", "-S", override)
+    (project.root / "src/vireid/methods/fprnett.py").unlink(missing_ok=True)
+    assert done.returncode != 0
+    assert message in done.stdout
+    assert "remedy:" in done.stdout
+    assert "Traceback" not in done.stdout
