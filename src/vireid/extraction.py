@@ -49,6 +49,7 @@ def extract(params: Params, images: Path, model: Path, features: Path) -> int:
     info = FeaturesInfo(
         dataset=description.images["dataset"],
         trial=description.images["trial"],
+        source_hash=description.images["source_hash"],
         method=description.method,
         default=names[0],
         model_hash=model_hash,

@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 from PIL import Image
-from retrieval.made import random_features
 
+from tests.retrieval.made import random_features
 from vireid.data.records import ImageRecord, Modality
-from vireid.data.store import ImagesInfo, create_images
+from vireid.data.store import ImagesInfo, create_images, open_images
 from vireid.reporting.figures import draw_figures
-from vireid.reporting.pictures import read_pictures
 from vireid.reporting.training import read_curves
 from vireid.retrieval.evaluation import evaluate
 from vireid.retrieval.protocols import protocol
@@ -91,13 +90,14 @@ def test_earlier_figures_are_replaced_whole_or_left(features, images, training, 
 
 def test_pictures_are_found_by_name(features, images):
     names = features.visible.name[[5, 2, 5]].tolist()
-    pictures = read_pictures(images, Modality.VISIBLE, names)
+    with open_images(images) as reader:
+        pictures = reader.pictures("test", Modality.VISIBLE, names)
     assert {name: int(picture.max()) for name, picture in pictures.items()} == {names[0]: 5, names[1]: 2}
 
 
 def test_missing_picture_is_named(images):
-    with pytest.raises(UserError, match=r"cam9/0001/0001\.jpg"):
-        read_pictures(images, Modality.VISIBLE, ["cam9/0001/0001.jpg"])
+    with open_images(images) as reader, pytest.raises(UserError, match=r"cam9/0001/0001\.jpg"):
+        reader.pictures("test", Modality.VISIBLE, ["cam9/0001/0001.jpg"])
 
 
 def test_curves_of_a_folder_share_a_panel(training):

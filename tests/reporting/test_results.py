@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from retrieval.made import feature_set, features_of, random_features
 
+from tests.retrieval.made import feature_set, features_of, random_features
 from vireid.reporting.cmc import write_cmc
 from vireid.reporting.results import nested_metrics, write_evaluation, write_metrics
 from vireid.reporting.tables import results_table
@@ -47,6 +47,7 @@ def test_evaluation_holds_all_that_stands_behind_a_number(features, evaluations,
     stored = json.loads(path.read_text())
     assert (stored["dataset"], stored["trial"], stored["embedding"]) == ("synthetic", 0, "bn")
     assert (stored["model_hash"], stored["superresolve"]) == ("ab" * 32, "none")
+    assert stored["source_hash"] == "cd" * 32
     assert stored["features_hash"] == sha256(source)
     multi = stored["protocols"]["synthetic/indoor_search/multi_shot"]
     assert multi["protocol"]["gallery_camids"] == [1, 2]

@@ -29,6 +29,7 @@ def info_of(dataset="synthetic", train_pids=()):
     return FeaturesInfo(
         dataset=dataset,
         trial=0,
+        source_hash="cd" * 32,
         method="made",
         default="bn",
         model_hash="ab" * 32,

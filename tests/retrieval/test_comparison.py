@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from retrieval.made import feature_set, features_of
 from scipy.spatial.distance import cdist
 
+from tests.retrieval.made import feature_set, features_of
 from vireid.retrieval.comparison import Comparison
 from vireid.retrieval.protocols import protocol
 from vireid.retrieval.ranking import JUNK_KEY

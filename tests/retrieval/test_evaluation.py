@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from reference.ranking import evaluate_sysu
-from retrieval.made import feature_set, features_of, random_features
-from retrieval.test_galleries import shuffled
 
+from tests.reference.ranking import evaluate_sysu
+from tests.retrieval.made import feature_set, features_of, random_features
+from tests.retrieval.test_galleries import shuffled
 from vireid.retrieval import evaluation
 from vireid.retrieval.evaluation import evaluate, evaluate_protocols
 from vireid.retrieval.protocols import protocol

@@ -8,8 +8,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from retrieval.made import feature_set, info_of
 
+from tests.retrieval.made import feature_set, info_of
 from vireid.data.records import Modality
 from vireid.retrieval.features import read_features, write_features
 from vireid.support.errors import UserError

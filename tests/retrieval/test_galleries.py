@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from reference.ranking import draw_gallery
-from retrieval.made import feature_set, features_of, layout, random_features
 
+from tests.reference.ranking import draw_gallery
+from tests.retrieval.made import feature_set, features_of, layout, random_features
 from vireid.retrieval.galleries import seeded_draw, select_images
 from vireid.retrieval.protocols import protocol
 from vireid.support.errors import UserError

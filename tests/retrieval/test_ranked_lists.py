@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from retrieval.made import feature_set, features_of, random_features
 
+from tests.retrieval.made import feature_set, features_of, random_features
 from vireid.retrieval.evaluation import evaluate
 from vireid.retrieval.protocols import protocol
 from vireid.retrieval.ranked_lists import from_best_to_worst, ranked_lists

@@ -8,10 +8,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from reference.ranking import score_query
 from sklearn.metrics import average_precision_score
 from torchmetrics.functional.retrieval import retrieval_average_precision
 
+from tests.reference.ranking import score_query
 from vireid.retrieval import distances, galleries, ranking
 from vireid.retrieval.ranking import (
     average_precision,

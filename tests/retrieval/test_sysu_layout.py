@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from retrieval.made import feature_set, features_of
 from scipy.io import loadmat
 
+from tests.retrieval.made import feature_set, features_of
 from vireid.retrieval.evaluation import evaluate
 from vireid.retrieval.protocols import protocol
 

@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,13 +12,12 @@ import typer
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
+from tests.retrieval.made import random_features
 from vireid.data.records import ImageRecord, Modality
 from vireid.data.store import ImagesInfo, create_images
 from vireid.retrieval.features import write_features
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests"))
-from retrieval.made import random_features  # noqa: E402
 
 OUTPUTS = {"metrics.json", "evaluation.json", "cmc.csv", "figures"}
 

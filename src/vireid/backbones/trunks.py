@@ -6,7 +6,7 @@ channels) that trains from scratch on a CPU in minutes.
 
 from collections.abc import Callable
 from pathlib import Path
-from urllib.error import URLError
+from pickle import UnpicklingError
 
 import torch
 from torch import Tensor, nn
@@ -74,7 +74,7 @@ def build_trunk(name: str, pretrained: bool, last_stride: int) -> Trunk:
         return _small_trunk(last_stride)
     network = _RESNETS[name](weights=None)
     if pretrained:
-        network.load_state_dict(_imagenet_state(name))
+        _load_imagenet_weights(network, name)
     stem = nn.Sequential(network.conv1, network.bn1, network.relu, network.maxpool)
     stages = [network.layer1, network.layer2, network.layer3, network.layer4]
     if last_stride == 1:
@@ -82,17 +82,17 @@ def build_trunk(name: str, pretrained: bool, last_stride: int) -> Trunk:
     return Trunk(stem, stages, _CHANNELS[name])
 
 
-def _imagenet_state(name: str) -> dict[str, Tensor]:
+def _load_imagenet_weights(network: nn.Module, name: str) -> None:
     weights = IMAGENET_WEIGHTS[name]
     path = Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.url).name
     try:
-        return weights.get_state_dict(progress=True, check_hash=True, weights_only=True)
-    except (URLError, OSError, RuntimeError) as error:
+        network.load_state_dict(weights.get_state_dict(progress=True, check_hash=True, weights_only=True))
+    except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
         raise UserError(
             path,
             "the ImageNet weights cannot be had",
-            expected=f"the file, or a connection to {weights.url}",
-            found=error,
+            expected=f"the whole file, or a connection to {weights.url}",
+            found=f"{type(error).__name__}: {error}",
             remedy="copy the file there, or set model.pretrained: false to train from scratch",
         ) from error
 

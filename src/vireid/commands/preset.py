@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from vireid.support.errors import UserError, reports_errors
+
+if TYPE_CHECKING:
+    from ruamel.yaml.comments import CommentedMap
 
 GROUPS = ("dataset", "schedule", "method", "superresolve")
 # Their keys depend on the method, so a preset replaces them whole; all other sections are merged key by key.
@@ -38,8 +41,8 @@ def preset(
     chosen = _parse(choices)
     load_params(params)
     values = yaml.load(params)
-    if "schedule" in chosen or "method" in chosen:
-        chosen = {"schedule": values["schedule"], "method": values["method"]} | chosen
+    if "schedule" in chosen:
+        chosen.setdefault("method", values["method"])
     before = _flat(values)
     for group in GROUPS:
         if group in chosen:
@@ -55,7 +58,7 @@ def preset(
             typer.echo(f"{key}: {before.get(key, '(none)')} -> {after.get(key, '(none)')}")
 
 
-def merge(values: dict[str, Any], part: Mapping[str, Any], where: str) -> None:
+def merge(values: "CommentedMap", part: Mapping[str, Any], where: str) -> None:
     """Put a preset's values in place, section by section.
 
     Raises:
@@ -74,6 +77,14 @@ def merge(values: dict[str, Any], part: Mapping[str, Any], where: str) -> None:
             merge(values[key], value, f"{where}.{key}")
         else:
             values[key] = value
+            _close_up_comment(values, key)
+
+
+def _close_up_comment(values: "CommentedMap", key: str) -> None:
+    """Put the comment one space behind a new value, rather than in the column where the old value had it."""
+    comment = values.ca.items[key][2] if key in values.ca.items else None
+    if comment is not None:
+        comment.column = 0
 
 
 def _parse(choices: list[str]) -> dict[str, str]:

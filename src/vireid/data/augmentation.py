@@ -42,13 +42,14 @@ def augmented(
         device: Where the result lies.
 
     Returns:
-        (B, 3, H, W) float32.
+        (B, 3, H, W) float32, channels last in memory.
     """
     cropped = crop_and_flip(images, settings.pad, settings.flip, rng)
     batch = normalise(cropped, device)
     chosen = rng.random(len(batch)) < settings.channel_mix
     rows = torch.from_numpy(chosen).to(device) & (modality == Modality.VISIBLE)
-    batch[rows] = mix_channels(batch[rows], settings.signed_mix, rng)
+    if rows.any():
+        batch[rows] = mix_channels(batch[rows], settings.signed_mix, rng)
     return erase(batch, settings.erase, rng)
 
 
@@ -94,4 +95,4 @@ def erase(batch: Tensor, probability: float, rng: np.random.Generator) -> Tensor
     inside_rows = (rows >= tops[:, None]) & (rows < (tops + heights)[:, None])
     inside_columns = (columns >= lefts[:, None]) & (columns < (lefts + widths)[:, None])
     mask = torch.from_numpy(inside_rows[:, :, None] & inside_columns[:, None, :]).to(batch.device)
-    return batch.masked_fill(mask[:, None], 0.0)
+    return torch.where(mask[:, None], 0.0, batch)  # unlike masked_fill, keeps channels last

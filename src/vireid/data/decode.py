@@ -18,7 +18,7 @@ class Decoded:
 
     Attributes:
         image: (H, W, 3) uint8 RGB, or None.
-        digest: SHA-256 of the file's bytes.
+        digest: SHA-256 of the file's bytes, of none where they cannot be read.
         problem: Why the file could not be decoded, or None.
     """
 
@@ -30,10 +30,13 @@ class Decoded:
 def decode(path: Path, height: int, width: int) -> Decoded:
     """Read an image file as RGB, upright, resized with antialiasing to `height` x `width` pixels.
 
-    Every mode that Pillow knows (grey, palette, CMYK, alpha) becomes RGB. A file of more than 64 million pixels
-    is refused before it is decoded.
+    Every mode that Pillow knows (grey, palette, CMYK, alpha, 16 bits) becomes RGB. A file of more than 64 million
+    pixels is refused before it is decoded.
     """
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except OSError as error:  # a folder, a link to nothing, no permission
+        return Decoded(None, hashlib.sha256().digest(), f"unreadable: {error.strerror}")
     digest = hashlib.sha256(content).digest()
     try:
         return Decoded(_decode(content, height, width), digest)
@@ -49,5 +52,7 @@ def _decode(content: bytes, height: int, width: int) -> np.ndarray:
     if image.width * image.height > MAX_PIXELS:
         raise ValueError(f"{image.width} x {image.height} pixels, more than {MAX_PIXELS:,} allowed")
     upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith("I"):  # 16 bits, which `convert` would clip to white
+        upright = Image.fromarray((np.asarray(upright) / 257).round().clip(0, 255).astype(np.uint8))
     resized = upright.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
     return np.asarray(resized)

@@ -68,6 +68,8 @@ class ImageSet:
         Raises:
             UserError: If the overlay holds a name that is not in this set.
         """
+        if not len(overlay):
+            return self
         row_of = {name: row for row, name in enumerate(self.name)}
         unknown = [name for name in overlay.name if name not in row_of]
         if unknown:
@@ -95,6 +97,25 @@ class ImageReader:
         group = self._file[f"{split}/{modality.group}"]
         name = group["name"].asstr()[:].astype(object)
         return ImageSet(group["image"][:], group["pid"][:], group["camid"][:], name)
+
+    def pictures(self, split: str, modality: Modality, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """Read single images by name, without the others: name to (H, W, 3) uint8 RGB.
+
+        Raises:
+            UserError: If a name is not in the file.
+        """
+        group = self._file[f"{split}/{modality.group}"]
+        row_of = {name: row for row, name in enumerate(group["name"].asstr()[:])}
+        missing = [name for name in names if name not in row_of]
+        if missing:
+            raise UserError(
+                self._file.filename,
+                f"no {split} image {missing[0]}",
+                expected=f"all of the {len(names)} {modality.group} images asked for",
+                found=f"{len(missing)} are missing",
+                remedy="run `dvc repro`, so that images and features are of one data set",
+            )
+        return {name: group["image"][row_of[name]] for name in dict.fromkeys(names)}
 
     def pids(self, split: str) -> np.ndarray:
         """Identities of a split over both modalities, sorted, (N,) int32."""

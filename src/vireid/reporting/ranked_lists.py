@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Circle, Rectangle
 
 from vireid.data.records import Modality
-from vireid.reporting.pictures import read_pictures
+from vireid.data.store import open_images
 from vireid.reporting.style import FAINT, INK, figure_file
 from vireid.retrieval.evaluation import Evaluation
 from vireid.retrieval.features import Features, FeatureSet
@@ -67,7 +67,8 @@ def _pictures(
 ) -> list[list[np.ndarray]]:
     """Read the pictures of several lists of rows at once."""
     names = [[images.name[row] for row in group] for group in rows]
-    pictures = read_pictures(path, modality, [name for group in names for name in group])
+    with open_images(path) as reader:
+        pictures = reader.pictures("test", modality, [name for group in names for name in group])
     return [[pictures[name] for name in group] for group in names]
 
 

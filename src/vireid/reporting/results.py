@@ -39,6 +39,7 @@ def write_evaluation(
             "schema": "vireid.evaluation/1",
             "dataset": info.dataset,
             "trial": info.trial,
+            "source_hash": info.source_hash,
             "method": info.method,
             "embedding": features.embedding,
             "superresolve": info.superresolve,

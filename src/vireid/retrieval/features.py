@@ -1,7 +1,7 @@
 """`features.h5`: the embeddings of every test image, in one file that any tool may write; checked on reading.
 
-Root attributes `schema`, `dataset`, `trial`, `method`, `default`, `model_hash`, `superresolve`, `train_pids`;
-groups `/visible` and `/infrared`, each with `pid` (N,) int32, `camid` (N,) int16, `name` (N,) UTF-8 and
+Root attributes `schema`, `dataset`, `trial`, `source_hash`, `method`, `default`, `model_hash`, `superresolve` and
+`train_pids`; groups `/visible` and `/infrared`, each with `pid` (N,) int32, `camid` (N,) int16, `name` (N,) UTF-8 and
 `embeddings/<name>` (N, D) float32, not normalised. Which images are queries and which are the gallery is the
 protocol's business, not the file's.
 """
@@ -30,6 +30,7 @@ class FeaturesInfo:
     Attributes:
         dataset: Name under which results are reported.
         trial: Number of the split for data sets that have several, otherwise 0.
+        source_hash: SHA-256 over the data set's files and split (hexadecimal).
         method: What made the embeddings.
         default: Name of the embedding that is ranked unless another one is asked for.
         model_hash: SHA-256 of the weights (hexadecimal).
@@ -39,6 +40,7 @@ class FeaturesInfo:
 
     dataset: str
     trial: int
+    source_hash: str
     method: str
     default: str
     model_hash: str

@@ -32,7 +32,9 @@ def yardstick_features(reader: ImageReader, seed: int) -> dict[str, Features]:
 
 def _info(images: ImagesInfo, name: str) -> FeaturesInfo:
     untrained = np.empty(0, np.int32)
-    return FeaturesInfo(images.dataset, images.trial, name, name, "none", images.superresolve, untrained)
+    return FeaturesInfo(
+        images.dataset, images.trial, images.source_hash, name, name, "none", images.superresolve, untrained
+    )
 
 
 def _embedded(images: ImageSet, generator: np.random.Generator) -> FeatureSet:

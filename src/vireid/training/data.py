@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,11 @@ class TrainingImages:
     holdout: tuple[ImageSet, ImageSet]
     pids: np.ndarray
 
+    @cached_property
+    def labels(self) -> tuple[np.ndarray, np.ndarray]:
+        """Labels of the fitted images per modality, (N,) int64 in [0, len(pids))."""
+        return tuple(np.searchsorted(self.pids, part.pid) for part in self.fitted)
+
 
 def load_training_images(images: Path, overlay: Path, settings: Train, seed: int) -> TrainingImages:
     """Read the training split, put the super-resolved images in place and set identities aside.
@@ -55,17 +61,16 @@ def load_training_images(images: Path, overlay: Path, settings: Train, seed: int
         UserError: If the overlay was made from other images, or an identity lacks one modality.
     """
     with open_images(images) as file, open_images(overlay) as replaced:
-        info = file.info
-        if replaced.info.source_hash != info.source_hash:
+        info = replaced.info
+        if info.source_hash != file.info.source_hash:
             raise UserError(
                 overlay,
                 "made from other images",
-                expected=f"source {info.source_hash[:12]}",
-                found=replaced.info.source_hash[:12],
+                expected=f"source {file.info.source_hash[:12]}",
+                found=info.source_hash[:12],
                 remedy="run `dvc repro superresolve`",
             )
         sets = [file.read("train", m).overlaid(replaced.read("train", m)) for m in Modality]
-        info = replaced.info
     pids = _pids_of_both(sets)
     held_out = _draw_holdout(pids, settings, seed)
     fitted = tuple(_only(images, ~np.isin(images.pid, held_out)) for images in sets)
@@ -77,11 +82,10 @@ def batches(
     images: TrainingImages, settings: Train, seed: int, epoch: int, device: torch.device
 ) -> Iterator[Batch]:
     """Yield an epoch's augmented batches; each depends on (seed, epoch, step) alone."""
-    labels = tuple(np.searchsorted(images.pids, part.pid) for part in images.fitted)
     for step, rows in enumerate(sampler(images, settings, seed).epoch(epoch)):
         rng = np.random.default_rng([seed, epoch, step])
         pixels = np.concatenate([part.image[chosen] for part, chosen in zip(images.fitted, rows, strict=True)])
-        target = np.concatenate([part[chosen] for part, chosen in zip(labels, rows, strict=True)])
+        target = np.concatenate([part[chosen] for part, chosen in zip(images.labels, rows, strict=True)])
         modality = torch.arange(len(Modality), device=device).repeat_interleave(len(rows[0]))
         batch = augmented(pixels, modality, settings.augmentation, rng, device)
         yield Batch(batch, torch.from_numpy(target).to(device), modality)
@@ -89,9 +93,8 @@ def batches(
 
 def sampler(images: TrainingImages, settings: Train, seed: int) -> IdentityBalancedSampler:
     """Build the identity-balanced sampler over the fitted images."""
-    labels = tuple(np.searchsorted(images.pids, part.pid) for part in images.fitted)
     return IdentityBalancedSampler(
-        labels, settings.num_pids, settings.num_instances, settings.steps_per_epoch, seed
+        images.labels, settings.num_pids, settings.num_instances, settings.steps_per_epoch, seed
     )
 
 

@@ -98,7 +98,7 @@ def load_model(folder: Path, method: str, images: ImagesInfo) -> tuple[Method, M
     description, model_hash = read_description(folder)
     if description.method != method:
         raise _unusable(folder, "a model of another method", method, description.method)
-    for key in ("dataset", "trial", "height", "width"):
+    for key in ("dataset", "trial", "source_hash", "height", "width"):
         expected, found = getattr(images, key), description.images[key]
         if expected != found:
             raise _unusable(folder, f"a model trained with another {key}", expected, found)

@@ -66,7 +66,7 @@ def _read_split(folder: Path, names: tuple[str, ...]) -> set[int]:
                 found="nothing",
                 remedy="copy the exp folder that comes with SYSU-MM01",
             )
-        text = path.read_text(encoding="utf-8").strip()
+        text = path.read_text(encoding="utf-8", errors="replace").strip()
         if not _ID_LINE.fullmatch(text):
             raise UserError(
                 path,
