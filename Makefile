@@ -1,34 +1,38 @@
 # Needs Python >= 3.11, make and git; everything else is installed into .venv.
 PYTHON ?= python3
 VENV := .venv
+BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+# The stages are started as `python stages/...`.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: repro test test-fast format check
 
 repro: $(INSTALLED) data  ## Run the pipeline on the embedded data set; a second time nothing is left to do.
-	dvc repro
+	@test ! -L data || { echo "error: data is a symbolic link, and DVC would delete files behind it." >&2; \
+		echo "  remedy: rm data (the link only), then set dataset.root in params.yaml to the folder itself" >&2; exit 1; }
+	$(BIN)/dvc repro
 
 test: $(INSTALLED)  ## Run every test.
-	pytest
+	$(BIN)/pytest
 
 test-fast: $(INSTALLED)  ## Run the everyday tests.
-	pytest -m "not slow"
+	$(BIN)/pytest -m "not slow"
 
 format: $(INSTALLED)  ## Format the code and mend what can be mended automatically.
-	ruff format .
-	ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
 
 check: $(INSTALLED)  ## Look for style errors, and whether dvc.lock is what the pipeline would do.
-	ruff format --check .
-	ruff check .
-	dvc status --quiet
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	@! $(BIN)/dvc repro --allow-missing --dry | grep "Running stage"
 
 data: | $(INSTALLED)
-	vireid synthesize data
+	$(BIN)/vireid synthesize data
 
 $(INSTALLED): pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "vireid needs Python 3.11 or later")'
+	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "vireid needs Python 3.11 or later; name one with: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@

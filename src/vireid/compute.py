@@ -1,5 +1,6 @@
 """Which device, which arithmetic: what the machine has, what was asked for, and what is used."""
 
+import os
 from dataclasses import dataclass
 
 import torch
@@ -29,6 +30,7 @@ class Device:
 
     def fabric(self) -> Fabric:
         """Set up deterministic arithmetic and a Fabric for this device."""
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS does not repeat
         torch.set_num_threads(self.threads)
         torch.use_deterministic_algorithms(True)
         # Costs time in every allocation, and only matters to code that reads memory it never wrote.

@@ -9,6 +9,7 @@ from vireid.data.records import Modality
 from vireid.data.store import open_images
 from vireid.params import Params
 from vireid.retrieval.features import FeatureSet, FeaturesInfo, write_features
+from vireid.support.errors import UserError
 from vireid.support.progress import progress
 from vireid.training.embedding import concatenate, embed_images
 from vireid.training.model_folder import check_disjoint, load_model
@@ -28,7 +29,7 @@ def extract(params: Params, images: Path, model: Path, features: Path) -> int:
 
     Raises:
         UserError: If the model is of another method, data set, trial or image size; if it has seen a test
-            identity; if an embedding is not finite.
+            identity; if a modality has no test image; if an embedding is not finite.
     """
     fabric = choose_device(params.compute).fabric()
     with open_images(images) as file:
@@ -36,6 +37,15 @@ def extract(params: Params, images: Path, model: Path, features: Path) -> int:
         seen = description.train_pids + description.holdout_pids
         check_disjoint(seen, file.pids("test"))
         tests = [file.read("test", modality) for modality in Modality]
+    for modality, part in zip(Modality, tests, strict=True):
+        if len(part) == 0:
+            raise UserError(
+                images,
+                f"no {modality.group} test image",
+                expected="test images of both modalities",
+                found="none",
+                remedy="complete the data set's test split, then run `dvc repro`",
+            )
     names = list(method.embedding_dims)
     method = fabric.setup_module(method.eval())
     method.mark_forward_method("embed")

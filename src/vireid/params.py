@@ -4,6 +4,8 @@ There are no defaults here: a default that is not in `params.yaml` would be invi
 `model` and `loss` belong to the chosen method, which declares and checks them in its own file.
 """
 
+import re
+from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -67,7 +69,7 @@ class Superresolve(Section):
     lr_drop_at: Probability
     iterations: Count
     batch_size: Count
-    patch: Annotated[int, Field(ge=0)]
+    patch: Annotated[int, Field(ge=0, multiple_of=4)]
     holdout_pids: Count
 
 
@@ -172,16 +174,17 @@ def load_params(path: Path) -> Params:
             found=error,
             remedy="mend it, or `git checkout params.yaml`",
         ) from error
-    return check_section(Params, values, where=str(path))
+    return check_section(Params, values, where=str(path), remedy=f"correct it in {path}")
 
 
-def check_section(section: type[AnySection], values: Any, where: str) -> AnySection:
+def check_section(section: type[AnySection], values: Any, where: str, remedy: str) -> AnySection:
     """Check values against a section's types and ranges.
 
     Args:
         section: The typed section.
         values: What the YAML holds for it.
         where: Name for messages: a file, or a file and a key.
+        remedy: What to do about a wrong value, for messages.
 
     Raises:
         UserError: Naming every key that is wrong, its value and what is allowed.
@@ -189,14 +192,22 @@ def check_section(section: type[AnySection], values: Any, where: str) -> AnySect
     try:
         return section.model_validate(values)
     except ValidationError as error:
-        problems = {".".join(map(str, problem["loc"])): problem for problem in error.errors()}
+        problems = defaultdict(list)
+        for problem in error.errors():
+            problems[_key(problem)].append(problem)
         raise UserError(
             where,
-            f"wrong parameter{'s' if len(problems) > 1 else ''}: {', '.join(problems) or 'not a mapping'}",
-            expected="; ".join(_expected(section, problem) for problem in problems.values()),
-            found="; ".join(repr(problem["input"]) for problem in problems.values()),
-            remedy=f"correct it in {where}",
+            f"wrong parameter{'s' if len(problems) > 1 else ''}: {', '.join(problems)}",
+            expected="; ".join(" or ".join(_expected(section, p) for p in same) for same in problems.values()),
+            found="; ".join(_found(same[0]) for same in problems.values()),
+            remedy=remedy,
         ) from error
+
+
+def _key(problem: Mapping[str, Any]) -> str:
+    """Name the key, without pydantic's names for the alternatives that one value may have."""
+    parts = (str(part) for part in problem["loc"])
+    return ".".join(part for part in parts if not re.search(r"[^\w]", part) and part != "int") or "the section"
 
 
 def _expected(section: type[Section], problem: Mapping[str, Any]) -> str:
@@ -206,3 +217,7 @@ def _expected(section: type[Section], problem: Mapping[str, Any]) -> str:
     for part in problem["loc"][:-1]:
         section = section.model_fields[part].annotation
     return f"no key {problem['loc'][-1]!r}, but one of {', '.join(section.model_fields)}"
+
+
+def _found(problem: Mapping[str, Any]) -> str:
+    return "nothing" if problem["type"] == "missing" else repr(problem["input"])

@@ -138,6 +138,6 @@ def test_contact_sheet_names_a_broken_image(tmp_path):
     for camid in range(1, 7):
         (tmp_path / f"data/cam{camid}/0001").mkdir(parents=True)
         (tmp_path / f"data/cam{camid}/0001/0001.jpg").write_bytes(b"no image")
-    with pytest.raises(UserError, match=r"0001\.jpg.*\n.*\n.*not an image"):
+    with pytest.raises(UserError, match=r"0001\.jpg.*\n.*\n.*not a JPEG"):
         draw_contact_sheet(tmp_path / "data", tmp_path / "sheet.png", num_pids=1, seed=0)
     assert not (tmp_path / "sheet.png").exists()

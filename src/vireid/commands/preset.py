@@ -24,9 +24,8 @@ def preset(
 ) -> None:
     """Merge presets into params.yaml, keeping its comments.
 
-    Groups: dataset (synthetic, sysu_mm01), method (baseline, fprnet), schedule (demo, paper) and superresolve
-    (default, paper, off). A method brings its own recipe for the schedule that is in force, and the schedule the
-    one of the method that is in force. What the files hold: conf/<group>/<name>.yaml.
+    The groups are dataset, schedule, method and superresolve; conf/<group>/<name>.yaml holds the presets of each.
+    A method brings its own recipe for the schedule in force, and a schedule that of the method in force.
 
     Example: vireid preset dataset=sysu_mm01 method=fprnet schedule=paper
     """

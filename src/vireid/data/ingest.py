@@ -1,6 +1,7 @@
 """Pack a data set's image files into `images.h5`, with several processes and in a fixed order."""
 
 import hashlib
+import signal
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -42,7 +43,7 @@ def find_images(dataset: Dataset) -> list[ImageRecord]:
     """List a data set's images by its layout, after checking that its root can be used at all.
 
     Raises:
-        UserError: If the root is missing, empty or a symbolic link, or breaks the layout.
+        UserError: If the root is missing, empty or a symbolic link, breaks the layout, or a trial is asked for.
     """
     root = Path(dataset.root)
     remedy = "draw the embedded data set with `vireid synthesize`, or set dataset.root to your own"
@@ -52,7 +53,8 @@ def find_images(dataset: Dataset) -> list[ImageRecord]:
             "the data set is a symbolic link",
             expected="a real folder: DVC deletes and overwrites files behind a linked one",
             found=f"a link to {root.readlink()}",
-            remedy=f"remove the link and set dataset.root: {root.resolve()}",
+            remedy=f"first `rm {root}` (the link only), then set dataset.root: {root.resolve()} and "
+            "`git checkout data.dvc`; no `dvc checkout` while the link is there",
         )
     if not root.is_dir():
         raise UserError(
@@ -69,6 +71,14 @@ def find_images(dataset: Dataset) -> list[ImageRecord]:
             expected=f"a {dataset.layout} folder",
             found="no files",
             remedy=remedy,
+        )
+    if dataset.trial != 0:
+        raise UserError(
+            "dataset.trial",
+            f"the layout {dataset.layout} has no trials",
+            expected="0",
+            found=dataset.trial,
+            remedy="set dataset.trial: 0",
         )
     return LAYOUTS[dataset.layout](root)
 
@@ -126,7 +136,9 @@ def _decode_all(
 ) -> Iterator[tuple[list[ImageRecord], list[Decoded]]]:
     """Decode in parallel and yield in order; only a few tasks per worker are in memory at any time."""
     tasks = _tasks(records)
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    # Ctrl-C reaches every process; only this one shall answer it.
+    ignore_interrupt = {"initializer": signal.signal, "initargs": (signal.SIGINT, signal.SIG_IGN)}
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), **ignore_interrupt) as pool:
 
         def submit(task: list[ImageRecord]):
             names = [record.name for record in task]

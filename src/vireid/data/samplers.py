@@ -6,6 +6,8 @@ from typing import Literal
 
 import numpy as np
 
+from vireid.data.randomness import Stream, generator
+
 
 @dataclass(frozen=True)
 class IdentityBalancedSampler:
@@ -36,7 +38,7 @@ class IdentityBalancedSampler:
 
     def epoch(self, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield (visible rows (P*K,), infrared rows (P*K,)); row j of both has the same identity."""
-        rng = np.random.default_rng([self.seed, epoch])
+        rng = generator(self.seed, Stream.SAMPLING, epoch)
         rows = tuple(_rows_by_label(labels) for labels in self.labels)
         pids = _endless_permutations(len(rows[0]), self.num_pids, rng)
         for _ in range(len(self)):

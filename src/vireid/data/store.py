@@ -15,10 +15,12 @@ import numpy as np
 
 from vireid.data.records import ImageRecord, Modality
 from vireid.support.errors import UserError
-from vireid.support.hdf5 import create_hdf5, open_hdf5, plain
+from vireid.support.hdf5 import create_hdf5, ensure_room, open_hdf5, plain
 
 SCHEMA = "vireid.images/1"
 SPLITS = ("train", "test")
+_KINDS = {"image": "u", "pid": "i", "camid": "i", "name": "O"}  # NumPy's letters
+_REMEDY = "run `dvc repro`, which makes it"
 _CHUNK_BYTES = 1 << 20
 
 
@@ -62,6 +64,13 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.pid)
 
+    def of(self, pids: np.ndarray) -> "ImageSet":
+        """Keep the images of some identities; without a copy where that is all of them."""
+        rows = np.isin(self.pid, pids)
+        if rows.all():
+            return self
+        return ImageSet(self.image[rows], self.pid[rows], self.camid[rows], self.name[rows])
+
     def overlaid(self, overlay: "ImageSet") -> "ImageSet":
         """Replace the images that `overlay` holds under the same name.
 
@@ -98,6 +107,12 @@ class ImageReader:
         name = group["name"].asstr()[:].astype(object)
         return ImageSet(group["image"][:], group["pid"][:], group["camid"][:], name)
 
+    def records(self, split: str, modality: Modality) -> list[ImageRecord]:
+        """List one split of one modality without its images."""
+        group = self._file[f"{split}/{modality.group}"]
+        columns = zip(group["name"].asstr()[:], group["pid"][:].tolist(), group["camid"][:].tolist(), strict=True)
+        return [ImageRecord(name, pid, camid, modality, split) for name, pid, camid in columns]
+
     def pictures(self, split: str, modality: Modality, names: Sequence[str]) -> dict[str, np.ndarray]:
         """Read single images by name, without the others: name to (H, W, 3) uint8 RGB.
 
@@ -130,8 +145,29 @@ def open_images(path: Path) -> Iterator[ImageReader]:
         UserError: If the file is missing, cut short, or of another format.
     """
     attributes = [field.name for field in fields(ImagesInfo)]
-    with open_hdf5(path, SCHEMA, attributes, remedy="run `dvc repro`, which makes it") as file:
-        yield ImageReader(file)
+    with open_hdf5(path, SCHEMA, attributes, _REMEDY) as file:
+        reader = ImageReader(file)
+        for split in SPLITS:
+            for modality in Modality:
+                _check_group(path, file, f"{split}/{modality.group}", reader.info)
+        yield reader
+
+
+def _check_group(path: Path, file: h5py.File, name: str, info: ImagesInfo) -> None:
+    """Check that a group has its columns, of one length, and images of the file's size."""
+    group = file.get(name, {})
+    shapes = {key: group[key].shape[1:] for key in _KINDS if key in group}
+    kinds = {key: group[key].dtype.kind for key in shapes}
+    expected_shapes = {key: (info.height, info.width, 3) if key == "image" else () for key in _KINDS}
+    lengths = {len(group[key]) for key in shapes}
+    if shapes != expected_shapes or kinds != _KINDS or len(lengths) != 1:
+        raise UserError(
+            path,
+            f"group /{name} is not as the format has it",
+            expected=f"image (N, {info.height}, {info.width}, 3) uint8, pid, camid and name (N,)",
+            found=", ".join(f"{key} {group[key].shape} {group[key].dtype}" for key in shapes) or "no such group",
+            remedy=_REMEDY,
+        )
 
 
 class ImageWriter:
@@ -161,7 +197,11 @@ class ImageWriter:
         Args:
             records: N records that agree in split and modality.
             images: (N, H, W, 3) uint8 RGB.
+
+        Raises:
+            OSError: If the disk is too full.
         """
+        ensure_room(self._file, images.nbytes)
         group = self._groups[records[0].split, records[0].modality]
         start, stop = len(group["pid"]), len(group["pid"]) + len(records)
         columns = {

@@ -45,10 +45,11 @@ def check_method(
         UserError: If there is no such method, or a key or value of its sections is not its own.
     """
     cls = method_class(name)
+    remedy = f"correct it, or take the method's own values: vireid preset method={name}"
     return (
         cls,
-        check_section(cls.Model, model, where=f"params.yaml, model of {name}"),
-        check_section(cls.Loss, loss, where=f"params.yaml, loss of {name}"),
+        check_section(cls.Model, model, f"params.yaml, model of {name}", remedy),
+        check_section(cls.Loss, loss, f"params.yaml, loss of {name}", remedy),
     )
 
 

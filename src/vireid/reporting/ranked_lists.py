@@ -8,11 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Circle, Rectangle
 
 from vireid.data.records import Modality
-from vireid.data.store import open_images
+from vireid.data.store import ImageReader, open_images
 from vireid.reporting.style import FAINT, INK, figure_file
 from vireid.retrieval.evaluation import Evaluation
 from vireid.retrieval.features import Features, FeatureSet
 from vireid.retrieval.ranked_lists import RankedList, from_best_to_worst, ranked_lists
+from vireid.support.errors import UserError
 
 _RIGHT, _WRONG = "#1a8f3c", "#d1242f"
 _TICK, _CROSS = "\N{CHECK MARK}", "\N{BALLOT X}"
@@ -38,14 +39,18 @@ def draw_ranked_lists(path: Path, evaluation: Evaluation, features: Features, im
         queries: Number of rows.
 
     Raises:
-        UserError: If the images file cannot be read or lacks a picture.
+        UserError: If the images file cannot be read, is of another data set or lacks a picture.
     """
     positions = from_best_to_worst(evaluation, queries)
     lists = ranked_lists(features, evaluation, positions, _TOP)
     protocol = evaluation.protocol
     query_set, gallery_set = features.of(protocol.query_modality), features.of(protocol.gallery_modality)
-    query_pictures = _pictures(images, protocol.query_modality, query_set, [[item.query] for item in lists])
-    gallery_pictures = _pictures(images, protocol.gallery_modality, gallery_set, [item.gallery for item in lists])
+    with open_images(images) as reader:
+        _check_source(images, reader, features)
+        query_pictures = _pictures(reader, protocol.query_modality, query_set, [[item.query] for item in lists])
+        gallery_pictures = _pictures(
+            reader, protocol.gallery_modality, gallery_set, [item.gallery for item in lists]
+        )
     height, width, _ = query_pictures[0][0].shape
     aspect = height / width
     across = _PITCH * _TOP + 1 + _QUERY_GAP
@@ -62,13 +67,25 @@ def draw_ranked_lists(path: Path, evaluation: Evaluation, features: Features, im
             _draw_gallery(axes, top, aspect, gallery_pictures[row], gallery_set, item)
 
 
+def _check_source(path: Path, reader: ImageReader, features: Features) -> None:
+    """Refuse images of another data set, whose names may well be the same."""
+    expected, found = features.info.source_hash, reader.info.source_hash
+    if expected != found:
+        raise UserError(
+            path,
+            "other images than those of the features",
+            expected=f"source {expected[:12]}",
+            found=f"source {found[:12]}",
+            remedy="run `dvc repro`, so that images and features are of one data set",
+        )
+
+
 def _pictures(
-    path: Path, modality: Modality, images: FeatureSet, rows: Sequence[Sequence[int]]
+    reader: ImageReader, modality: Modality, images: FeatureSet, rows: Sequence[Sequence[int]]
 ) -> list[list[np.ndarray]]:
     """Read the pictures of several lists of rows at once."""
     names = [[images.name[row] for row in group] for group in rows]
-    with open_images(path) as reader:
-        pictures = reader.pictures("test", modality, [name for group in names for name in group])
+    pictures = reader.pictures("test", modality, [name for group in names for name in group])
     return [[pictures[name] for name in group] for group in names]
 
 

@@ -1,8 +1,8 @@
 """`features.h5`: the embeddings of every test image, in one file that any tool may write; checked on reading.
 
 Root attributes `schema`, `dataset`, `trial`, `source_hash`, `method`, `default`, `model_hash`, `superresolve` and
-`train_pids`; groups `/visible` and `/infrared`, each with `pid` (N,) int32, `camid` (N,) int16, `name` (N,) UTF-8 and
-`embeddings/<name>` (N, D) float32, not normalised. Which images are queries and which are the gallery is the
+`train_pids`; groups `/visible` and `/infrared`, each with `pid` (N,) int32, `camid` (N,) int16, `name` (N,) UTF-8
+and `embeddings/<name>` (N, D) float32, not normalised. Which images are queries and which are the gallery is the
 protocol's business, not the file's.
 """
 

@@ -90,8 +90,9 @@ def seeded_draw(cells: Cells, shots: int, trial: int) -> list[int]:
     """Draw a gallery as the field's Python code does.
 
     The generator is seeded with the trial's number; identities ascending, cameras in order, one `choice` among the
-    sorted names for a single shot, one `sample` for several. M. Ye et al., "Deep Learning for Person
-    Re-Identification: A Survey and Outlook", TPAMI 2021, and the repositories that followed it.
+    sorted names for a single shot. That is theirs; for several shots, which they do not have, one `sample`.
+    M. Ye et al., "Deep Learning for Person Re-Identification: A Survey and Outlook", TPAMI 2021, and the
+    repositories that followed it.
 
     Args:
         cells: The images of each (identity, camera), in that order, each cell sorted by name.

@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.torch import save_file
+from safetensors.torch import save
+from torch import Tensor
 
 from vireid.compute import choose_device
+from vireid.data.randomness import Stream, generator
 from vireid.data.records import ImageRecord, Modality
-from vireid.data.store import ImageSet, ImagesInfo, create_images, open_images
+from vireid.data.store import create_images, open_images
 from vireid.params import Params, Superresolve
 from vireid.superresolution.srcnn import (
     SCALE,
@@ -20,8 +22,6 @@ from vireid.superresolution.srcnn import (
 )
 from vireid.support.errors import UserError
 from vireid.support.files import replacing, sha256
-
-_ROWS_PER_WRITE = 256
 
 
 def superresolve(params: Params, images: Path, overlay: Path, weights: Path) -> dict[str, Any]:
@@ -37,17 +37,19 @@ def superresolve(params: Params, images: Path, overlay: Path, weights: Path) -> 
         `enabled`, `replaced_images` and, where enabled, `psnr` (dB) and `ssim` of bicubic and SRCNN.
 
     Raises:
-        UserError: If the camera has no visible training images, or fewer identities than are held out.
+        UserError: If the camera has no visible training images, or fewer identities than are held out; if an
+            original cannot be read; if a patch is larger than the images.
     """
     with open_images(images) as file:
-        info, visible = file.info, file.read("train", Modality.VISIBLE)
+        info, visible = file.info, file.records("train", Modality.VISIBLE)
     settings = params.superresolve
     if not settings.enabled:
         _save_weights({}, weights)
         with create_images(overlay, info):
             return {"enabled": False, "replaced_images": 0}
-    rows = _rows_of_camera(visible, settings)
-    names, pids = visible.name[rows], visible.pid[rows]
+    _check_patch(settings)
+    records = _records_of_camera(visible, settings)
+    names, pids = [record.name for record in records], [record.pid for record in records]
     held_out = np.isin(pids, _draw_holdout(pids, settings, params.seed))
 
     fabric = replace(choose_device(params.compute), precision="fp32").fabric()
@@ -60,24 +62,37 @@ def superresolve(params: Params, images: Path, overlay: Path, weights: Path) -> 
     inputs = load_originals(root, names, settings.apply.height, settings.apply.width)
     sharpened = superresolve_images(network.to(device), inputs, info.height, info.width, device)
     provenance = f"srcnn camera {settings.camera}, weights {sha256(weights)[:12]}"
-    _write_overlay(overlay, replace(info, superresolve=provenance), visible, rows, sharpened)
-    return {"enabled": True, "replaced_images": len(rows), "heldout_images": int(held_out.sum()), **scores}
+    with create_images(overlay, replace(info, superresolve=provenance)) as writer:
+        writer.append(records, sharpened)
+    return {"enabled": True, "replaced_images": len(records), "heldout_images": int(held_out.sum()), **scores}
 
 
-def _rows_of_camera(visible: ImageSet, settings: Superresolve) -> np.ndarray:
-    rows = np.flatnonzero(visible.camid == settings.camera)
-    if len(rows) == 0:
+def _check_patch(settings: Superresolve) -> None:
+    largest = SCALE * min(settings.input.height, settings.input.width)
+    if settings.patch > largest:
+        raise UserError(
+            "superresolve.patch",
+            "larger than the images it is cut from",
+            expected=f"at most {largest}, the shorter side of {SCALE}x superresolve.input",
+            found=settings.patch,
+            remedy="lower superresolve.patch; 0 trains on whole images",
+        )
+
+
+def _records_of_camera(visible: list[ImageRecord], settings: Superresolve) -> list[ImageRecord]:
+    records = [record for record in visible if record.camid == settings.camera]
+    if not records:
         raise UserError(
             "superresolve.camera",
             "this camera has no visible training images",
-            expected=f"one of {', '.join(map(str, np.unique(visible.camid)))}",
+            expected=f"one of {', '.join(map(str, sorted({record.camid for record in visible})))}",
             found=settings.camera,
             remedy="choose one of these, or set superresolve.enabled: false",
         )
-    return rows
+    return records
 
 
-def _draw_holdout(pids: np.ndarray, settings: Superresolve, seed: int) -> np.ndarray:
+def _draw_holdout(pids: list[int], settings: Superresolve, seed: int) -> np.ndarray:
     present = np.unique(pids)
     if len(present) <= settings.holdout_pids:
         raise UserError(
@@ -87,20 +102,9 @@ def _draw_holdout(pids: np.ndarray, settings: Superresolve, seed: int) -> np.nda
             found=settings.holdout_pids,
             remedy="lower superresolve.holdout_pids",
         )
-    return np.random.default_rng(seed).choice(present, settings.holdout_pids, replace=False)
+    return generator(seed, Stream.SUPERRESOLUTION_HOLDOUT).choice(present, settings.holdout_pids, replace=False)
 
 
-def _save_weights(state: dict[str, Any], path: Path) -> None:
+def _save_weights(state: dict[str, Tensor], path: Path) -> None:
     with replacing(path) as partial:
-        save_file(state, partial)
-
-
-def _write_overlay(path: Path, info: ImagesInfo, visible: ImageSet, rows: np.ndarray, images: np.ndarray) -> None:
-    records = [
-        ImageRecord(visible.name[row], int(visible.pid[row]), int(visible.camid[row]), Modality.VISIBLE, "train")
-        for row in rows
-    ]
-    with create_images(path, info) as writer:
-        for start in range(0, len(rows), _ROWS_PER_WRITE):
-            part = slice(start, start + _ROWS_PER_WRITE)
-            writer.append(records[part], images[part])
+        partial.write_bytes(save(state))

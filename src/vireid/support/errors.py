@@ -2,7 +2,6 @@
 
 import errno
 import functools
-import sys
 from collections.abc import Callable
 from typing import NoReturn, ParamSpec, TypeVar
 
@@ -39,7 +38,7 @@ def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
         except UserError as error:
             _fail(str(error))
         except OSError as error:
-            if error.errno != errno.ENOSPC:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
             _fail(f"{error.filename or 'output'}: the disk is full; free some space and run again")
 
@@ -47,5 +46,5 @@ def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
 
 
 def _fail(message: str) -> NoReturn:
-    print(f"error: {message}", file=sys.stderr)
+    typer.echo(f"error: {message}", err=True)
     raise typer.Exit(code=1)

@@ -2,19 +2,23 @@
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from vireid.support.errors import UserError
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` and rename it to `path` once it is complete.
 
-    A reader therefore never sees a half-written file or folder, and an error or a kill leaves an earlier
-    `path` as it was. The temporary name is fixed, so the next run clears what a killed one left behind.
+    A reader therefore never sees a half-written file or folder, and an error or a kill while writing leaves an
+    earlier `path` as it was (an earlier folder is removed just before the rename). The temporary name is fixed,
+    so the next run clears what a killed one left behind.
 
     Args:
         path: The file or folder to write; its parent is made if needed.
@@ -37,6 +41,24 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def inside(root: Path, name: str) -> Path:
+    """Join a folder and a name from a file, refusing a name that leads out of the folder.
+
+    Raises:
+        UserError: If it does.
+    """
+    path = Path(os.path.normpath(root / name))
+    if not path.is_relative_to(os.path.normpath(root)):
+        raise UserError(
+            root,
+            "a name leads out of the folder",
+            expected="names below it",
+            found=name,
+            remedy="correct the name; it comes from the data set's lists or from a file made from them",
+        )
+    return path
 
 
 def sha256(path: Path) -> str:

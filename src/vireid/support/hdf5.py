@@ -1,5 +1,8 @@
 """HDF5 files that say what they are: a schema name and attributes, checked on opening."""
 
+import errno
+import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +13,8 @@ import numpy as np
 
 from vireid.support.errors import UserError
 from vireid.support.files import replacing
+
+_FLUSHED_LATER = 64 << 20  # bytes, more than the chunk caches of one file hold
 
 
 @contextmanager
@@ -58,6 +63,19 @@ def create_hdf5(path: Path, schema: str, attributes: Mapping[str, Any]) -> Itera
         file.attrs["schema"] = schema
         file.attrs.update(attributes)
         yield file
+
+
+def ensure_room(file: h5py.File, size: int) -> None:
+    """Check before a write that the disk has room for `size` more bytes.
+
+    HDF5 itself notices only when it flushes chunks, possibly on closing, and then crashes instead of raising.
+
+    Raises:
+        OSError: With `errno.ENOSPC`, if fewer bytes would be left than HDF5 may still have to flush.
+    """
+    path = Path(file.filename)
+    if shutil.disk_usage(path.parent).free < size + _FLUSHED_LATER:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path.as_posix())
 
 
 def plain(value: Any) -> Any:

@@ -25,7 +25,10 @@ class _Rate(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed:,.0f} {task.fields['unit']}/s", style="cyan")
+        if speed is None:
+            return Text("")
+        digits = 0 if speed >= 10 else 1
+        return Text(f"{speed:,.{digits}f} {task.fields['unit']}/s", style="cyan")
 
 
 @contextmanager

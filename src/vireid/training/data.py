@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from vireid.data.augmentation import augmented
+from vireid.data.randomness import Stream, generator
 from vireid.data.records import Modality
 from vireid.data.samplers import IdentityBalancedSampler
 from vireid.data.store import ImageSet, ImagesInfo, open_images
@@ -33,7 +34,7 @@ class TrainingImages:
     Attributes:
         info: Where the images come from, overlay included.
         fitted: Per modality, the images that the weights are fitted to.
-        holdout: Per modality, the images of held-out training identities, for choosing the epoch.
+        holdout: Per modality, the original images of held-out training identities, for choosing the epoch.
         pids: Identities that are fitted, sorted; an image's label is its identity's place in here.
     """
 
@@ -62,20 +63,29 @@ def load_training_images(images: Path, overlay: Path, settings: Train, seed: int
     """
     with open_images(images) as file, open_images(overlay) as replaced:
         info = replaced.info
-        if info.source_hash != file.info.source_hash:
+        expected, found = (
+            f"{i.height} x {i.width} pixels of source {i.source_hash[:12]}" for i in (file.info, info)
+        )
+        if found != expected:
             raise UserError(
                 overlay,
                 "made from other images",
-                expected=f"source {file.info.source_hash[:12]}",
-                found=info.source_hash[:12],
+                expected=expected,
+                found=found,
                 remedy="run `dvc repro superresolve`",
             )
-        sets = [file.read("train", m).overlaid(replaced.read("train", m)) for m in Modality]
-    pids = _pids_of_both(sets)
+        originals = [file.read("train", modality) for modality in Modality]
+        replacements = [replaced.read("train", modality) for modality in Modality]
+    pids = _pids_of_both(originals)
     held_out = _draw_holdout(pids, settings, seed)
-    fitted = tuple(_only(images, ~np.isin(images.pid, held_out)) for images in sets)
-    holdout = tuple(_only(images, np.isin(images.pid, held_out)) for images in sets)
-    return TrainingImages(info, fitted, holdout, np.setdiff1d(pids, held_out))
+    # What chooses the epoch is as the test images are: never super-resolved.
+    holdout = tuple(part.of(held_out) for part in originals)
+    fitted_pids = np.setdiff1d(pids, held_out)
+    fitted = tuple(
+        part.of(fitted_pids).overlaid(replacement.of(fitted_pids))
+        for part, replacement in zip(originals, replacements, strict=True)
+    )
+    return TrainingImages(info, fitted, holdout, fitted_pids)
 
 
 def batches(
@@ -83,7 +93,7 @@ def batches(
 ) -> Iterator[Batch]:
     """Yield an epoch's augmented batches; each depends on (seed, epoch, step) alone."""
     for step, rows in enumerate(sampler(images, settings, seed).epoch(epoch)):
-        rng = np.random.default_rng([seed, epoch, step])
+        rng = generator(seed, Stream.AUGMENTATION, epoch, step)
         pixels = np.concatenate([part.image[chosen] for part, chosen in zip(images.fitted, rows, strict=True)])
         target = np.concatenate([part[chosen] for part, chosen in zip(images.labels, rows, strict=True)])
         modality = torch.arange(len(Modality), device=device).repeat_interleave(len(rows[0]))
@@ -121,8 +131,4 @@ def _draw_holdout(pids: np.ndarray, settings: Train, seed: int) -> np.ndarray:
             found=f"{len(pids)} - {settings.holdout_pids}",
             remedy="lower train.holdout_pids or train.num_pids",
         )
-    return np.sort(np.random.default_rng(seed).choice(pids, settings.holdout_pids, replace=False))
-
-
-def _only(images: ImageSet, rows: np.ndarray) -> ImageSet:
-    return ImageSet(images.image[rows], images.pid[rows], images.camid[rows], images.name[rows])
+    return np.sort(generator(seed, Stream.HOLDOUT).choice(pids, settings.holdout_pids, replace=False))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
@@ -105,7 +106,8 @@ class Trainer:
         losses = method.losses(outputs, batch.labels, batch.modality)
         total = sum(method.loss_weights[name] * loss for name, loss in losses.items())
         if not torch.isfinite(total):
-            raise _not_finite(epoch, step, losses)
+            values = ", ".join(f"{name} {loss.item():g}" for name, loss in losses.items())
+            raise _not_finite(f"epoch {epoch + 1}, step {step + 1}", "losses", values)
         self.optimizer.zero_grad()
         self.fabric.backward(total)
         if self.settings.clip_norm:
@@ -121,11 +123,11 @@ class Trainer:
         last = epoch + 1 == self.settings.epochs
         if not (last or (epoch + 1) % self.settings.validate_every == 0):
             return {}
-        scores = self._holdout_scores() if self.settings.holdout_pids else {}
+        scores = self._holdout_scores(epoch) if self.settings.holdout_pids else {}
         self.best.offer(epoch, scores, self.method.module)
         return scores
 
-    def _holdout_scores(self) -> Curves:
+    def _holdout_scores(self, epoch: int) -> Curves:
         self.method.eval()
         size = 2 * self.settings.num_pids * self.settings.num_instances
         ranked = next(iter(self.method.module.embedding_dims))
@@ -133,6 +135,8 @@ class Trainer:
             concatenate(embed_images(self.method, part, modality, size, self.fabric.device))[ranked]
             for part, modality in zip(self.images.holdout, Modality, strict=True)
         )
+        if not all(np.isfinite(part).all() for part in embeddings):
+            raise _not_finite(f"epoch {epoch + 1}", "embeddings of held-out identities", "NaN or infinity")
         return holdout_scores(embeddings, self.images.holdout)
 
     def _state(self) -> dict[str, Any]:
@@ -160,6 +164,14 @@ def _optimizer(method: Method, settings: Train) -> torch.optim.Optimizer:
     groups = method.param_groups(settings.lr)
     if settings.optimizer == "adamw":
         return torch.optim.AdamW(groups, settings.lr, weight_decay=settings.weight_decay)
+    if settings.nesterov and not settings.momentum:
+        raise UserError(
+            "train.nesterov",
+            "Nesterov's method needs a momentum",
+            expected="train.momentum above 0",
+            found=settings.momentum,
+            remedy="raise train.momentum, or set train.nesterov: false",
+        )
     return torch.optim.SGD(
         groups,
         settings.lr,
@@ -169,12 +181,11 @@ def _optimizer(method: Method, settings: Train) -> torch.optim.Optimizer:
     )
 
 
-def _not_finite(epoch: int, step: int, losses: dict[str, Tensor]) -> UserError:
-    values = ", ".join(f"{name} {float(loss):g}" for name, loss in losses.items())
+def _not_finite(where: str, what: str, found: str) -> UserError:
     return UserError(
-        f"epoch {epoch + 1}, step {step + 1}",
-        "the loss is not finite",
-        expected="finite losses",
-        found=values,
+        where,
+        f"the {what} are not finite",
+        expected="finite numbers",
+        found=found,
         remedy="lower train.lr, set train.clip_norm, or raise train.warmup_epochs",
     )

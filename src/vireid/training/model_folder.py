@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from vireid.data.store import ImagesInfo
@@ -52,7 +52,8 @@ def save_model(folder: Path, state: dict[str, Tensor], description: ModelDescrip
     """Write the folder whole, under a temporary name first."""
     with replacing(folder) as partial:
         partial.mkdir()
-        save_file({name: value.contiguous() for name, value in state.items()}, partial / _WEIGHTS)
+        # Not save_file, whose error on a full disk is no OSError.
+        (partial / _WEIGHTS).write_bytes(save({name: value.contiguous() for name, value in state.items()}))
         weights_hash = sha256(partial / _WEIGHTS)
         write_json(
             partial / _DESCRIPTION, {"schema": SCHEMA, "weights_sha256": weights_hash} | asdict(description)
@@ -71,14 +72,20 @@ def read_description(folder: Path) -> tuple[ModelDescription, str]:
     for name in (_WEIGHTS, _DESCRIPTION):
         if not (folder / name).is_file():
             raise _unusable(folder, "the model is incomplete", f"{_WEIGHTS} and {_DESCRIPTION}", f"no {name}")
-    content = json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8"))
+    try:
+        content = dict(json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise _unusable(folder / _DESCRIPTION, "not a JSON object", SCHEMA, error) from error
     schema, expected_hash = content.pop("schema", None), content.pop("weights_sha256", None)
     if schema != SCHEMA:
         raise _unusable(folder / _DESCRIPTION, "another format", SCHEMA, schema)
     found_hash = sha256(folder / _WEIGHTS)
     if found_hash != expected_hash:
         raise _unusable(folder / _WEIGHTS, "not the weights that were saved", expected_hash, found_hash)
-    return ModelDescription(**content), found_hash
+    try:
+        return ModelDescription(**content), found_hash
+    except TypeError as error:
+        raise _unusable(folder / _DESCRIPTION, "not a model's description", SCHEMA, error) from error
 
 
 def load_model(folder: Path, method: str, images: ImagesInfo) -> tuple[Method, ModelDescription, str]:

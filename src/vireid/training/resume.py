@@ -10,8 +10,10 @@ import os
 import shutil
 from io import BytesIO
 from pathlib import Path
+from pickle import UnpicklingError  # only its name: nothing is unpickled
 from typing import Any
 
+import numpy as np
 import torch
 from filelock import FileLock, Timeout
 
@@ -19,7 +21,7 @@ from vireid.support.errors import UserError
 from vireid.support.files import replacing, sha256
 
 _PACKAGE = Path(__file__).resolve().parents[1]
-_CODE = ("backbones", "data", "losses", "methods", "training")
+_CODE = ("backbones/*.py", "compute.py", "data/*.py", "losses/*.py", "methods/*.py", "training/*.py")
 
 
 class ResumePoint:
@@ -33,7 +35,12 @@ class ResumePoint:
     """
 
     def __init__(self, parameters: dict[str, Any], inputs: list[Path]):
-        key = {"parameters": parameters, "inputs": [sha256(path) for path in inputs], "code": _code_hash()}
+        key = {
+            "parameters": parameters,
+            "inputs": [sha256(path) for path in inputs],
+            "code": _code_hash(),
+            "libraries": [torch.__version__, np.__version__],
+        }
         name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:12]
         self.folder = Path(os.environ.get("DVC_ROOT", ".")) / ".ckpt" / name
         self._state = self.folder / "last.pt"
@@ -60,7 +67,16 @@ class ResumePoint:
         """Return the last saved state, or None at a fresh start."""
         if not self._state.is_file():
             return None
-        return torch.load(self._state, map_location="cpu", weights_only=True)
+        try:
+            return torch.load(self._state, map_location="cpu", weights_only=True)
+        except (RuntimeError, UnpicklingError, EOFError) as error:
+            raise UserError(
+                self._state,
+                "the state of an interrupted training cannot be read",
+                expected="what this training saved after its last epoch",
+                found=error,
+                remedy=f"delete the folder {self.folder} to start this training anew",
+            ) from error
 
     def save(self, state: dict[str, Any]) -> None:
         """Save the state whole, in place of the one before."""
@@ -78,6 +94,6 @@ class ResumePoint:
 
 def _code_hash() -> str:
     digest = hashlib.sha256()
-    for path in sorted(path for name in _CODE for path in (_PACKAGE / name).rglob("*.py")):
+    for path in sorted(path for pattern in _CODE for path in _PACKAGE.glob(pattern)):
         digest.update(path.relative_to(_PACKAGE).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()
