@@ -1,0 +1,206 @@
+"""`vireid preset`: every choice merges and validates, and only what it should change changes. CPU, seconds."""
+
+import shutil
+from itertools import product
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.made import ROOT, read_yaml
+from vireid.cli import app
+from vireid.commands.preset import GROUPS
+from vireid.methods import METHODS, check_method
+from vireid.params import load_params
+
+CHOICES = {group: sorted(path.stem for path in (ROOT / "conf" / group).glob("*.yaml")) for group in GROUPS}
+SINGLE = [(group, name) for group, names in CHOICES.items() for name in names]
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A copy of params.yaml and conf/, brought to the demo schedule of FPRnet, as the working directory."""
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    monkeypatch.chdir(tmp_path)
+    assert preset("dataset=synthetic", "method=fprnet", "schedule=demo", "superresolve=default").exit_code == 0
+    return tmp_path
+
+
+def preset(*choices):
+    return CliRunner().invoke(app, ["preset", *choices])
+
+
+def flat(values, prefix=""):
+    found = {}
+    for key, value in values.items():
+        found |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return found
+
+
+def difference(before, after):
+    """Keys whose values differ."""
+    before, after = flat(before), flat(after)
+    return {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+
+
+def comments(text):
+    return [line[line.index("#") :].strip() for line in text.splitlines() if "#" in line]
+
+
+def test_every_method_has_a_preset():
+    assert set(CHOICES["method"]) == set(METHODS)
+    assert set(CHOICES) == {path.name for path in (ROOT / "conf").iterdir()}
+
+
+@pytest.mark.parametrize("method", CHOICES["method"])
+@pytest.mark.parametrize("schedule", CHOICES["schedule"])
+def test_every_combination_merges_and_validates(project, method, schedule):
+    for dataset, superresolve in product(CHOICES["dataset"], CHOICES["superresolve"]):
+        chosen = {"dataset": dataset, "superresolve": superresolve, "method": method, "schedule": schedule}
+        result = preset(*(f"{group}={name}" for group, name in chosen.items()))
+        assert result.exit_code == 0, result.stderr
+        params = load_params(project / "params.yaml")
+        check_method(params.method, params.model, params.loss)
+        assert (params.method, params.schedule, params.dataset.name) == (method, schedule, dataset)
+        values = read_yaml(project / "params.yaml")
+        recipe = read_yaml(ROOT / "conf" / "method" / f"{method}.yaml")["schedules"][schedule]
+        assert {section: values[section] for section in recipe} == recipe
+
+
+@pytest.mark.parametrize(("group", "name"), SINGLE)
+def test_comments_are_kept_there_and_back(project, group, name):
+    before = (project / "params.yaml").read_text()
+    back = read_yaml(project / "params.yaml")
+    default = {"dataset": "synthetic", "superresolve": "default"}.get(group) or back[group]
+    assert preset(f"{group}={name}").exit_code == 0
+    assert comments((project / "params.yaml").read_text()) == comments(before)
+    assert preset(f"{group}={default}").exit_code == 0
+    assert (project / "params.yaml").read_text() == before
+
+
+def test_keys_keep_their_order(project):
+    before = list(read_yaml(project / "params.yaml"))
+    preset("method=baseline", "schedule=paper")
+    assert list(read_yaml(project / "params.yaml")) == before
+
+
+@pytest.mark.parametrize(
+    ("choice", "sections"),
+    [
+        ("dataset=sysu_mm01", {"dataset", "evaluate"}),
+        ("superresolve=paper", {"superresolve"}),
+        ("superresolve=off", {"superresolve"}),
+        ("method=baseline", {"method", "model", "loss", "train"}),
+        ("schedule=paper", {"schedule", "ingest", "superresolve", "extract", "model", "train"}),
+    ],
+)
+def test_only_the_intended_sections_change(project, choice, sections):
+    before = read_yaml(project / "params.yaml")
+    result = preset(choice)
+    changed = difference(before, read_yaml(project / "params.yaml"))
+    assert {key.split(".")[0] for key in changed} == sections
+    assert {line.split(":")[0] for line in result.stdout.splitlines()} == changed
+
+
+def test_method_leaves_hand_edited_image_sizes_alone(project):
+    path = project / "params.yaml"
+    height = load_params(path).ingest.height
+    path.write_text(path.read_text().replace(f"height: {height}", f"height: {height + 8}", 1))
+    assert load_params(path).ingest.height == height + 8
+    preset("method=baseline")
+    assert load_params(path).ingest.height == height + 8
+
+
+def test_sections_of_the_method_are_replaced_whole(project):
+    preset("method=baseline")
+    values = read_yaml(project / "params.yaml")
+    assert "fusion" not in values["model"]
+    assert set(values["loss"]) == {"identity", "triplet", "margin", "label_smoothing"}
+
+
+def test_schedule_and_method_may_be_given_in_either_order(project):
+    preset("method=baseline", "schedule=paper")
+    first = (project / "params.yaml").read_text()
+    preset("method=fprnet", "schedule=demo")
+    preset("schedule=paper", "method=baseline")
+    assert (project / "params.yaml").read_text() == first
+
+
+def test_choosing_what_is_in_force_changes_nothing_and_says_nothing(project):
+    before = (project / "params.yaml").read_bytes()
+    result = preset("method=fprnet")
+    assert result.stdout == ""
+    assert (project / "params.yaml").read_bytes() == before
+
+
+@pytest.mark.parametrize("choice", ["backbone=resnet50", "method", "=fprnet", "methods=fprnet", ""])
+def test_unknown_group_is_refused_with_the_known_ones(project, choice):
+    result = preset(choice)
+    assert result.exit_code == 1
+    assert all(group in result.stderr for group in GROUPS)
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.parametrize("name", ["nothing", "", "../method/fprnet"])
+def test_unknown_name_is_refused_with_the_known_ones(project, group, name):
+    before = (project / "params.yaml").read_bytes()
+    result = preset("superresolve=off", f"{group}={name}")
+    assert result.exit_code == 1
+    assert all(known in result.stderr for known in CHOICES[group])
+    assert (project / "params.yaml").read_bytes() == before
+
+
+def broken(project, old, new):
+    path = project / "conf" / "method" / "baseline.yaml"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ("epochs: 40", "epochs: many", "train.epochs"),
+        ("epochs: 40", "epoch: 40", "epoch"),
+        ("share_from: 1", "share_from: 9", "share_from"),
+        ("margin: 0.3", "margin_: 0.3", "margin_"),
+    ],
+)
+def test_invalid_result_leaves_the_parameters_untouched(project, old, new, named):
+    broken(project, old, new)
+    files = sorted(path.name for path in project.iterdir())
+    before = (project / "params.yaml").read_bytes()
+    result = preset("method=baseline")
+    assert result.exit_code == 1
+    assert named in result.stderr
+    assert "Traceback" not in result.stderr
+    assert (project / "params.yaml").read_bytes() == before
+    assert sorted(path.name for path in project.iterdir()) == files
+
+
+def test_method_without_the_schedule_is_refused(project):
+    broken(project, "  paper:", "  article:")
+    result = preset("method=baseline", "schedule=paper")
+    assert result.exit_code == 1
+    assert "demo, article" in result.stderr
+
+
+def test_parameters_that_are_already_wrong_are_refused(project):
+    path = project / "params.yaml"
+    path.write_text(path.read_text() + "typo: 1\n")
+    result = preset("method=baseline")
+    assert result.exit_code == 1
+    assert "typo" in result.stderr
+
+
+def test_missing_parameters_are_refused(project):
+    (project / "params.yaml").unlink()
+    result = preset("method=baseline")
+    assert result.exit_code == 1
+    assert "missing" in result.stderr
+    assert not (project / "params.yaml").exists()
+
+
+def test_help_names_every_group():
+    text = CliRunner().invoke(app, ["preset", "--help"]).stdout
+    assert all(group in text for group in CHOICES)

@@ -1,0 +1,67 @@
+"""A tiny data set, its parameters and what the first two stages make of them, once per session; one thread."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.made import draw_dataset, write_params
+
+os.environ["DVC_NO_ANALYTICS"] = "1"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory) -> Path:
+    """Root of a data set of 10 + 2 training and 2 test identities; not to be changed."""
+    return draw_dataset(tmp_path_factory.mktemp("dataset") / "data")
+
+
+@pytest.fixture(scope="session")
+def params_file(tmp_path_factory, dataset) -> Path:
+    """Tiny parameters for the data set; not to be changed."""
+    return write_params(tmp_path_factory.mktemp("params") / "params.yaml", dataset)
+
+
+@pytest.fixture(scope="session")
+def params(params_file):
+    """What is in `params_file`, checked."""
+    from vireid.params import load_params
+
+    return load_params(params_file)
+
+
+@pytest.fixture(scope="session")
+def images_file(tmp_path_factory, params) -> Path:
+    """The packed images."""
+    from vireid.data.ingest import find_images, pack_images
+
+    path = tmp_path_factory.mktemp("packed") / "images.h5"
+    pack_images(find_images(params.dataset), params.dataset, params.ingest, 1, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def overlay_file(images_file, params) -> Path:
+    """The overlay of super-resolved images of camera 1; its weights lie beside it."""
+    from vireid.superresolution.overlay import superresolve
+
+    path = images_file.with_name("superresolved.h5")
+    superresolve(params, images_file, path, images_file.with_name("srcnn.safetensors"))
+    return path
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch) -> Path:
+    """An empty project folder that is the working directory, and where resume points are kept."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    return tmp_path

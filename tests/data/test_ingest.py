@@ -1,0 +1,215 @@
+"""Packing a data set: same bytes for any number of workers, bad images, unusable roots. CPU, seconds."""
+
+import shutil
+from itertools import product
+
+import numpy as np
+import pytest
+
+from tests.made import IMAGES_PER_CAMERA, draw_dataset, tree
+from vireid.data.decode import decode
+from vireid.data.ingest import find_images, pack_images
+from vireid.data.records import Modality
+from vireid.data.statistics import describe
+from vireid.data.store import open_images
+from vireid.params import Dataset, Ingest
+from vireid.support.errors import UserError
+
+SETTINGS = Ingest(height=32, width=16, on_bad_image="error")
+SKIP = Ingest(height=32, width=16, on_bad_image="skip")
+BROKEN = "cam3/0001/0001.jpg"
+
+
+@pytest.fixture
+def small(tmp_path):
+    """A data set of three identities with one image per camera, to be broken."""
+    return dataset_at(draw_dataset(tmp_path / "data", train=(1,), val=(2,), test=(3,), images=1))
+
+
+@pytest.fixture
+def in_this_process(monkeypatch):
+    """Decode without a pool, which takes a second to start; the pool has tests of its own."""
+    from vireid.data import ingest
+
+    def decode_all(root, records, settings, workers):
+        for task in ingest._tasks(records):
+            names = [record.name for record in task]
+            yield task, ingest._decode_task(root, names, settings.height, settings.width)
+
+    monkeypatch.setattr(ingest, "_decode_all", decode_all)
+
+
+def dataset_at(root):
+    return Dataset(name="synthetic", layout="sysu_mm01", root=str(root), trial=0)
+
+
+def pack(data, output, settings=SETTINGS, workers=1):
+    return pack_images(find_images(data), data, settings, workers, output)
+
+
+def test_file_is_the_same_for_one_and_two_workers(tmp_path, images_file, dataset):
+    data = dataset_at(dataset)
+    packed = pack(data, tmp_path / "two.h5", workers=2)
+    assert (tmp_path / "two.h5").read_bytes() == images_file.read_bytes()
+    assert packed.skipped == {}
+    assert packed.records == find_images(data)
+
+
+def test_file_holds_every_image_decoded_in_the_order_of_the_layout(images_file, dataset):
+    records = find_images(dataset_at(dataset))
+    with open_images(images_file) as file:
+        assert (file.info.dataset, file.info.trial, file.info.superresolve) == ("synthetic", 0, "none")
+        for split in ("train", "test"):
+            for modality in Modality:
+                expected = [r for r in records if (r.split, r.modality) == (split, modality)]
+                found = file.read(split, modality)
+                assert found.name.tolist() == [r.name for r in expected]
+                assert found.pid.tolist() == [r.pid for r in expected]
+                assert found.camid.tolist() == [r.camid for r in expected]
+                for row in (0, len(found) // 2, -1):
+                    assert np.array_equal(found.image[row], decode(dataset / found.name[row], 32, 16).image)
+
+
+def test_tasks_never_mix_splits_or_modalities_and_lose_nothing(dataset):
+    from vireid.data.ingest import _tasks
+
+    records = find_images(dataset_at(dataset))
+    tasks = list(_tasks(records))
+    assert [record for task in tasks for record in task] == records
+    assert all(len({(r.split, r.modality) for r in task}) == 1 for task in tasks)
+    assert max(map(len, tasks)) == 64
+
+
+def test_more_tasks_than_the_pool_takes_at_once_keep_their_order(tmp_path, dataset, monkeypatch, images_file):
+    from vireid.data import ingest
+
+    monkeypatch.setattr(ingest, "_IMAGES_PER_TASK", 7)
+    pack(dataset_at(dataset), tmp_path / "small_tasks.h5", workers=1)
+    with open_images(tmp_path / "small_tasks.h5") as found, open_images(images_file) as expected:
+        assert found.info == expected.info
+        for split, modality in product(("train", "test"), Modality):
+            pair = found.read(split, modality), expected.read(split, modality)
+            assert np.array_equal(*(part.name for part in pair))
+            assert np.array_equal(*(part.image for part in pair))
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_unreadable_image_is_an_error_that_names_the_file(tmp_path, small):
+    (tmp_path / "data" / BROKEN).write_bytes(b"no image")
+    with pytest.raises(UserError, match="cannot be read") as error:
+        pack(small, tmp_path / "images.h5")
+    assert error.value.where == tmp_path / "data" / BROKEN
+    assert "on_bad_image: skip" in error.value.remedy
+
+
+def test_error_leaves_the_earlier_file_and_nothing_half_written(tmp_path, small):
+    pack(small, tmp_path / "out" / "images.h5")
+    before = tree(tmp_path / "out")
+    (tmp_path / "data" / BROKEN).write_bytes(b"")
+    with pytest.raises(UserError):
+        pack(small, tmp_path / "out" / "images.h5")
+    assert tree(tmp_path / "out") == before
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_skipped_image_is_counted_and_left_out(tmp_path, small):
+    (tmp_path / "data" / BROKEN).write_bytes(b"no image")
+    packed = pack(small, tmp_path / "images.h5", SKIP)
+    assert list(packed.skipped) == [BROKEN]
+    assert "(8 bytes)" in packed.skipped[BROKEN]
+    statistics = describe(packed, small)
+    assert statistics["skipped"] == packed.skipped
+    assert statistics["images"] == 3 * 6 - 1
+    assert statistics["splits"]["train"]["modalities"]["infrared"]["cameras"]["3"] == {
+        "images": 1,
+        "identities": 1,
+    }
+    with open_images(tmp_path / "images.h5") as file:
+        assert BROKEN not in file.read("train", Modality.INFRARED).name
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_skipping_every_image_of_a_group_leaves_it_empty(tmp_path, small):
+    for camera in ("cam3", "cam6"):
+        (tmp_path / "data" / camera / "0003" / "0001.jpg").write_bytes(b"")
+    pack(small, tmp_path / "images.h5", SKIP)
+    with open_images(tmp_path / "images.h5") as file:
+        assert len(file.read("test", Modality.INFRARED)) == 0
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_source_hash_changes_with_a_byte_and_with_the_split(tmp_path, small):
+    root = tmp_path / "data"
+    hashes = {pack(small, tmp_path / "images.h5").source_hash}
+    path = root / BROKEN
+    original = path.read_bytes()
+    path.write_bytes(original + b"\0")
+    hashes.add(pack(small, tmp_path / "images.h5").source_hash)
+    path.write_bytes(original)
+    (root / "exp" / "val_id.txt").write_text("3")
+    (root / "exp" / "test_id.txt").write_text("2")
+    hashes.add(pack(small, tmp_path / "images.h5").source_hash)
+    shutil.move(root / BROKEN, root / "cam3" / "0001" / "0002.jpg")
+    hashes.add(pack(small, tmp_path / "images.h5").source_hash)
+    assert len(hashes) == 4
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_source_hash_does_not_change_with_the_place_or_the_size(tmp_path, small):
+    first = pack(small, tmp_path / "images.h5").source_hash
+    shutil.move(tmp_path / "data", tmp_path / "elsewhere")
+    other = dataset_at(tmp_path / "elsewhere")
+    assert pack(other, tmp_path / "images.h5", SKIP).source_hash == first
+    with open_images(tmp_path / "images.h5") as file:
+        assert file.info.source_hash == first
+
+
+def test_statistics_count_images_and_identities(dataset, params):
+    from vireid.data.ingest import Packed
+
+    found = describe(Packed(find_images(params.dataset), {}, "ab"), params.dataset)
+    train = found["splits"]["train"]
+    assert (train["images"], train["identities"]) == (12 * 6 * IMAGES_PER_CAMERA, 12)
+    assert train["modalities"]["visible"]["images"] == 12 * 4 * IMAGES_PER_CAMERA
+    assert sorted(train["modalities"]["infrared"]["cameras"]) == ["3", "6"]
+    assert found["splits"]["test"]["images_per_identity"]["14"] == {
+        "visible": 4 * IMAGES_PER_CAMERA,
+        "infrared": 2 * IMAGES_PER_CAMERA,
+    }
+
+
+def test_missing_root_is_refused(tmp_path):
+    with pytest.raises(UserError, match="missing") as error:
+        find_images(dataset_at(tmp_path / "none"))
+    assert "vireid synthesize" in error.value.remedy
+
+
+def test_root_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "data").write_text("")
+    with pytest.raises(UserError):
+        find_images(dataset_at(tmp_path / "data"))
+
+
+def test_empty_root_is_refused(tmp_path):
+    with pytest.raises(UserError, match="empty"):
+        find_images(dataset_at(tmp_path))
+
+
+def test_symlinked_root_is_refused_with_where_it_leads(tmp_path, dataset):
+    (tmp_path / "link").symlink_to(dataset)
+    with pytest.raises(UserError, match="symbolic link") as error:
+        find_images(dataset_at(tmp_path / "link"))
+    assert str(dataset) in error.value.remedy
+    assert "dvc checkout" in error.value.remedy
+
+
+def test_trial_of_a_layout_without_trials_is_refused(dataset):
+    with pytest.raises(UserError, match="no trials") as error:
+        find_images(dataset_at(dataset).model_copy(update={"trial": 3}))
+    assert error.value.found == 3
+
+
+def test_another_folder_is_refused(tmp_path):
+    (tmp_path / "pictures").mkdir()
+    with pytest.raises(UserError, match="layout"):
+        find_images(dataset_at(tmp_path))

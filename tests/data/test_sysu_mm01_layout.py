@@ -1,0 +1,133 @@
+"""SYSU-MM01's folders and split files: what is found, in which order, and what is refused. CPU, seconds."""
+
+import re
+import shutil
+
+import pytest
+
+from tests.made import CAMERAS, IMAGES_PER_CAMERA, TEST, TRAIN, VAL, draw_dataset
+from vireid.data.layouts.sysu_mm01 import find_images
+from vireid.data.records import Modality
+from vireid.support.errors import UserError
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A data set of three identities with one image per camera, to be broken."""
+    return draw_dataset(tmp_path / "data", train=(1,), val=(2,), test=(3,), images=1)
+
+
+def test_every_image_is_found_once_with_its_identity_camera_and_modality(dataset):
+    records = find_images(dataset)
+    names = [record.name for record in records]
+    assert sorted(names) == sorted(path.relative_to(dataset).as_posix() for path in dataset.rglob("*.jpg"))
+    for record in records:
+        camera, folder, _ = record.name.split("/")
+        assert (camera, folder) == (f"cam{record.camid}", f"{record.pid:04d}")
+        assert record.modality.group == CAMERAS[record.camid]
+
+
+def test_training_uses_train_and_val(dataset):
+    records = find_images(dataset)
+    pids = {split: {r.pid for r in records if r.split == split} for split in ("train", "test")}
+    assert pids == {"train": {*TRAIN, *VAL}, "test": {*TEST}}
+    assert len(records) == (len(TRAIN) + len(VAL) + len(TEST)) * len(CAMERAS) * IMAGES_PER_CAMERA
+
+
+def test_order_is_split_modality_identity_camera_name(dataset):
+    records = find_images(dataset)
+    keys = [(r.split == "test", r.modality != Modality.VISIBLE, r.pid, r.camid, r.name) for r in records]
+    assert keys == sorted(keys)
+
+
+def test_order_does_not_depend_on_the_order_of_creation(tmp_path):
+    forth, back = tmp_path / "forth", tmp_path / "back"
+    draw_dataset(forth, train=(1, 2), val=(3,), test=(4,))
+    for path in sorted(forth.rglob("*.*"), reverse=True):
+        target = back / path.relative_to(forth)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
+    assert find_images(back) == find_images(forth)
+
+
+def test_identities_outside_the_split_files_are_left_out(root):
+    draw_dataset(root / "more", train=(9,), val=(), test=(), images=1)
+    shutil.move(root / "more" / "cam1" / "0009", root / "cam1" / "0009")
+    assert {record.pid for record in find_images(root)} == {1, 2, 3}
+
+
+def test_identity_may_be_missing_in_some_cameras(root):
+    shutil.rmtree(root / "cam2" / "0001")
+    assert {r.camid for r in find_images(root) if r.pid == 1} == {1, 3, 4, 5, 6}
+
+
+@pytest.mark.parametrize("name", ["0007.JPG", "7.png", "00000007.bmp", "0007.jpeg"])
+def test_image_suffixes_in_either_case_are_taken(root, name):
+    shutil.copy(root / "cam1" / "0001" / "0001.jpg", root / "cam1" / "0001" / name)
+    assert f"cam1/0001/{name}" in {record.name for record in find_images(root)}
+
+
+@pytest.mark.parametrize("text", ["1\n", "1,", "1,1,1\n", "01\n"])
+def test_split_file_may_end_in_a_comma_or_name_an_identity_twice(root, text):
+    (root / "exp" / "train_id.txt").write_text(text)
+    assert [r.pid for r in find_images(root) if r.split == "train"].count(1) == len(CAMERAS)
+
+
+def test_missing_camera_is_named(root):
+    shutil.rmtree(root / "cam4")
+    shutil.rmtree(root / "cam6")
+    with pytest.raises(UserError, match="not in SYSU-MM01's layout") as error:
+        find_images(root)
+    assert "cam4, cam6" in error.value.found
+    assert "cam1," not in error.value.found
+
+
+@pytest.mark.parametrize("name", ["train_id.txt", "val_id.txt", "test_id.txt"])
+def test_missing_split_file_is_named(root, name):
+    (root / "exp" / name).unlink()
+    with pytest.raises(UserError, match="split file is missing") as error:
+        find_images(root)
+    assert error.value.where.name == name
+
+
+@pytest.mark.parametrize("text", ["", "\n", "1;2", "1,2x", "1 2", "-1", "1,,2", ",1", "1.0", "1\n2\n"])
+def test_garbled_split_file_is_refused(root, text):
+    (root / "exp" / "val_id.txt").write_text(text)
+    with pytest.raises(UserError, match="not a split file") as error:
+        find_images(root)
+    assert error.value.where.name == "val_id.txt"
+
+
+@pytest.mark.parametrize("content", [b"1,\xff", "1\u00a0".encode("latin-1"), "1,2".encode("utf-16"), b"\x00"])
+def test_split_file_that_is_not_text_is_refused(root, content):
+    (root / "exp" / "train_id.txt").write_bytes(content)
+    with pytest.raises(UserError, match="not a split file"):
+        find_images(root)
+
+
+@pytest.mark.parametrize("name", ["train_id.txt", "val_id.txt"])
+def test_identity_in_train_and_test_is_refused(root, name):
+    (root / "exp" / name).write_text("1,2,3")
+    with pytest.raises(UserError, match="both train and test") as error:
+        find_images(root)
+    assert error.value.found == "3"
+
+
+def test_identity_without_any_image_is_refused(root):
+    (root / "exp" / "test_id.txt").write_text("3,333")
+    with pytest.raises(UserError, match=re.escape("identity 333 of the test split has no image")):
+        find_images(root)
+
+
+@pytest.mark.parametrize("name", ["Thumbs.db", ".DS_Store", "0001 (copy).jpg", "a.jpg", "0001.jpg.part", "ф.png"])
+def test_stray_file_is_refused_by_name(root, name):
+    (root / "cam5" / "0002" / name).write_bytes(b"x")
+    with pytest.raises(UserError, match="not of the layout") as error:
+        find_images(root)
+    assert error.value.found == f"cam5/0002/{name}"
+
+
+def test_folder_below_an_identity_is_refused(root):
+    (root / "cam5" / "0002" / "more").mkdir()
+    with pytest.raises(UserError, match="not of the layout"):
+        find_images(root)

@@ -1,0 +1,119 @@
+"""Small made-up data sets and parameters for the tests."""
+
+from copy import deepcopy
+from functools import cache, partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).resolve().parents[1]
+TRAIN, VAL, TEST = tuple(range(1, 11)), (11, 12), (13, 14)
+CAMERAS = {1: "visible", 2: "visible", 3: "infrared", 4: "visible", 5: "visible", 6: "infrared"}
+HEIGHT, WIDTH = 40, 20
+PACKED = (32, 16)
+IMAGES_PER_CAMERA = 2
+# What makes a run of the pipeline take seconds; dotted keys of params.yaml.
+TINY = {
+    "ingest.height": PACKED[0],
+    "ingest.width": PACKED[1],
+    "superresolve.enabled": True,
+    "superresolve.camera": 1,
+    "superresolve.input.height": 16,
+    "superresolve.input.width": 8,
+    "superresolve.apply.height": 16,
+    "superresolve.apply.width": 8,
+    "superresolve.iterations": 4,
+    "superresolve.batch_size": 4,
+    "superresolve.patch": 16,
+    "superresolve.holdout_pids": 2,
+    "model.backbone": "resnet10_half",
+    "model.pyramid_width": 8,
+    "model.joint_dim": 16,
+    "model.fusion_dims": [8, 4],
+    "train.num_pids": 4,
+    "train.epochs": 2,
+    "train.steps_per_epoch": 3,
+    "train.warmup_epochs": 1,
+    "train.holdout_pids": 4,
+    "train.validate_every": 1,
+    "train.augmentation.pad": 2,
+    "extract.batch_size": 8,
+    "compute.device": "cpu",
+    "compute.precision": "fp32",
+    "compute.threads": 1,
+    "compute.workers": 1,
+}
+
+
+def draw_dataset(root, train=TRAIN, val=VAL, test=TEST, images=IMAGES_PER_CAMERA):
+    """Draw a data set in SYSU-MM01's layout; the stripes of an identity show in both modalities."""
+    rng = np.random.default_rng(0)
+    for camid, spectrum in CAMERAS.items():
+        for pid in (*train, *val, *test):
+            folder = root / f"cam{camid}" / f"{pid:04d}"
+            folder.mkdir(parents=True)
+            for number in range(1, images + 1):
+                draw_image(pid, spectrum, rng).save(folder / f"{number:04d}.jpg", quality=95)
+    (root / "exp").mkdir()
+    for name, pids in (("train", train), ("val", val), ("test", test)):
+        (root / "exp" / f"{name}_id.txt").write_text(",".join(map(str, pids)) + "\n")
+    return root
+
+
+def draw_image(pid, spectrum, rng):
+    """Draw stripes whose direction and width belong to the identity; only visible images have colour."""
+    angle, period = pid * 0.7, 3 + pid % 5
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    wave = np.sin(2 * np.pi * (x * np.cos(angle) + y * np.sin(angle)) / period)
+    tint = rng.uniform(0.5, 1, 3) if spectrum == "visible" else np.ones(3)
+    pixels = (0.5 + 0.4 * wave)[..., None] * tint + rng.normal(0, 0.03, (HEIGHT, WIDTH, 1))
+    return Image.fromarray((pixels.clip(0, 1) * 255).astype(np.uint8))
+
+
+def read_yaml(path):
+    """Read a YAML file; what is returned may be changed."""
+    return _parsed(path.read_bytes())()
+
+
+@cache
+def _parsed(content):
+    values = YAML(typ="safe", pure=True).load(content)
+    return partial(deepcopy, values)
+
+
+def write_params(path, root, method="fprnet", **changes):
+    """Write tiny parameters for a data set; `changes` are dotted keys with `__` for the dot."""
+    values = read_yaml(ROOT / "params.yaml")
+    recipe = read_yaml(ROOT / "conf" / "method" / f"{method}.yaml")["schedules"]["demo"]
+    values |= {"method": method, "model": recipe["model"], "loss": recipe["loss"]}
+    values["dataset"] |= {"name": "synthetic", "layout": "sysu_mm01", "root": str(root), "trial": 0}
+    for key, value in TINY.items():
+        if key in _flat(values):
+            put(values, key, value)
+    for key, value in changes.items():
+        put(values, key.replace("__", "."), value)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    YAML().dump(values, path)
+    return path
+
+
+def put(values, key, value):
+    """Set a dotted key; the sections on the way exist."""
+    *sections, last = key.split(".")
+    for section in sections:
+        values = values[section]
+    values[last] = value
+
+
+def _flat(values, prefix=""):
+    keys = set()
+    for key, value in values.items():
+        keys |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key}
+    return keys
+
+
+def tree(folder: Path):
+    """Every file of a folder with its bytes."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}

@@ -1,0 +1,223 @@
+"""FPRnet: fused vectors and labels, competition, correction and first loss as the paper has them. CPU, seconds."""
+
+import math
+
+import pytest
+import torch
+
+from tests.made import ROOT, read_yaml
+from vireid.methods.fprnet import FPRNet, Loss, Model, Outputs
+
+DEMO, PAPER = (
+    read_yaml(ROOT / "conf" / "method" / "fprnet.yaml")["schedules"][name] for name in ("demo", "paper")
+)
+BEST_SET = ["r5", "i5", "i4", "r4", "r5", "i5", "i2", "r2"]
+ONES = {"lambda1": 1.0, "lambda2": 1.0, "lambda3": 1.0}
+LABELS = torch.tensor([0, 1, 2, 0, 1, 2])
+MODALITY = torch.tensor([0, 0, 0, 1, 1, 1])
+
+
+def built(num_pids=3, features=BEST_SET, loss=ONES):
+    torch.manual_seed(0)
+    shrunk = {"pyramid_width": 16, "joint_dim": 32, "fusion_dims": [8, 4]}
+    model = DEMO["model"] | shrunk | {"fusion": {"mode": "horizontal", "features": features}}
+    return FPRNet(num_pids, Model.model_validate(model), Loss.model_validate(loss))
+
+
+def images(count=6):
+    return torch.randn(count, 3, 48, 24, generator=torch.Generator().manual_seed(1))
+
+
+def logits(*predicted, count=3, confidence=2.0):
+    """Rows that predict the given labels."""
+    rows = torch.zeros(len(predicted), count)
+    rows[torch.arange(len(predicted)), torch.tensor(predicted)] = confidence
+    return rows.requires_grad_()
+
+
+def outputs(joint, fusion, single=None):
+    rows = torch.arange(len(fusion)) % len(joint)
+    return Outputs(joint, fusion, rows, single if single is not None else torch.zeros(len(joint), 3))
+
+
+@pytest.mark.parametrize("recipe", [DEMO, PAPER])
+def test_committed_features_are_the_papers_best_set(recipe):
+    assert recipe["model"]["fusion"] == {"mode": "horizontal", "features": BEST_SET}
+    assert recipe["loss"] == ONES
+
+
+@pytest.mark.parametrize("num_pids", [20, 395])
+def test_first_loss_is_three_times_the_logarithm_plus_one(num_pids):
+    method = built(num_pids)
+    losses = method.losses(method(images(), MODALITY), LABELS, MODALITY)
+    assert sum(losses.values()).item() == pytest.approx(3 * math.log(num_pids) + 1, abs=0.03)
+    if num_pids == 395:
+        assert sum(losses.values()).item() == pytest.approx(18.937, abs=0.03)
+
+
+def test_best_set_fuses_eight_rows_per_pair_with_labels_in_the_papers_pattern():
+    found = built()(images(), MODALITY)
+    assert found.fusion.shape == (8 * 3, 3)
+    visible, infrared = [0, 1, 2], [3, 4, 5]
+    r, i = visible, infrared
+    assert found.fusion_rows.tolist() == r + i + i + r + r + i + i + r
+
+
+def test_fused_rows_follow_the_modality_wherever_it_stands_in_the_batch():
+    found = built(features=["i3", "r2"])(images(5), torch.tensor([1, 0, 1, 0, 1]))
+    assert found.fusion_rows.tolist() == [0, 2, 4, 1, 3]
+
+
+@pytest.mark.parametrize(("feature", "rows"), [("r2", [0, 1, 2]), ("i3", [3, 4, 5]), ("i5", [3, 4, 5])])
+def test_fused_vectors_are_pooled_maps_of_the_modalitys_own_pyramid(feature, rows):
+    method = built(features=[feature]).eval()
+    modality = 0 if feature[0] == "r" else 1
+    with torch.inference_mode():
+        maps = method.backbone(images(), MODALITY)
+        level = method.pyramids[modality](*(part[rows] for part in maps))[int(feature[1]) - 2]
+        expected = method.fusion_head(level.mean(dim=(2, 3)))
+        found = method(images(), MODALITY)
+    assert torch.allclose(found.fusion, expected, atol=1e-5)
+
+
+def test_single_branch_sees_every_pooled_value_four_times_in_a_layer_of_its_modality():
+    method = built().eval()
+    with torch.inference_mode():
+        pooled = method.backbone(images(), MODALITY)[-1].mean(dim=(2, 3))
+        enlarged = pooled[:, :, None, None].expand(-1, -1, 2, 2).flatten(1)
+        expected = [
+            method.classifier(method.single_layers[m](row[None]))[0]
+            for m, row in zip(MODALITY, enlarged, strict=True)
+        ]
+        found = method(images(), MODALITY).single
+    assert torch.allclose(found, torch.stack(expected), atol=1e-5)
+
+
+def test_trunks_are_separate_and_heads_are_shared():
+    method = built()
+    assert len(method.backbone.shared) == 0
+    names = {name.split(".")[0] for name, _ in method.named_parameters()}
+    assert names == {"backbone", "pyramids", "joint_layer", "fusion_head", "single_layers", "classifier"}
+
+
+def test_ranked_embedding_is_the_joint_one():
+    assert list(built().embedding_dims) == ["joint", "pool5"]
+
+
+def test_correction_is_one_where_all_losses_are_equal():
+    losses = built().losses(outputs(torch.zeros(6, 3), torch.zeros(12, 3)), LABELS, MODALITY)
+    assert losses["correction"].item() == pytest.approx(1, abs=1e-6)
+    assert losses["joint"].item() == pytest.approx(math.log(3), rel=1e-6)
+
+
+@pytest.mark.parametrize("confidence", [0.5, 1.0])
+def test_correction_is_the_exponential_of_the_difference_of_losses(confidence):
+    right = logits(*LABELS.tolist(), confidence=confidence)
+    losses = built().losses(outputs(right, torch.zeros(12, 3)), LABELS, MODALITY)
+    bias = (losses["visible"] + losses["infrared"]) / 2 - losses["joint"]
+    assert 0.1 < bias.item() < 2
+    assert losses["correction"].item() == pytest.approx(math.exp(bias.item()), rel=1e-5)
+
+
+def test_correction_has_a_gradient_and_is_the_same_for_either_sign():
+    right, wrong = logits(*LABELS.tolist(), confidence=0.5), logits(*LABELS.tolist(), confidence=0.5)
+    zeros = torch.zeros(6, 3)
+    positive = built().losses(outputs(right, torch.zeros(12, 3), zeros), LABELS, MODALITY)["correction"]
+    negative = built().losses(outputs(zeros, torch.zeros(12, 3), wrong), LABELS, MODALITY)["correction"]
+    assert positive.item() == pytest.approx(negative.item(), rel=1e-6)
+    positive.backward()
+    negative.backward()
+    assert right.grad.abs().sum() > 0
+    assert torch.allclose(right.grad, wrong.grad, atol=1e-7)
+
+
+def test_clamped_correction_is_e_squared_without_gradient():
+    single = logits(*((LABELS + 1) % 3).tolist(), confidence=50)
+    losses = built().losses(outputs(torch.zeros(6, 3), torch.zeros(12, 3), single), LABELS, MODALITY)
+    assert losses["visible"].item() == pytest.approx(50, rel=1e-3)
+    assert losses["correction"].item() == pytest.approx(math.exp(2), rel=1e-6)
+    losses["correction"].backward()
+    assert not single.grad.any()
+
+
+def test_visible_and_infrared_losses_see_their_own_rows():
+    single = torch.zeros(6, 3)
+    single[MODALITY == 0] = logits(0, 1, 2, confidence=3).detach()
+    losses = built().losses(outputs(torch.zeros(6, 3), torch.zeros(12, 3), single), LABELS, MODALITY)
+    assert losses["visible"].item() == pytest.approx(math.log(1 + 2 * math.exp(-3)), rel=1e-4)
+    assert losses["infrared"].item() == pytest.approx(math.log(3), rel=1e-5)
+
+
+def competition(joint_hits, fusion_hits):
+    """Let the blocks compete with so many right rows out of 6 and 12; which loss won, with gradients."""
+    labels = LABELS.tolist()
+    joint = logits(*[y if n < joint_hits else (y + 1) % 3 for n, y in enumerate(labels)])
+    fusion = logits(*[y if n < fusion_hits else (y + 1) % 3 for n, y in enumerate(labels * 2)], confidence=1.0)
+    method, found = built(), outputs(joint, fusion)
+    losses = method.losses(found, LABELS, MODALITY)
+    losses["joint"].backward()
+    measures = method.measures(found, LABELS, MODALITY)
+    assert measures["accuracy"].item() == pytest.approx(joint_hits / 6)
+    assert measures["accuracy_fusion"].item() == pytest.approx(fusion_hits / 12)
+    return bool(measures["joint_wins"]), joint.grad, fusion.grad, losses["joint"].item()
+
+
+@pytest.mark.parametrize(
+    ("joint_hits", "fusion_hits", "joint_wins"),
+    [(4, 9, False), (4, 7, True), (3, 6, True), (0, 0, True), (6, 12, True)],
+)
+def test_block_with_the_higher_rate_wins_and_the_joint_one_where_equal(joint_hits, fusion_hits, joint_wins):
+    won, joint_gradient, fusion_gradient, loss = competition(joint_hits, fusion_hits)
+    assert won == joint_wins
+    winner, loser = (joint_gradient, fusion_gradient) if won else (fusion_gradient, joint_gradient)
+    assert winner.any()
+    assert loser is None or not loser.any()
+    confidence, hits, rows = (2.0, joint_hits, 6) if won else (1.0, fusion_hits, 12)
+    right = math.log(1 + 2 * math.exp(-confidence))
+    wrong = right + confidence
+    assert loss == pytest.approx((hits * right + (rows - hits) * wrong) / rows, rel=1e-5)
+
+
+@pytest.mark.parametrize("joint_wins", [True, False])
+def test_only_the_loser_is_without_gradient_in_the_whole_network(monkeypatch, joint_wins):
+    method = built()
+    monkeypatch.setattr(method, "_joint_wins", lambda *_: torch.tensor(joint_wins))
+    losses = method.losses(method(images(), MODALITY), LABELS, MODALITY)
+    losses["joint"].backward()
+    reached = {
+        name: any(p.grad is not None and p.grad.any() for p in part.parameters())
+        for name, part in (
+            ("joint", method.joint_layer),
+            ("fusion", method.fusion_head),
+            ("pyramid", method.pyramids),
+        )
+    }
+    assert reached == {"joint": joint_wins, "fusion": not joint_wins, "pyramid": not joint_wins}
+
+
+def test_every_parameter_learns_in_one_or_the_other_outcome(monkeypatch):
+    method = built()
+    learnt = set()
+    for joint_wins in (True, False):
+        monkeypatch.setattr(method, "_joint_wins", lambda *_, wins=joint_wins: torch.tensor(wins))
+        method.zero_grad()
+        sum(method.losses(method(images(), MODALITY), LABELS, MODALITY).values()).backward()
+        learnt |= {name for name, p in method.named_parameters() if p.grad.any()}
+    assert {name for name, _ in method.named_parameters()} - learnt == set()
+
+
+def test_lambdas_weigh_the_three_losses_and_the_correction_weighs_one():
+    method = built(loss={"lambda1": 1.5, "lambda2": 0.0, "lambda3": 0.25})
+    assert method.loss_weights == {"joint": 1.5, "visible": 0.0, "infrared": 0.25, "correction": 1.0}
+
+
+@pytest.mark.parametrize(("features", "modality"), [(["i5", "i2"], 0), (["r4"], 1)])
+def test_batch_without_any_fused_vector_leaves_the_network_finite(features, modality):
+    method = built(features=features)
+    modalities = torch.full_like(MODALITY, modality)
+    found = method(images(), modalities)
+    assert found.fusion.shape == (0, 3)
+    losses = method.losses(found, LABELS, modalities)
+    sum(losses.values()).backward()
+    assert all(torch.isfinite(loss) for loss in losses.values())
+    assert all(torch.isfinite(value).all() for value in method.state_dict().values())

@@ -1,0 +1,83 @@
+"""The stage `ingest` as DVC runs it, on a tiny data set: what it writes and how it fails. CPU, seconds."""
+
+import json
+
+import pytest
+
+from tests.made import draw_dataset, tree
+
+
+@pytest.fixture
+def empty(project):
+    """The project before its first stage."""
+    for path in (project / "artifacts").iterdir():
+        path.unlink()
+    return project
+
+
+def test_help_names_what_is_read_and_written(stage):
+    text = stage("ingest", "--help").stdout
+    for part in ("dataset.root", "artifacts/images.h5", "results/dataset.json"):
+        assert part in text
+
+
+def test_stage_writes_the_packed_images_and_their_statistics(stage, empty, images_file):
+    result = stage("ingest")
+    assert result.exit_code == 0, result.output
+    assert "packed 168 images (0 skipped)" in result.stdout
+    found = tree(empty)
+    assert set(found) == {"params.yaml", "artifacts/images.h5", "results/dataset.json"}
+    assert found["artifacts/images.h5"] == images_file.read_bytes()
+    assert json.loads(found["results/dataset.json"])["splits"]["test"]["identities"] == 2
+
+
+def test_paths_are_options(stage, empty):
+    (empty / "params.yaml").rename(empty / "other.yaml")
+    result = stage("ingest", "--params", "other.yaml", "--images", "a.h5", "--statistics", "b.json")
+    assert result.exit_code == 0, result.output
+    assert set(tree(empty)) == {"other.yaml", "a.h5", "b.json"}
+
+
+@pytest.mark.parametrize("missing", ["none", "pictures"])
+def test_wrong_root_is_one_message_and_writes_nothing(stage, fails, empty, change, missing):
+    (empty / "pictures" / "holiday").mkdir(parents=True)
+    change(root=empty / missing)
+    before = tree(empty)
+    fails(stage("ingest"), missing)
+    assert tree(empty) == before
+
+
+def test_broken_image_is_one_message_that_names_the_file(stage, fails, empty, change):
+    root = draw_dataset(empty / "data", train=(1,), val=(2,), test=(3,), images=1)
+    (root / "cam4" / "0002" / "0001.jpg").write_bytes(b"\xff\xd8 cut")
+    change(root="data")
+    fails(stage("ingest"), "data/cam4/0002/0001.jpg", "on_bad_image: skip")
+    assert not (empty / "artifacts" / "images.h5").exists()
+    assert not (empty / "results").exists()
+
+
+def test_skipped_image_is_said_and_counted(stage, empty, change):
+    root = draw_dataset(empty / "data", train=(1,), val=(2,), test=(3,), images=1)
+    (root / "cam4" / "0002" / "0001.jpg").write_bytes(b"")
+    change(root="data", ingest__on_bad_image="skip")
+    result = stage("ingest")
+    assert result.exit_code == 0
+    assert "packed 17 images (1 skipped)" in result.stdout
+    assert list(json.loads((empty / "results" / "dataset.json").read_text())["skipped"]) == ["cam4/0002/0001.jpg"]
+
+
+def test_identity_in_train_and_test_is_one_message(stage, fails, empty, change):
+    root = draw_dataset(empty / "data", train=(1,), val=(2,), test=(3,), images=1)
+    (root / "exp" / "test_id.txt").write_text("1,3\n")
+    change(root="data")
+    fails(stage("ingest"), "both train and test")
+
+
+def test_wrong_parameter_is_one_message(stage, fails, empty, change):
+    change(ingest__height="tall")
+    fails(stage("ingest"), "ingest.height", "'tall'")
+
+
+def test_missing_parameters_are_one_message(stage, fails, empty):
+    (empty / "params.yaml").unlink()
+    fails(stage("ingest"), "params.yaml")

@@ -1,0 +1,86 @@
+"""The stage `train` as DVC runs it: what it writes and how it fails. CPU, seconds."""
+
+import json
+import shutil
+
+import h5py
+import pytest
+
+from tests.made import tree
+
+
+def test_help_names_what_is_read_and_written(stage):
+    text = stage("train", "--help").stdout
+    for part in ("artifacts/images.h5", "superresolved.h5", "artifacts/model", "results/train"):
+        assert part in text
+
+
+def test_stage_writes_the_model_and_its_curves(stage, project, model_folder):
+    result = stage("train")
+    assert result.exit_code == 0, result.output
+    assert "artifacts/model: epoch" in result.stdout
+    assert "holdout/mAP" in result.stdout
+    assert tree(project / "artifacts" / "model") == tree(model_folder)
+    assert set(tree(project / "artifacts" / "model")) == {"model.json", "weights.safetensors"}
+    metrics = json.loads((project / "results" / "train" / "metrics.json").read_text())
+    assert metrics["step"] == 2
+    assert (project / "results" / "train" / "plots" / "metrics" / "loss" / "total.tsv").is_file()
+
+
+def test_stage_without_held_out_identities_says_that_the_last_epoch_is_kept(stage, project, change):
+    change(train__holdout_pids=0, train__epochs=1)
+    result = stage("train")
+    assert result.exit_code == 0, result.output
+    assert "epoch 1 (the last one)" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"train__lr": "fast"}, "train.lr"),
+        ({"method": "baseline", "loss__lambda1": 1.0}, "lambda1"),
+        ({"model__fusion__features": ["r5", "x7"]}, "fusion.features.1"),
+        ({"model__joint_dim": 9999}, "joint_dim"),
+        ({"model__pretrained": True}, "model.pretrained"),
+        ({"train__holdout_pids": 10}, "train.holdout_pids"),
+        ({"train__lr": 1e30, "train__warmup_epochs": 0, "train__schedule": "step"}, "not finite"),
+    ],
+)
+def test_wrong_parameter_is_one_message_and_leaves_no_model(stage, fails, project, change, changes, named):
+    change(**changes)
+    fails(stage("train"), named)
+    assert not (project / "artifacts" / "model").exists()
+
+
+def test_unknown_method_is_one_message(stage, fails, project):
+    path = project / "params.yaml"
+    path.write_text(path.read_text().replace("method: fprnet", "method: fprnett"))
+    fails(stage("train"), "fprnett", "baseline")
+
+
+@pytest.mark.parametrize("name", ["images.h5", "superresolved.h5"])
+def test_missing_or_broken_input_is_one_message(stage, fails, project, name):
+    path = project / "artifacts" / name
+    path.write_bytes(b"\x89HDF")
+    fails(stage("train"), f"artifacts/{name}")
+    path.unlink()
+    fails(stage("train"), f"artifacts/{name}")
+
+
+def test_overlay_of_other_images_is_one_message(stage, fails, project):
+    with h5py.File(project / "artifacts" / "superresolved.h5", "a") as file:
+        file.attrs["source_hash"] = "0" * 64
+    fails(stage("train"), "made from other images", "dvc repro superresolve")
+
+
+def test_no_cuda_device_is_one_message(stage, fails, project, change, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    change(compute__device="cuda")
+    fails(stage("train"), "compute.device")
+
+
+def test_earlier_model_is_kept_when_training_fails(stage, fails, project, change, model_folder):
+    shutil.copytree(model_folder, project / "artifacts" / "model")
+    change(train__lr=1e30, train__warmup_epochs=0, train__schedule="step")
+    fails(stage("train"))
+    assert tree(project / "artifacts" / "model") == tree(model_folder)

@@ -1,0 +1,127 @@
+"""The overlay: what it replaces, what it says about itself, and what is refused. CPU, seconds."""
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from tests.made import tree, write_params
+from vireid.data.records import Modality
+from vireid.data.store import open_images
+from vireid.params import load_params
+from vireid.superresolution.overlay import superresolve
+from vireid.support.errors import UserError
+from vireid.support.files import sha256
+
+
+@pytest.fixture
+def made(tmp_path, dataset, images_file):
+    """Make an overlay with changed parameters; returns scores, overlay and weights."""
+
+    def make(root=dataset, **changes):
+        path = write_params(tmp_path / "params.yaml", root, **changes)
+        overlay, weights = tmp_path / "out" / "superresolved.h5", tmp_path / "out" / "srcnn.safetensors"
+        return superresolve(load_params(path), images_file, overlay, weights), overlay, weights
+
+    make.folder = tmp_path / "out"
+    return make
+
+
+def parts(path):
+    with open_images(path) as file:
+        return file.info, {
+            (split, modality): file.read(split, modality) for split in ("train", "test") for modality in Modality
+        }
+
+
+@pytest.mark.parametrize("camera", [1, 5])
+def test_overlay_holds_every_training_image_of_the_chosen_camera_and_no_other(made, images_file, camera):
+    scores, overlay, _ = made(superresolve__camera=camera)
+    _, packed = parts(images_file)
+    _, found = parts(overlay)
+    visible = packed["train", Modality.VISIBLE]
+    chosen = visible.camid == camera
+    sharpened = found.pop(("train", Modality.VISIBLE))
+    assert sharpened.name.tolist() == visible.name[chosen].tolist()
+    assert sharpened.pid.tolist() == visible.pid[chosen].tolist()
+    assert set(sharpened.camid) == {camera}
+    assert all(len(part) == 0 for part in found.values())
+    assert scores["replaced_images"] == chosen.sum() == 24
+    assert sharpened.image.shape == (24, 32, 16, 3)
+
+
+def test_replaced_images_show_what_the_packed_ones_show(overlay_file, images_file):
+    packed, found = (parts(path)[1]["train", Modality.VISIBLE] for path in (images_file, overlay_file))
+    row_of = {name: row for row, name in enumerate(packed.name)}
+    for name, image in zip(found.name, found.image, strict=True):
+        original = packed.image[row_of[name]]
+        assert abs(image.mean() - original.mean()) < 4
+        assert not np.array_equal(image, original)
+
+
+def test_provenance_names_the_camera_and_the_weights(made, images_file):
+    _, overlay, weights = made(superresolve__camera=2)
+    info, packed_info = parts(overlay)[0], parts(images_file)[0]
+    assert info.superresolve == f"srcnn camera 2, weights {sha256(weights)[:12]}"
+    assert info.source_hash == packed_info.source_hash
+    assert packed_info.superresolve == "none"
+
+
+def test_scores_come_from_held_out_identities(made):
+    scores, _, _ = made(superresolve__holdout_pids=3)
+    assert scores["enabled"] is True
+    assert scores["heldout_images"] == 3 * 2
+    assert set(scores["psnr"]) == set(scores["ssim"]) == {"bicubic", "srcnn", "gain"}
+
+
+def test_same_parameters_give_the_same_bytes_and_another_seed_others(made):
+    made()
+    first = tree(made.folder)
+    made()
+    assert tree(made.folder) == first
+    made(seed=1)
+    assert tree(made.folder)["srcnn.safetensors"] != first["srcnn.safetensors"]
+
+
+def test_switched_off_overlay_and_weights_are_empty(made, images_file):
+    scores, overlay, weights = made(superresolve__enabled=False)
+    assert scores == {"enabled": False, "replaced_images": 0}
+    assert load_file(weights) == {}
+    info, found = parts(overlay)
+    assert info == parts(images_file)[0]
+    assert all(len(part) == 0 for part in found.values())
+
+
+def test_switched_off_originals_are_not_needed(made, tmp_path):
+    made(root=tmp_path / "nowhere", superresolve__enabled=False)
+
+
+@pytest.mark.parametrize("camera", [3, 6, 7])
+def test_infrared_or_unknown_camera_is_refused_with_the_visible_ones(made, camera):
+    with pytest.raises(UserError, match="no visible training images") as error:
+        made(superresolve__camera=camera)
+    assert error.value.expected == "one of 1, 2, 4, 5"
+    assert not made.folder.exists()
+
+
+@pytest.mark.parametrize("count", [12, 40])
+def test_holding_out_every_identity_is_refused(made, count):
+    with pytest.raises(UserError, match="no identity would be left"):
+        made(superresolve__holdout_pids=count)
+
+
+@pytest.mark.parametrize("patch", [36, 48, 500])
+def test_patch_larger_than_the_images_is_refused(made, patch):
+    with pytest.raises(UserError, match="patch"):
+        made(superresolve__patch=patch)
+
+
+@pytest.mark.parametrize("patch", [2, 30])
+def test_patch_that_cannot_be_reduced_to_a_quarter_is_refused(made, patch):
+    with pytest.raises(UserError, match="patch"):
+        made(superresolve__patch=patch)
+
+
+def test_missing_originals_are_refused(made, tmp_path):
+    with pytest.raises(UserError, match="cannot be read"):
+        made(root=tmp_path / "nowhere")
+    assert not made.folder.exists()

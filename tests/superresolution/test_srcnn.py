@@ -1,0 +1,172 @@
+"""SRCNN: sizes, colour spaces, scores by hand, and that it learns to beat bicubic. CPU, seconds."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from vireid.superresolution.srcnn import (
+    SRCNN,
+    bicubic,
+    load_originals,
+    rgb_to_ycbcr,
+    score_against_bicubic,
+    superresolve_images,
+    train_srcnn,
+    ycbcr_to_rgb,
+)
+from vireid.support.errors import UserError
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    torch.manual_seed(0)
+
+
+@pytest.fixture(scope="module")
+def smooth():
+    """Soft blobs and edges, (24, 32, 32, 3) uint8: what bicubic blurs and a network can sharpen."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:32, :32]
+    images = np.zeros((24, 32, 32, 3))
+    for image in images:
+        for _ in range(4):
+            radius, (cy, cx) = rng.uniform(4, 10), rng.uniform(0, 32, 2)
+            image += 60 / (1 + np.exp(2 * (np.hypot(y - cy, x - cx) - radius)))[..., None]
+    return images.clip(0, 255).astype(np.uint8)
+
+
+def settings(params, **changes):
+    recipe = {"residual": True, "dropout": 0.0, "optimizer": "adam", "lr": 0.001, "patch": 0, "lr_drop_at": 0.7}
+    return params.superresolve.model_copy(update=recipe | changes)
+
+
+@pytest.mark.parametrize("residual", [True, False])
+@pytest.mark.parametrize("size", [(7, 5), (12, 6)])
+def test_network_enlarges_luma_four_times(residual, size):
+    network = SRCNN(residual, 0.5).eval()
+    assert network(torch.rand(2, 1, *size)).shape == (2, 1, 4 * size[0], 4 * size[1])
+
+
+def test_layers_are_those_of_table_7():
+    convolutions = [layer for layer in SRCNN(False, 0.5).layers if isinstance(layer, torch.nn.Conv2d)]
+    shapes = [(c.in_channels, c.out_channels, c.kernel_size, c.stride) for c in convolutions]
+    assert shapes == [(1, 64, (9, 9), (1, 1)), (64, 32, (1, 1), (1, 1)), (32, 4, (5, 5), (1, 1))]
+
+
+def test_residual_network_starts_exactly_as_bicubic():
+    luma = torch.rand(2, 1, 8, 6)
+    assert torch.equal(SRCNN(True, 0.0).eval()(luma), bicubic(luma, 4))
+    assert not torch.allclose(SRCNN(False, 0.0).eval()(luma), bicubic(luma, 4), atol=0.05)
+
+
+def test_residual_network_learns_from_its_start():
+    network = SRCNN(True, 0.0)
+    network(torch.rand(1, 1, 8, 8)).square().mean().backward()
+    assert network.layers[5].weight.grad.any()
+
+
+@pytest.mark.parametrize("factor", [0.25, 2, 4])
+def test_bicubic_keeps_a_constant_image(factor):
+    assert torch.allclose(bicubic(torch.full((1, 1, 8, 8), 0.3), factor), torch.tensor(0.3), atol=1e-6)
+
+
+def test_colour_spaces_are_inverse():
+    images = torch.rand(3, 3, 5, 4)
+    assert torch.allclose(ycbcr_to_rgb(rgb_to_ycbcr(images)), images, atol=1e-5)
+
+
+def test_luma_and_colour_differences_are_those_of_jpeg():
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 5, 3), np.uint8)
+    expected = np.asarray(Image.fromarray(pixels).convert("YCbCr")).astype(float) / 255
+    found = rgb_to_ycbcr(torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255)[0].permute(1, 2, 0).numpy()
+    assert np.abs(found - expected + [0, 128 / 255, 128 / 255]).max() < 1.5 / 255
+
+
+def test_grey_has_no_colour():
+    found = rgb_to_ycbcr(torch.full((1, 3, 2, 2), 0.6))
+    assert torch.allclose(found[0, 0], torch.tensor(0.6), atol=1e-6)
+    assert found[0, 1:].abs().max() < 1e-6
+
+
+def test_psnr_is_ten_times_the_logarithm_of_one_over_the_mean_square_per_image(smooth):
+    images = smooth[:3]
+    found = score_against_bicubic(SRCNN(True, 0.0).eval(), images, CPU)
+    expected = []
+    for image in images:
+        luma = torch.from_numpy(image @ np.array([0.299, 0.587, 0.114])).float()[None, None] / 255
+        error = bicubic(bicubic(luma, 0.25), 4).clamp(0, 1) - luma
+        expected.append(-10 * math.log10(error.square().mean().item()))
+    assert found["psnr"]["bicubic"] == pytest.approx(np.mean(expected), rel=1e-3)
+    assert found["psnr"]["srcnn"] == pytest.approx(found["psnr"]["bicubic"], rel=1e-6)
+    assert found["psnr"]["gain"] == pytest.approx(0, abs=1e-4)
+    assert 0 < found["ssim"]["bicubic"] < 1
+
+
+def test_scores_are_means_over_images_whatever_the_batches(smooth, monkeypatch):
+    from vireid.superresolution import srcnn
+
+    network = SRCNN(False, 0.0).eval()
+    whole = score_against_bicubic(network, smooth[:5], CPU)
+    monkeypatch.setattr(srcnn, "_BATCH", 2)
+    parts = score_against_bicubic(network, smooth[:5], CPU)
+    for measure in whole:
+        assert parts[measure] == pytest.approx(whole[measure], rel=1e-4)
+
+
+def test_scores_of_a_black_image_are_numbers():
+    found = score_against_bicubic(SRCNN(True, 0.0).eval(), np.zeros((2, 32, 32, 3), np.uint8), CPU)
+    assert all(math.isfinite(value) for by_name in found.values() for value in by_name.values())
+
+
+@pytest.mark.parametrize("patch", [0, 16])
+def test_short_training_beats_bicubic(smooth, params, patch):
+    chosen = settings(params, iterations=60, batch_size=8, patch=patch)
+    network = train_srcnn(smooth[:16], chosen, 0, CPU)
+    found = score_against_bicubic(network, smooth[16:], CPU)
+    assert not network.training
+    assert found["psnr"]["gain"] > 0.5
+
+
+def test_same_seed_gives_the_same_network(smooth, params):
+    chosen = settings(params, iterations=3, batch_size=4, patch=16, dropout=0.5, residual=False)
+    states = [train_srcnn(smooth[:4], chosen, seed, CPU).state_dict() for seed in (0, 0, 1)]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+    assert not torch.equal(states[0]["layers.0.weight"], states[2]["layers.0.weight"])
+
+
+def test_enlarged_images_have_the_packed_size_and_the_content_of_their_input():
+    images = np.tile(np.array([200, 40, 90], np.uint8), (3, 16, 8, 1))
+    found = superresolve_images(SRCNN(True, 0.0).eval(), images, 32, 16, CPU)
+    assert (found.shape, found.dtype) == ((3, 32, 16, 3), np.uint8)
+    assert np.abs(found.astype(int) - (200, 40, 90)).max() <= 1
+
+
+def test_enlarged_image_is_upright(smooth):
+    small = smooth[:2, ::4, ::4]
+    found = superresolve_images(SRCNN(True, 0.0).eval(), np.ascontiguousarray(small), 32, 32, CPU)
+    for image, original in zip(found, smooth[:2], strict=True):
+        turned = [original, original[::-1], original[:, ::-1], original.transpose(1, 0, 2)]
+        likeness = [np.corrcoef(image.ravel(), other.ravel())[0, 1] for other in turned]
+        assert likeness[0] > 0.8
+        assert likeness[0] == max(likeness)
+
+
+def test_originals_are_decoded_in_order_at_a_size_of_their_own(tmp_path):
+    for value in (10, 200):
+        Image.new("L", (9, 7), value).save(tmp_path / f"{value}.png")
+    found = load_originals(tmp_path, np.array(["200.png", "10.png"]), 12, 8)
+    assert found.shape == (2, 12, 8, 3)
+    assert [image.mean() for image in found] == [200, 10]
+
+
+def test_original_that_is_gone_or_broken_is_named(tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"x")
+    for name in ("bad.png", "gone.png"):
+        with pytest.raises(UserError, match="cannot be read") as error:
+            load_originals(tmp_path, np.array([name]), 12, 8)
+        assert error.value.where == tmp_path / name

@@ -1,0 +1,79 @@
+"""How a command ends on what a user can mend: a message, exit code 1, no traceback. CPU, instant."""
+
+import errno
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from vireid.support.errors import UserError, reports_errors
+
+
+def run(error):
+    app = typer.Typer()
+
+    @app.command()
+    @reports_errors
+    def command(text: str = "x") -> None:
+        """Fail."""
+        if error is not None:
+            raise error
+        typer.echo(text)
+
+    return CliRunner().invoke(app, ["--text", "fine"])
+
+
+def made(**changes):
+    parts = {"expected": "a cat", "found": "a dog", "remedy": "buy a cat"} | changes
+    return UserError("garden.jpg", "not a cat", **parts)
+
+
+def test_message_says_where_what_expected_found_and_remedy():
+    lines = str(made()).splitlines()
+    assert lines[0] == "garden.jpg: not a cat"
+    assert [line.split() for line in lines[1:]] == [
+        ["expected:", "a", "cat"],
+        ["found:", "a", "dog"],
+        ["remedy:", "buy", "a", "cat"],
+    ]
+
+
+def test_user_error_ends_with_code_1_and_a_message_on_stderr():
+    result = run(made())
+    assert result.exit_code == 1
+    assert result.stderr == f"error: {made()}\n"
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_full_disk_ends_with_code_1_and_a_message(number):
+    result = run(OSError(number, "No space left on device", "artifacts/images.h5"))
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: artifacts/images.h5: the disk is full")
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "I/O error"), ValueError("a bug"), KeyboardInterrupt()])
+def test_any_other_error_is_not_hidden(error):
+    result = run(error)
+    assert result.exit_code != 0
+    assert "error:" not in result.stderr
+    if isinstance(error, Exception):
+        assert result.exception is error
+
+
+def test_command_that_succeeds_is_left_alone():
+    result = run(None)
+    assert (result.exit_code, result.stdout) == (0, "fine\n")
+
+
+def test_guarded_command_keeps_its_options_and_help():
+    app = typer.Typer()
+
+    @app.command()
+    @reports_errors
+    def command(number: int) -> None:
+        """Count to a number."""
+
+    result = CliRunner().invoke(app, ["--help"])
+    assert "Count to a number." in result.stdout
+    assert CliRunner().invoke(app, ["x"]).exit_code == 2
