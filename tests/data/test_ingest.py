@@ -155,6 +155,20 @@ def test_source_hash_changes_with_a_byte_and_with_the_split(tmp_path, small):
 
 
 @pytest.mark.usefixtures("in_this_process")
+def test_source_hash_changes_with_a_split_that_leaves_the_order_of_images_alone(tmp_path, small):
+    root = tmp_path / "data"
+    for camera in (1, 2, 4, 5):  # identities 2 and 3 keep infrared images only
+        for pid in (2, 3):
+            shutil.rmtree(root / f"cam{camera}" / f"{pid:04d}")
+    first = pack(small, tmp_path / "images.h5")
+    (root / "exp" / "val_id.txt").write_text("1")
+    (root / "exp" / "test_id.txt").write_text("2,3")
+    second = pack(small, tmp_path / "images.h5")
+    assert [r.name for r in first.records] == [r.name for r in second.records]
+    assert first.source_hash != second.source_hash
+
+
+@pytest.mark.usefixtures("in_this_process")
 def test_source_hash_does_not_change_with_the_place_or_the_size(tmp_path, small):
     first = pack(small, tmp_path / "images.h5").source_hash
     shutil.move(tmp_path / "data", tmp_path / "elsewhere")

@@ -125,7 +125,9 @@ def test_missing_group_or_column_is_refused(tmp_path, group):
         pass
 
 
-@pytest.mark.parametrize(("column", "values"), [("pid", [1]), ("pid", [0.5] * 3), ("image", np.zeros((3, 2, 2, 3)))])
+@pytest.mark.parametrize(
+    ("column", "values"), [("pid", [1]), ("pid", [0.5] * 3), ("image", np.zeros((3, 2, 2, 3)))]
+)
 def test_column_of_another_length_kind_or_size_is_refused(tmp_path, column, values):
     path = write(tmp_path / "images.h5")
     with h5py.File(path, "a") as file:

@@ -178,6 +178,15 @@ def test_block_with_the_higher_rate_wins_and_the_joint_one_where_equal(joint_hit
     assert loss == pytest.approx((hits * right + (rows - hits) * wrong) / rows, rel=1e-5)
 
 
+def test_fused_rows_have_the_labels_of_the_images_they_come_from():
+    rows = torch.tensor([5, 0, 4, 3])
+    found = Outputs(torch.zeros(6, 3), logits(*LABELS[rows].tolist()), rows, torch.zeros(6, 3))
+    measures = built().measures(found, LABELS, MODALITY)
+    assert measures["accuracy_fusion"].item() == 1
+    losses = built().losses(found, LABELS, MODALITY)
+    assert losses["joint"].item() == pytest.approx(math.log(1 + 2 * math.exp(-2)), rel=1e-5)
+
+
 @pytest.mark.parametrize("joint_wins", [True, False])
 def test_only_the_loser_is_without_gradient_in_the_whole_network(monkeypatch, joint_wins):
     method = built()

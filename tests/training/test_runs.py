@@ -10,12 +10,15 @@ import time
 import h5py
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import load_file
 
 from tests.made import ROOT, TEST, tree, write_params
+from vireid.methods.baseline import Baseline
 from vireid.params import load_params
 from vireid.support.errors import UserError
 from vireid.training import run as module
+from vireid.training.loop import Best
 from vireid.training.resume import ResumePoint
 from vireid.training.run import train
 
@@ -84,6 +87,23 @@ def test_interrupted_run_ends_as_if_it_had_not_been(trained, monkeypatch, method
     epochs = counted_epochs(monkeypatch)
     trained(method, train__epochs=3)
     assert epochs == list(range(epoch, 3))
+    assert results(trained.folder) == expected
+
+
+def test_interrupted_run_goes_on_with_the_same_random_numbers(trained, monkeypatch):
+    original = Baseline.forward
+
+    def noisy(self, images, modality):
+        return original(self, images + torch.randn_like(images), modality)
+
+    monkeypatch.setattr(Baseline, "forward", noisy)
+    trained("baseline", train__epochs=3)
+    expected = results(trained.folder)
+    with monkeypatch.context() as patch:
+        interrupt(patch, 2)
+        with pytest.raises(KeyboardInterrupt):
+            trained("baseline", train__epochs=3)
+    trained("baseline", train__epochs=3)
     assert results(trained.folder) == expected
 
 
@@ -260,6 +280,16 @@ def test_epoch_with_the_best_held_out_map_is_kept(trained):
     assert curve[description.selected_epoch + 1] == best
     assert description.selected_epoch + 1 == min(step for step, value in curve.items() if value == best)
     assert description.selected_by["holdout/mAP"] == pytest.approx(best, rel=1e-5)
+
+
+def test_first_of_equally_good_epochs_is_kept():
+    best = Best()
+    for epoch, score in enumerate((10.0, 30.0, 30.0, 20.0)):
+        method = torch.nn.Linear(1, 1)
+        torch.nn.init.constant_(method.weight, epoch)
+        best.offer(epoch, {"holdout/mAP": score}, method)
+    assert (best.epoch, best.scores) == (1, {"holdout/mAP": 30.0})
+    assert best.weights["weight"].item() == 1
 
 
 def test_last_epoch_is_kept_where_nothing_is_held_out(trained):
