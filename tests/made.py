@@ -2,6 +2,7 @@
 
 from copy import deepcopy
 from functools import cache, partial
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +63,43 @@ def draw_dataset(root, train=TRAIN, val=VAL, test=TEST, images=IMAGES_PER_CAMERA
     return root
 
 
+def draw_regdb(root, train=(3, 40, 168), test=(7, 222), images=IMAGES_PER_CAMERA, trials=(1, 2)):
+    """Draw a data set in RegDB's layout; even trials swap the splits."""
+    rng = np.random.default_rng(0)
+    lists = {}
+    for folder, letter, spectrum in (("Visible", "v", "visible"), ("Thermal", "t", "infrared")):
+        for pid in (*train, *test):
+            (root / folder / str(pid)).mkdir(parents=True)
+            lists[folder, pid] = [f"{folder}/{pid}/male_back_{letter}_{n:05d}_{pid}.bmp" for n in range(images)]
+            for name in lists[folder, pid]:
+                draw_image(pid, spectrum, rng).save(root / name)
+    (root / "idx").mkdir()
+    for trial in trials:
+        for split, pids in zip(("train", "test"), (train, test) if trial % 2 else (test, train), strict=True):
+            for folder in ("Visible", "Thermal"):
+                lines = [f"{name} {label}" for label, pid in enumerate(pids) for name in lists[folder, pid]]
+                (root / "idx" / f"{split}_{folder.lower()}_{trial}.txt").write_text("\n".join(lines) + "\n")
+    return root
+
+
+def draw_llcm(root, train=(1, 5, 9), test=(2, 14), images=1):
+    """Draw a data set in LLCM's layout."""
+    rng = np.random.default_rng(0)
+    (root / "idx").mkdir(parents=True)
+    (root / "idx" / "test_id.txt").write_text(",".join(map(str, test)) + "\n")
+    for word, spectrum, camids in (("vis", "visible", range(1, 10)), ("nir", "infrared", (1, 2, *range(4, 10)))):
+        lines = []
+        for pid, camid, number in product((*train, *test), camids, range(images)):
+            folder = f"{word}/{pid:04d}" if pid in train else f"test_{word}/cam{camid}/{pid:04d}"
+            name = f"{folder}/{pid:04d}_c{camid:02d}_s{number:06d}_f{number}_{word}.jpg"
+            (root / folder).mkdir(parents=True, exist_ok=True)
+            draw_image(pid, spectrum, rng).save(root / name, quality=95)
+            if pid in train:
+                lines.append(f"{name} {train.index(pid)}")
+        (root / "idx" / f"train_{word}.txt").write_text("\n".join(lines) + "\n")
+    return root
+
+
 def draw_image(pid, spectrum, rng):
     """Draw stripes whose direction and width belong to the identity; only visible images have colour."""
     angle, period = pid * 0.7, 3 + pid % 5
@@ -88,7 +126,13 @@ def write_params(path, root, method="fprnet", **changes):
     values = read_yaml(ROOT / "params.yaml")
     recipe = read_yaml(ROOT / "conf" / "method" / f"{method}.yaml")["schedules"]["demo"]
     values |= {"method": method, "model": recipe["model"], "loss": recipe["loss"]}
-    values["dataset"] |= {"name": "synthetic", "layout": "sysu_mm01", "root": str(root), "trial": 0}
+    values["dataset"] |= {
+        "name": "synthetic",
+        "layout": "sysu_mm01",
+        "root": str(root),
+        "train_on_val": True,
+        "trial": 0,
+    }
     for key, value in TINY.items():
         if key in _flat(values):
             put(values, key, value)

@@ -30,9 +30,10 @@ class Section(BaseModel):
 class Dataset(Section):
     """Which images, and under which name results are reported."""
 
-    name: Literal["synthetic", "sysu_mm01"]
-    layout: Literal["sysu_mm01"]
+    name: Literal["synthetic", "sysu_mm01", "regdb", "llcm"]
+    layout: Literal["sysu_mm01", "regdb", "llcm"]
     root: str
+    train_on_val: bool
     trial: Annotated[int, Field(ge=0, le=10)]
 
 

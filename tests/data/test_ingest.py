@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from tests.made import IMAGES_PER_CAMERA, draw_dataset, tree
+from tests.made import IMAGES_PER_CAMERA, draw_dataset, draw_llcm, draw_regdb, tree
 from vireid.data.decode import decode
 from vireid.data.ingest import find_images, pack_images
 from vireid.data.records import Modality
@@ -40,7 +40,7 @@ def in_this_process(monkeypatch):
 
 
 def dataset_at(root):
-    return Dataset(name="synthetic", layout="sysu_mm01", root=str(root), trial=0)
+    return Dataset(name="synthetic", layout="sysu_mm01", root=str(root), train_on_val=True, trial=0)
 
 
 def pack(data, output, settings=SETTINGS, workers=1):
@@ -227,3 +227,39 @@ def test_another_folder_is_refused(tmp_path):
     (tmp_path / "pictures").mkdir()
     with pytest.raises(UserError, match="layout"):
         find_images(dataset_at(tmp_path))
+
+
+@pytest.mark.parametrize("trial", [0, 11])
+def test_regdb_needs_a_trial_that_exists(tmp_path, trial):
+    data = dataset_at(draw_regdb(tmp_path / "data", images=1)).model_copy(
+        update={"layout": "regdb", "trial": trial}
+    )
+    with pytest.raises(UserError, match="split anew in each trial") as error:
+        find_images(data)
+    assert "from 1 to 10" in error.value.expected
+
+
+@pytest.mark.parametrize(("draw", "layout", "trial"), [(draw_regdb, "regdb", 2), (draw_llcm, "llcm", 0)])
+@pytest.mark.usefixtures("in_this_process")
+def test_every_layout_is_packed_and_says_its_trial(tmp_path, draw, layout, trial):
+    data = dataset_at(draw(tmp_path / "data", images=1)).model_copy(update={"layout": layout, "trial": trial})
+    packed = pack(data, tmp_path / "images.h5")
+    with open_images(tmp_path / "images.h5") as file:
+        assert file.info.trial == trial
+        assert sum(len(file.read(s, m)) for s, m in product(("train", "test"), Modality)) == len(packed.records)
+    assert describe(packed, data)["trial"] == trial
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_trials_differ_in_their_source_hash(tmp_path):
+    data = dataset_at(draw_regdb(tmp_path / "data", images=1)).model_copy(update={"layout": "regdb"})
+    hashes = {
+        pack(data.model_copy(update={"trial": trial}), tmp_path / "images.h5").source_hash for trial in (1, 2)
+    }
+    assert len(hashes) == 2
+
+
+def test_layout_without_a_validation_list_has_none_to_leave_out(tmp_path):
+    data = dataset_at(draw_llcm(tmp_path / "data"))
+    with pytest.raises(UserError, match="no validation list"):
+        find_images(data.model_copy(update={"layout": "llcm", "train_on_val": False}))

@@ -3,7 +3,9 @@
 import re
 import shutil
 
+import numpy as np
 import pytest
+from scipy.io import savemat
 
 from tests.made import CAMERAS, IMAGES_PER_CAMERA, TEST, TRAIN, VAL, draw_dataset
 from vireid.data.layouts.sysu_mm01 import find_images
@@ -131,3 +133,53 @@ def test_folder_below_an_identity_is_refused(root):
     (root / "cam5" / "0002" / "more").mkdir()
     with pytest.raises(UserError, match="not of the layout"):
         find_images(root)
+
+
+def test_validation_identities_can_be_left_out_of_training(dataset):
+    records = find_images(dataset, train_on_val=False)
+    assert {record.pid for record in records if record.split == "train"} == {*TRAIN}
+    assert {record.pid for record in records} == {*TRAIN, *TEST}
+
+
+def test_matlab_lists_are_read_where_there_is_no_text(root):
+    expected = find_images(root)
+    for name, pid in (("train", 1), ("val", 2), ("test", 3)):
+        (root / "exp" / f"{name}_id.txt").unlink()
+        savemat(root / "exp" / f"{name}_id.mat", {"id": np.array([[pid]], np.uint16)})
+    assert find_images(root) == expected
+
+
+def test_text_goes_before_matlab(root):
+    expected = find_images(root)
+    savemat(root / "exp" / "train_id.mat", {"id": np.array([[3]])})
+    assert find_images(root) == expected
+
+
+@pytest.mark.parametrize("content", [b"", b"MATLAB 5.0", {"ids": [1]}, {"id": [1.5]}, {"id": []}, {"id": "1,2"}])
+def test_broken_matlab_list_is_refused(root, content):
+    (root / "exp" / "test_id.txt").unlink()
+    path = root / "exp" / "test_id.mat"
+    path.write_bytes(content) if isinstance(content, bytes) else savemat(path, content)
+    with pytest.raises(UserError, match="not a split file") as error:
+        find_images(root)
+    assert error.value.where == path
+
+
+@pytest.mark.parametrize(
+    ("folders", "hint"),
+    [
+        (("Visible", "Thermal", "idx"), "it looks like RegDB"),
+        (("vis", "nir", "test_vis", "test_nir", "idx"), "it looks like LLCM"),
+        (("set/Visible", "set/Thermal", "set/idx"), "its folder set looks like RegDB"),
+        (
+            (*(f"SYSU-MM01/cam{camid}" for camid in CAMERAS), "SYSU-MM01/exp"),
+            "its folder SYSU-MM01 looks like SYSU-MM01",
+        ),
+    ],
+)
+def test_wrong_folder_is_told_what_it_looks_like(tmp_path, folders, hint):
+    for folder in folders:
+        (tmp_path / folder).mkdir(parents=True)
+    with pytest.raises(UserError, match="not in SYSU-MM01's layout") as error:
+        find_images(tmp_path)
+    assert error.value.found.endswith(hint)

@@ -3,7 +3,7 @@
 import hashlib
 import signal
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby, islice
@@ -13,14 +13,20 @@ from pathlib import Path
 import numpy as np
 
 from vireid.data.decode import Decoded, decode
-from vireid.data.layouts import sysu_mm01
+from vireid.data.layouts import llcm, regdb, sysu_mm01
 from vireid.data.records import ImageRecord
 from vireid.data.store import ImagesInfo, create_images
 from vireid.params import Dataset, Ingest
 from vireid.support.errors import UserError
 from vireid.support.progress import progress
 
-LAYOUTS = {"sysu_mm01": sysu_mm01.find_images}
+LAYOUTS: dict[str, Callable[[Path, Dataset], list[ImageRecord]]] = {
+    "sysu_mm01": lambda root, dataset: sysu_mm01.find_images(root, dataset.train_on_val),
+    "regdb": lambda root, dataset: regdb.find_images(root, dataset.trial),
+    "llcm": lambda root, dataset: llcm.find_images(root),
+}
+_TRIALS = {"regdb": regdb.TRIALS}
+_WITH_VALIDATION_LIST = ("sysu_mm01",)
 _IMAGES_PER_TASK = 64
 
 
@@ -43,7 +49,8 @@ def find_images(dataset: Dataset) -> list[ImageRecord]:
     """List a data set's images by its layout, after checking that its root can be used at all.
 
     Raises:
-        UserError: If the root is missing, empty or a symbolic link, breaks the layout, or a trial is asked for.
+        UserError: If the root is missing, empty or a symbolic link, breaks the layout, or has no
+            such trial or validation list.
     """
     root = Path(dataset.root)
     remedy = "draw the embedded data set with `vireid synthesize`, or set dataset.root to your own"
@@ -72,7 +79,14 @@ def find_images(dataset: Dataset) -> list[ImageRecord]:
             found="no files",
             remedy=remedy,
         )
-    if dataset.trial != 0:
+    _check_choices(dataset)
+    return LAYOUTS[dataset.layout](root, dataset)
+
+
+def _check_choices(dataset: Dataset) -> None:
+    """Refuse a trial or a use of the validation list that the layout does not have."""
+    trials = _TRIALS.get(dataset.layout)
+    if trials is None and dataset.trial != 0:
         raise UserError(
             "dataset.trial",
             f"the layout {dataset.layout} has no trials",
@@ -80,7 +94,22 @@ def find_images(dataset: Dataset) -> list[ImageRecord]:
             found=dataset.trial,
             remedy="set dataset.trial: 0",
         )
-    return LAYOUTS[dataset.layout](root)
+    if trials is not None and dataset.trial not in trials:
+        raise UserError(
+            "dataset.trial",
+            f"the layout {dataset.layout} is split anew in each trial",
+            expected=f"a trial from {trials[0]} to {trials[-1]}",
+            found=dataset.trial,
+            remedy=f"set dataset.trial: {trials[0]}, and train a model for each trial",
+        )
+    if not dataset.train_on_val and dataset.layout not in _WITH_VALIDATION_LIST:
+        raise UserError(
+            "dataset.train_on_val",
+            f"the layout {dataset.layout} has no validation list to leave out",
+            expected="true",
+            found="false",
+            remedy="set dataset.train_on_val: true",
+        )
 
 
 def pack_images(

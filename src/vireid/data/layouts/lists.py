@@ -1,0 +1,104 @@
+"""The lists that data sets bring along: one line of identities, or one image and its label a line."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from vireid.support.errors import UserError
+from vireid.support.files import inside
+
+_ID_LINE = re.compile(r"\d+(,\d+)*,?")
+_IMAGE_LINE = re.compile(r"(?P<name>\S.*?)\s+(?P<label>\d+)")
+
+
+def read_pids(path: Path) -> set[int]:
+    """Read one line of comma-separated identities.
+
+    Raises:
+        UserError: If the file is missing or holds anything else.
+    """
+    text = _read(path, "one line of comma-separated identities").strip()
+    if not _ID_LINE.fullmatch(text):
+        raise UserError(
+            path,
+            "not a split file",
+            expected="one line of comma-separated integers",
+            found=repr(text[:60]),
+            remedy="restore the official file",
+        )
+    return {int(item) for item in text.split(",") if item}
+
+
+def read_matlab_pids(path: Path) -> set[int]:
+    """Read the variable `id`, a matrix of identities, from a MATLAB file.
+
+    Raises:
+        UserError: If the file holds anything else.
+    """
+    from scipy.io import loadmat
+
+    try:
+        values = loadmat(path)["id"].ravel()
+        pids = {int(value) for value in values}
+        if not pids or min(pids) < 0 or (values != values.astype(np.int64)).any():
+            raise ValueError(f"not identities: {values[:10]}")
+    except Exception as error:  # SciPy's parser raises whatever a broken file provokes
+        raise UserError(
+            path,
+            "not a split file",
+            expected="a MATLAB file with a matrix `id` of integers",
+            found=f"{type(error).__name__}: {error}",
+            remedy="restore the official file, or write the identities as a text file beside it",
+        ) from error
+    return pids
+
+
+def read_images(root: Path, name: str) -> dict[str, int]:
+    """Read a list of images: `relative/path label` on each line; blank lines are passed over.
+
+    Args:
+        root: The data set.
+        name: The list, relative to it.
+
+    Returns:
+        The images' names, as listed, and their labels.
+
+    Raises:
+        UserError: If the list is missing or empty, a line is of another form, an image stands in it twice, or a
+            path leads out of the data set.
+    """
+    path = root / name
+    expected = "`relative/path label` on each line"
+    labels: dict[str, int] = {}
+    for number, line in enumerate(_read(path, expected).splitlines(), start=1):
+        text = line.strip()
+        if not text:
+            continue
+        match = _IMAGE_LINE.fullmatch(text)
+        if match is None or "\ufffd" in text:
+            raise _refused(path, number, "not a line of an image list", expected, text)
+        inside(root, match["name"])
+        if match["name"] in labels:
+            raise _refused(path, number, "an image is listed twice", "each image once", match["name"])
+        labels[match["name"]] = int(match["label"])
+    if not labels:
+        raise _refused(path, 1, "the list is empty", expected, "no image")
+    return labels
+
+
+def _read(path: Path, expected: str) -> str:
+    if not path.is_file():
+        raise UserError(
+            path,
+            "a split file is missing",
+            expected=expected,
+            found="nothing",
+            remedy=f"copy the {path.parent.name} folder that comes with the data set",
+        )
+    return path.read_text(encoding="utf-8", errors="replace")
+
+
+def _refused(path: Path, number: int, problem: str, expected: str, found: str) -> UserError:
+    where = f"{path}, line {number}"
+    return UserError(where, problem, expected=expected, found=repr(found[:80]), remedy="restore the official file")
