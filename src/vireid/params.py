@@ -30,7 +30,7 @@ class Section(BaseModel):
 class Dataset(Section):
     """Which images, and under which name results are reported."""
 
-    name: Literal["synthetic", "sysu_mm01", "regdb", "llcm"]
+    name: Literal["synthetic", "sysu_mm01", "regdb", "synthetic_regdb", "llcm", "synthetic_llcm"]
     layout: Literal["sysu_mm01", "regdb", "llcm"]
     root: str
     train_on_val: bool

@@ -19,16 +19,16 @@ def feature_set(images, vectors, name="bn"):
     )
 
 
-def features_of(visible, infrared, dataset="synthetic", train_pids=()):
+def features_of(visible, infrared, dataset="synthetic", train_pids=(), trial=0):
     """Make features of one embedding, `bn`."""
-    return Features(info_of(dataset, train_pids), "bn", visible, infrared)
+    return Features(info_of(dataset, train_pids, trial), "bn", visible, infrared)
 
 
-def info_of(dataset="synthetic", train_pids=()):
+def info_of(dataset="synthetic", train_pids=(), trial=0):
     """Make the attributes of a features file."""
     return FeaturesInfo(
         dataset=dataset,
-        trial=0,
+        trial=trial,
         source_hash="cd" * 32,
         method="made",
         default="bn",

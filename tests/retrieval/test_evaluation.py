@@ -175,3 +175,49 @@ def test_no_query_with_a_match_is_refused():
     strangers = replace(features.infrared, pid=features.infrared.pid + 1000)
     with pytest.raises(UserError, match="no query has a match"):
         evaluate(features_of(features.visible, strangers), ALL, RANKS)
+
+
+def regdb_features(visible, infrared):
+    sets = (
+        feature_set([(pid, camid) for pid, _ in part], [v for _, v in part])
+        for camid, part in ((1, visible), (2, infrared))
+    )
+    return features_of(*sets, "regdb", trial=4)
+
+
+def test_regdb_worked_by_hand_counts_images_and_skips_none():
+    features = regdb_features([(1, [0.0]), (2, [2.0])], [(2, [0.1]), (2, [0.2]), (1, [0.3]), (3, [9.0])])
+    chosen = replace(protocol("regdb/visible_to_infrared"), normalise=False)
+    result = evaluate(features, chosen, (1, 2, 3))
+    # 1 sees 2 2 1 3: by image its hit is third, by identity it would be second. 2 sees 1 2 2 3.
+    assert result.match_ranks.tolist() == [[3, 2]]
+    assert result.means["mAP"] == pytest.approx((1 / 3 + (1 / 2 + 2 / 3) / 2) / 2)
+    assert result.cmc.tolist() == [[0, 0.5, 1, 1]]
+    other = evaluate(features, replace(protocol("regdb/infrared_to_visible"), normalise=False), (1, 2))
+    assert other.match_ranks.tolist() == [[2, 2, 1, 0]]
+    assert other.skipped_queries == 1
+
+
+def test_llcm_ignores_the_querys_identity_in_its_camera_worked_by_hand():
+    visible = feature_set([(1, 1), (2, 1)], [[0.0], [5.0]])
+    infrared = feature_set([(1, 1), (1, 2), (2, 1), (2, 4)], [[0.0], [3.0], [1.0], [6.0]])
+    chosen = replace(protocol("llcm/visible_to_infrared"), normalise=False, trials=1)
+    result = evaluate(features_of(visible, infrared, "llcm"), chosen, (1, 2))
+    # 1 in camera 1 sees 2 1 2 without its own first; 2 sees 2 1 1 without its own at distance 4.
+    assert result.match_ranks.tolist() == [[2, 1]]
+    assert result.average_precision.tolist() == [[1 / 2, 1]]
+
+
+def test_drawn_queries_are_evaluated_as_if_alone():
+    images = [(pid, camid) for pid in range(6) for camid in (1, 2, 4) for _ in range(3)]
+    generator = np.random.default_rng(5)
+    sets = [feature_set(images, generator.standard_normal((len(images), 3))) for _ in range(2)]
+    features = features_of(*sets, "llcm")
+    chosen = protocol("llcm/visible_to_infrared_as_released")
+    result = evaluate(features, chosen, (1, 5))
+    full = evaluate(features, replace(chosen, query_shots=0, query_draw="all", trials=1), (1, 5))
+    assert result.match_ranks.shape == (10, 18)
+    for trial, asked in enumerate(result.selection.asked):
+        assert result.average_precision[trial].tolist() == full.average_precision[0, asked].tolist()
+        assert result.match_ranks[trial].tolist() == full.match_ranks[0, asked].tolist()
+    assert len({tuple(row) for row in result.average_precision.tolist()}) == 10

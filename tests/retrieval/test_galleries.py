@@ -104,3 +104,34 @@ def test_no_image_for_a_role_is_refused(role):
     absent = replace(SINGLE, **{f"{role}_camids": (9,)})
     with pytest.raises(UserError, match=f"no {role} image"):
         select_images(features, absent)
+
+
+@pytest.mark.parametrize(("dataset", "trial"), [("regdb", 0), ("regdb", 11), ("llcm", 1), ("synthetic", 3)])
+def test_features_of_a_split_that_the_data_set_lacks_are_refused(dataset, trial):
+    features = features_of(feature_set([(1, 1)], [1]), feature_set([(1, 2)], [1]), dataset, trial=trial)
+    name = "synthetic/all_search/single_shot" if dataset == "synthetic" else f"{dataset}/visible_to_infrared"
+    with pytest.raises(UserError, match="no split of this data set") as error:
+        select_images(features, protocol(name))
+    assert error.value.found == f"trial {trial}"
+
+
+@pytest.mark.parametrize("trial", [1, 10])
+def test_regdb_takes_every_image_once(trial):
+    images = [layout([3, 7], (camid,), 10) for camid in (1, 2)]
+    features = features_of(*(feature_set(part, np.ones(20)) for part in images), "regdb", trial=trial)
+    selection = select_images(features, protocol("regdb/infrared_to_visible"))
+    assert [gallery.tolist() for gallery in selection.galleries] == [list(range(20))]
+    assert (len(selection.asked[0]), selection.identities, selection.short_cells) == (20, 2, 0)
+
+
+def test_drawn_queries_are_the_fields_choice_in_each_trial():
+    images = layout([5, 2], (2, 1), 4)
+    features = features_of(feature_set(images, np.ones(16)), feature_set(images, np.ones(16)), "llcm")
+    drawn = select_images(features, protocol("llcm/visible_to_infrared_as_released"))
+    documented = select_images(features, protocol("llcm/visible_to_infrared"))
+    assert len(drawn.asked) == len(drawn.galleries) == 10
+    for trial in range(10):
+        gallery = documented.pool[documented.galleries[trial]]
+        assert sorted(drawn.queries[drawn.asked[trial]]) == sorted(gallery)
+        assert len(drawn.asked[trial]) == 4
+        assert len(drawn.galleries[trial]) == 16

@@ -6,9 +6,10 @@ import json
 import numpy as np
 import pytest
 
+from vireid.data.layouts import llcm, regdb
 from vireid.retrieval.distances import DISTANCES
-from vireid.retrieval.galleries import GALLERY_DRAWS
-from vireid.retrieval.protocols import EXCLUSIONS, PROTOCOLS, protocol
+from vireid.retrieval.galleries import DRAWS
+from vireid.retrieval.protocols import DIRECTIONS, EXCLUSIONS, PROTOCOLS, protocol
 from vireid.retrieval.ranking import CMC_RANKS
 from vireid.support.errors import UserError
 
@@ -35,12 +36,55 @@ def test_settings_are_those_of_the_authors():
 def test_every_choice_names_something_that_exists(name):
     chosen = protocol(name)
     assert chosen.name == name
-    assert chosen.gallery_draw in GALLERY_DRAWS
+    assert chosen.gallery_draw in DRAWS
+    assert chosen.query_draw in DRAWS
+    assert (chosen.shots == 0) == (chosen.gallery_draw == "all")
+    assert (chosen.query_shots == 0) == (chosen.query_draw == "all")
     assert chosen.exclusion in EXCLUSIONS
     assert chosen.cmc_counting in CMC_RANKS
     assert chosen.distance in DISTANCES
     assert set(chosen.query_camids) | set(chosen.gallery_camids) <= set(dict(chosen.locations))
     assert list(chosen.gallery_camids) == sorted(chosen.gallery_camids)
+
+
+@pytest.mark.parametrize("dataset", ["regdb", "llcm"])
+@pytest.mark.parametrize(
+    ("direction", "query"), [("visible_to_infrared", "visible"), ("infrared_to_visible", "infrared")]
+)
+def test_directions_say_which_spectrum_is_the_query(dataset, direction, query):
+    for name in (dataset, f"synthetic_{dataset}"):
+        chosen = protocol(f"{name}/{direction}")
+        assert chosen.query_modality.group == query
+        assert chosen.gallery_modality != chosen.query_modality
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_protocols_have_the_cameras_of_their_layouts(direction):
+    for name, cameras in (("regdb", regdb.CAMERAS), ("llcm", llcm.CAMERAS)):
+        chosen = protocol(f"{name}/{direction}")
+        for role in ("query", "gallery"):
+            expected = cameras[getattr(chosen, f"{role}_modality")]
+            assert getattr(chosen, f"{role}_camids") == (expected if name == "llcm" else (expected,))
+
+
+def test_regdb_searches_everything_and_counts_images():
+    chosen = protocol("regdb/visible_to_infrared")
+    assert (chosen.splits, chosen.trials, chosen.gallery_draw) == (len(regdb.TRIALS), 1, "all")
+    assert (chosen.exclusion, chosen.cmc_counting) == ("none", "image")
+    assert not chosen.junk(np.ones((2, 2), bool), np.array([1, 1]), np.array([2, 2])).any()
+
+
+def test_llcm_query_skips_its_own_identity_in_its_own_camera_and_nothing_else():
+    match = np.array([[True, True, False, False]])
+    junk = protocol("llcm/visible_to_infrared").junk(match, np.array([4]), np.array([4, 5, 4, 5]))
+    assert junk.tolist() == [[True, False, False, False]]
+
+
+def test_released_direction_of_llcm_draws_infrared_queries_against_all_visible_images():
+    released, documented = protocol("llcm/visible_to_infrared_as_released"), protocol("llcm/visible_to_infrared")
+    assert (released.query_modality.group, released.gallery_modality.group) == ("infrared", "visible")
+    assert (released.query_draw, released.query_shots, released.gallery_draw) == ("seeded", 1, "all")
+    assert (documented.query_draw, documented.gallery_draw, documented.shots) == ("all", "seeded", 1)
 
 
 def test_unknown_name_lists_the_valid_ones():
@@ -50,7 +94,8 @@ def test_unknown_name_lists_the_valid_ones():
 
 
 def test_camera3_query_skips_camera2_gallery_and_nothing_else():
-    junk = protocol("sysu_mm01/all_search/single_shot").junk(np.array([3, 6]), np.array([1, 2, 4, 5]))
+    match = np.ones((2, 4), bool)
+    junk = protocol("sysu_mm01/all_search/single_shot").junk(match, np.array([3, 6]), np.array([1, 2, 4, 5]))
     assert junk.tolist() == [[False, True, False, False], [False] * 4]
 
 

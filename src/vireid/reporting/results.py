@@ -55,7 +55,7 @@ def _details(evaluation: Evaluation, features: Features) -> dict[str, Any]:
     names = features.of(evaluation.protocol.gallery_modality).name[selection.pool]
     return {
         "protocol": evaluation.protocol.as_dict(),
-        "queries": len(selection.queries),
+        "queries": len(selection.asked[0]),
         "valid_queries": evaluation.valid_queries,
         "skipped_queries": evaluation.skipped_queries,
         "gallery_size": evaluation.gallery_size,

@@ -53,7 +53,7 @@ class Comparison:
         """
         queries = self._features.of(self._protocol.query_modality)
         match = queries.pid[rows][:, None] == self.pids
-        junk = self._protocol.junk(queries.camid[rows], self._camids)
+        junk = self._protocol.junk(match, queries.camid[rows], self._camids)
         return ranking_keys(self.distances(rows), torch.from_numpy(match), torch.from_numpy(junk))
 
     def _vectors(self, embeddings: np.ndarray) -> Tensor:

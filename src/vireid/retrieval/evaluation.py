@@ -153,9 +153,11 @@ def _evaluate(
         keys = comparison.keys(queries)
         blocks.append([_score(keys[:, gallery], pids[gallery], protocol) for gallery in selection.galleries])
         advance(len(queries))
-    # (blocks, trials, values, queries of the block) -> for each value (trials, queries)
+    # (blocks, trials, values, queries of the block) -> for each value (trials, queries), those asked in each trial
     match_ranks, precisions, penalties = (
-        np.concatenate([np.stack([trial[value] for trial in block]) for block in blocks], axis=1)
+        _of_asked(
+            np.concatenate([np.stack([trial[value] for trial in block]) for block in blocks], axis=1), selection
+        )
         for value in range(3)
     )
     if not (match_ranks > 0).any(axis=1).all():
@@ -167,6 +169,11 @@ def _evaluate(
             remedy="check the identities in the features file, or leave this protocol out of evaluate.protocols",
         )
     return Evaluation(protocol, selection, tuple(ranks), match_ranks, precisions, penalties)
+
+
+def _of_asked(values: np.ndarray, selection: Selection) -> np.ndarray:
+    """Keep each trial's own queries: (T, R) -> (T, Q)."""
+    return np.stack([values[trial, asked] for trial, asked in enumerate(selection.asked)])
 
 
 def _blocks(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:

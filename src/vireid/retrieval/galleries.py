@@ -1,9 +1,8 @@
-"""Which images a protocol takes from a features file: the queries, and one gallery for each trial."""
+"""Which images a protocol takes from a features file: queries and a gallery for each trial."""
 
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -19,7 +18,8 @@ class Selection:
     """The images of one protocol.
 
     Attributes:
-        queries: (Q,) rows of the query modality's group.
+        queries: (R,) rows of the query modality's group that can be drawn, ascending.
+        asked: For each trial (Q,) ascending positions in `queries`.
         pool: (P,) rows of the gallery modality's group that can be drawn, by identity, camera and name.
         galleries: For each trial (G,) ascending positions in `pool`.
         identities: Number of identities in the gallery (every identity of the pool is in each gallery).
@@ -27,6 +27,7 @@ class Selection:
     """
 
     queries: np.ndarray
+    asked: tuple[np.ndarray, ...]
     pool: np.ndarray
     galleries: tuple[np.ndarray, ...]
     identities: int
@@ -34,10 +35,11 @@ class Selection:
 
 
 def select_images(features: Features, protocol: Protocol) -> Selection:
-    """Pick a protocol's queries and draw its galleries.
+    """Draw a protocol's queries and galleries.
 
     Raises:
-        UserError: If the protocol is for another data set, or finds no query or no gallery image.
+        UserError: If the protocol is for another data set or for one with other splits, or finds no query or no
+            gallery image.
     """
     if features.info.dataset != protocol.dataset:
         raise UserError(
@@ -47,19 +49,38 @@ def select_images(features: Features, protocol: Protocol) -> Selection:
             found=f"features of {features.info.dataset}",
             remedy="set evaluate.protocols to protocols of the data set, or extract this data set's features",
         )
+    _check_split(features, protocol)
+    askers, images = (features.of(m) for m in (protocol.query_modality, protocol.gallery_modality))
     queries = _rows_of_cameras(features, protocol, "query")
     pool = _rows_of_cameras(features, protocol, "gallery")
-    images = features.of(protocol.gallery_modality)
-    pool = pool[np.lexsort([images.name[pool].astype(str), images.camid[pool], images.pid[pool]])]
-    cells = _cells(images, pool)
-    draw = GALLERY_DRAWS[protocol.gallery_draw]
+    pool = pool[_order(images, pool)]
+    query_cells, cells = _cells(askers, queries), _cells(images, pool)
+    trials = range(protocol.trials)
     return Selection(
         queries=queries,
+        asked=tuple(_drawn(protocol.query_draw, query_cells, protocol.query_shots, trial) for trial in trials),
         pool=pool,
-        galleries=tuple(np.sort(draw(cells, protocol.shots, trial)) for trial in range(protocol.trials)),
+        galleries=tuple(_drawn(protocol.gallery_draw, cells, protocol.shots, trial) for trial in trials),
         identities=len(np.unique(images.pid[pool])),
         short_cells=sum(len(cell) < protocol.shots for cell in cells),
     )
+
+
+def _check_split(features: Features, protocol: Protocol) -> None:
+    """Refuse features that do not say of which of the data set's splits they are, or name one it does not have."""
+    splits = range(1, protocol.splits + 1) if protocol.splits else range(1)
+    if features.info.trial not in splits:
+        raise UserError(
+            protocol.name,
+            "the features are of no split of this data set",
+            expected=f"a trial from 1 to {protocol.splits}" if protocol.splits else "trial 0: there is one split",
+            found=f"trial {features.info.trial}",
+            remedy="set dataset.trial and run `dvc repro`; a model is tested on the trial that it was trained on",
+        )
+
+
+def _drawn(draw: str, cells: Cells, shots: int, trial: int) -> np.ndarray:
+    return np.sort(DRAWS[draw](cells, shots, trial))
 
 
 def _rows_of_cameras(features: Features, protocol: Protocol, role: str) -> np.ndarray:
@@ -78,12 +99,17 @@ def _rows_of_cameras(features: Features, protocol: Protocol, role: str) -> np.nd
     return rows
 
 
-def _cells(images: FeatureSet, pool: np.ndarray) -> list[range]:
-    """Split the ordered pool into its runs of equal identity and camera."""
-    pid, camid = images.pid[pool], images.camid[pool]
+def _order(images: FeatureSet, rows: np.ndarray) -> np.ndarray:
+    """Sort rows by identity, camera and name; return positions in `rows`."""
+    return np.lexsort([images.name[rows].astype(str), images.camid[rows], images.pid[rows]])
+
+
+def _cells(images: FeatureSet, rows: np.ndarray) -> list[list[int]]:
+    """Group positions in `rows` by identity and camera, in this order, each group by name."""
+    order = _order(images, rows)
+    pid, camid = images.pid[rows[order]], images.camid[rows[order]]
     starts = np.flatnonzero((np.diff(pid) != 0) | (np.diff(camid) != 0)) + 1
-    bounds = [0, *starts.tolist(), len(pool)]
-    return [range(start, stop) for start, stop in pairwise(bounds)]
+    return [cell.tolist() for cell in np.split(order, starts)]
 
 
 def seeded_draw(cells: Cells, shots: int, trial: int) -> list[int]:
@@ -109,4 +135,9 @@ def seeded_draw(cells: Cells, shots: int, trial: int) -> list[int]:
     return [image for cell in cells for image in generator.sample(cell, min(shots, len(cell)))]
 
 
-GALLERY_DRAWS: dict[str, Callable[[Cells, int, int], list[int]]] = {"seeded": seeded_draw}
+def all_images(cells: Cells, shots: int, trial: int) -> list[int]:
+    """Take every image of every cell."""
+    return [image for cell in cells for image in cell]
+
+
+DRAWS: dict[str, Callable[[Cells, int, int], list[int]]] = {"seeded": seeded_draw, "all": all_images}

@@ -1,11 +1,13 @@
 """Evaluation protocols: every choice that changes a number is a named field of a named value.
 
 Definitions: SYSU-MM01 is A. Wu et al., "RGB-Infrared Cross-Modality Person Re-Identification", ICCV 2017, with the
-authors' evaluation code (github.com/wuancong/SYSU-MM01). The embedded data set has its cameras and its protocols.
+authors' evaluation code (github.com/wuancong/SYSU-MM01). RegDB is D. T. Nguyen et al., Sensors 17(3), 2017, in the
+ten splits of M. Ye et al., AAAI 2018. LLCM is Y. Zhang and H. Wang, CVPR 2023 (github.com/ZYK100/LLCM). The
+embedded data sets have their cameras and their protocols.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -18,15 +20,20 @@ class Protocol:
     """How a data set's test images are turned into a number.
 
     Attributes:
-        name: `<dataset>/<mode>/<shots>`.
+        name: The data set and what is done with it, as `<dataset>/<mode>/<shots>` or `<dataset>/<direction>`.
         dataset: The data set that it is defined for.
+        splits: Splits that the data set itself defines, each with a model of its own; features are of one of them,
+            by `trial`. 0 for a data set that is split once.
         query_modality: Spectrum of the images that are searched with.
         gallery_modality: Spectrum of the images that are searched.
-        query_camids: Cameras of the queries; all of their test images are queries.
+        query_camids: Cameras of the queries.
         gallery_camids: Cameras of the gallery, ascending.
-        shots: Gallery images per (identity, camera); fewer where a camera has fewer of an identity.
+        query_shots: Queries per (identity, camera); 0 where all images are queries.
+        query_draw: How the queries are drawn, a key of `galleries.DRAWS`.
+        shots: Gallery images per (identity, camera); fewer where a camera has fewer of an identity; 0 where all
+            images are in the gallery.
         trials: Number of random galleries over which results are averaged.
-        gallery_draw: How the galleries are drawn, a key of `galleries.GALLERY_DRAWS`.
+        gallery_draw: How the galleries are drawn, a key of `galleries.DRAWS`.
         exclusion: Which gallery images a query must ignore, a key of `EXCLUSIONS`.
         locations: (camera, location) pairs; cameras of equal location watch the same place.
         cmc_counting: What the ranks of the CMC count, a key of `ranking.CMC_RANKS`.
@@ -36,10 +43,13 @@ class Protocol:
 
     name: str
     dataset: str
+    splits: int
     query_modality: Modality
     gallery_modality: Modality
     query_camids: tuple[int, ...]
     gallery_camids: tuple[int, ...]
+    query_shots: int
+    query_draw: str
     shots: int
     trials: int
     gallery_draw: str
@@ -55,32 +65,43 @@ class Protocol:
         modalities = {key: values[key].group for key in ("query_modality", "gallery_modality")}
         return values | modalities | {"locations": {str(camid): place for camid, place in self.locations}}
 
-    def junk(self, query_camids: np.ndarray, gallery_camids: np.ndarray) -> np.ndarray:
+    def junk(self, match: np.ndarray, query_camids: np.ndarray, gallery_camids: np.ndarray) -> np.ndarray:
         """Mark the gallery images that each query must ignore.
 
         Args:
+            match: (Q, G) bool, True where query and gallery image show the same identity.
             query_camids: (Q,) int.
             gallery_camids: (G,) int.
 
         Returns:
             (Q, G) bool.
         """
-        return EXCLUSIONS[self.exclusion](query_camids, gallery_camids, dict(self.locations))
+        locations = dict(self.locations)
+        of_query, of_gallery = (
+            np.array([locations[camid] for camid in camids.tolist()]) for camids in (query_camids, gallery_camids)
+        )
+        return EXCLUSIONS[self.exclusion](match, of_query[:, None] == of_gallery[None, :])
 
 
-def same_location(query_camids: np.ndarray, gallery_camids: np.ndarray, locations: dict[int, int]) -> np.ndarray:
-    """Mark gallery images taken at the query's own place, of every identity (SYSU-MM01 authors' code).
-
-    Returns:
-        (Q, G) bool.
-    """
-    of_query = np.array([locations[camid] for camid in query_camids.tolist()])
-    of_gallery = np.array([locations[camid] for camid in gallery_camids.tolist()])
-    return of_query[:, None] == of_gallery[None, :]
+def same_location(match: np.ndarray, same_place: np.ndarray) -> np.ndarray:
+    """Mark gallery images taken at the query's own place, of every identity (SYSU-MM01 authors' code)."""
+    return same_place
 
 
-EXCLUSIONS: dict[str, Callable[[np.ndarray, np.ndarray, dict[int, int]], np.ndarray]] = {
-    "same_location": same_location
+def same_identity_same_location(match: np.ndarray, same_place: np.ndarray) -> np.ndarray:
+    """Mark gallery images of the query's own identity taken at its own place (LLCM authors' code)."""
+    return match & same_place
+
+
+def nothing(match: np.ndarray, same_place: np.ndarray) -> np.ndarray:
+    """Mark no gallery image: every query searches all of it."""
+    return np.zeros_like(match)
+
+
+EXCLUSIONS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "same_location": same_location,
+    "same_identity_same_location": same_identity_same_location,
+    "none": nothing,
 }
 
 SYSU_LOCATIONS = ((1, 1), (2, 2), (3, 2), (4, 4), (5, 5), (6, 6))  # infrared camera 3 hangs in room 2
@@ -92,10 +113,13 @@ def _sysu_protocol(dataset: str, mode: str, shots: str) -> Protocol:
     return Protocol(
         name=f"{dataset}/{mode}/{shots}",
         dataset=dataset,
+        splits=0,
         query_modality=Modality.INFRARED,
         gallery_modality=Modality.VISIBLE,
         query_camids=(3, 6),
         gallery_camids=SYSU_MODES[mode],
+        query_shots=0,
+        query_draw="all",
         shots=SYSU_SHOTS[shots],
         trials=10,
         gallery_draw="seeded",
@@ -107,13 +131,86 @@ def _sysu_protocol(dataset: str, mode: str, shots: str) -> Protocol:
     )
 
 
-PROTOCOLS: dict[str, Protocol] = {
-    named.name: named
-    for dataset in ("sysu_mm01", "synthetic")
-    for mode in SYSU_MODES
-    for shots in SYSU_SHOTS
-    for named in [_sysu_protocol(dataset, mode, shots)]
+REGDB_SPLITS = 10
+REGDB_CAMERAS = {Modality.VISIBLE: (1,), Modality.INFRARED: (2,)}
+LLCM_CAMERAS = {Modality.VISIBLE: (1, 2, 3, 4, 5, 6, 7, 8, 9), Modality.INFRARED: (1, 2, 4, 5, 6, 7, 8, 9)}
+DIRECTIONS = {
+    "visible_to_infrared": (Modality.VISIBLE, Modality.INFRARED),
+    "infrared_to_visible": (Modality.INFRARED, Modality.VISIBLE),
 }
+
+
+def _regdb_protocol(dataset: str, direction: str) -> Protocol:
+    """All test images of one spectrum search all of the other; the CMC is that of the first hit."""
+    query, gallery = DIRECTIONS[direction]
+    return Protocol(
+        name=f"{dataset}/{direction}",
+        dataset=dataset,
+        splits=REGDB_SPLITS,
+        query_modality=query,
+        gallery_modality=gallery,
+        query_camids=REGDB_CAMERAS[query],
+        gallery_camids=REGDB_CAMERAS[gallery],
+        query_shots=0,
+        query_draw="all",
+        shots=0,
+        trials=1,
+        gallery_draw="all",
+        exclusion="none",
+        locations=((1, 1), (2, 2)),
+        cmc_counting="image",
+        normalise=True,
+        distance="euclidean",
+    )
+
+
+def _llcm_protocol(dataset: str, direction: str) -> Protocol:
+    """All test images of one spectrum search one image of each (identity, camera) of the other."""
+    query, gallery = DIRECTIONS[direction]
+    return Protocol(
+        name=f"{dataset}/{direction}",
+        dataset=dataset,
+        splits=0,
+        query_modality=query,
+        gallery_modality=gallery,
+        query_camids=LLCM_CAMERAS[query],
+        gallery_camids=LLCM_CAMERAS[gallery],
+        query_shots=0,
+        query_draw="all",
+        shots=1,
+        trials=10,
+        gallery_draw="seeded",
+        exclusion="same_identity_same_location",
+        locations=tuple((camid, camid) for camid in LLCM_CAMERAS[Modality.VISIBLE]),
+        cmc_counting="identity",
+        normalise=True,
+        distance="euclidean",
+    )
+
+
+def _llcm_released(dataset: str) -> Protocol:
+    """What the authors' test program calls visible to infrared: drawn infrared images search all visible ones."""
+    return replace(
+        _llcm_protocol(dataset, "infrared_to_visible"),
+        name=f"{dataset}/visible_to_infrared_as_released",
+        query_shots=1,
+        query_draw="seeded",
+        shots=0,
+        gallery_draw="all",
+    )
+
+
+def _all_protocols() -> Iterator[Protocol]:
+    for dataset in ("sysu_mm01", "synthetic"):
+        yield from (_sysu_protocol(dataset, mode, shots) for mode in SYSU_MODES for shots in SYSU_SHOTS)
+    for dataset in ("regdb", "synthetic_regdb"):
+        yield from (_regdb_protocol(dataset, direction) for direction in DIRECTIONS)
+    for dataset in ("llcm", "synthetic_llcm"):
+        yield from (_llcm_protocol(dataset, direction) for direction in DIRECTIONS)
+        yield _llcm_released(dataset)
+
+
+PROTOCOLS: dict[str, Protocol] = {named.name: named for named in _all_protocols()}
 
 
 def protocol(name: str) -> Protocol:

@@ -39,7 +39,7 @@ def from_best_to_worst(evaluation: Evaluation, count: int, trial: int = 0) -> np
         trial: The gallery.
 
     Returns:
-        (K,) positions in `evaluation.selection.queries`, the best first and the worst last.
+        (K,) positions among the trial's queries, the best first and the worst last.
     """
     precision = evaluation.average_precision[trial]
     best_first = np.argsort(-precision, kind="stable")[: evaluation.valid_queries]  # NaN sorts to the end
@@ -55,12 +55,12 @@ def ranked_lists(
     Args:
         features: Embeddings of the test images.
         evaluation: Results with these features.
-        positions: Positions of queries in `evaluation.selection.queries`.
+        positions: Positions among the trial's queries.
         top: Number of places; fewer where a query ignores so many that fewer are left.
         trial: The gallery.
     """
     selection = evaluation.selection
-    queries, gallery = selection.queries[positions], selection.galleries[trial]
+    queries, gallery = selection.queries[selection.asked[trial][positions]], selection.galleries[trial]
     comparison = Comparison(features, evaluation.protocol, selection.pool[gallery])
     distmat, keys = comparison.distances(queries).numpy(), comparison.keys(queries).numpy()
     lists = []
