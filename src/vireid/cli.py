@@ -2,6 +2,7 @@
 
 import typer
 
+from vireid.commands.manifest import manifest
 from vireid.commands.preset import preset
 from vireid.commands.synthesize import contact_sheet, synthesize
 from vireid.commands.yardsticks import yardsticks
@@ -13,5 +14,6 @@ app = typer.Typer(
 )
 app.command("synthesize")(synthesize)
 app.command("contact-sheet")(contact_sheet)
+app.command("manifest")(manifest)
 app.command("preset")(preset)
 app.command("yardsticks")(yardsticks)

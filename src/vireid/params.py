@@ -30,8 +30,8 @@ class Section(BaseModel):
 class Dataset(Section):
     """Which images, and under which name results are reported."""
 
-    name: Literal["synthetic", "sysu_mm01", "regdb", "synthetic_regdb", "llcm", "synthetic_llcm"]
-    layout: Literal["sysu_mm01", "regdb", "llcm"]
+    name: Literal["synthetic", "sysu_mm01", "regdb", "synthetic_regdb", "llcm", "synthetic_llcm", "manifest"]
+    layout: Literal["sysu_mm01", "regdb", "llcm", "manifest"]
     root: str
     train_on_val: bool
     trial: Annotated[int, Field(ge=0, le=10)]

@@ -221,3 +221,13 @@ def test_drawn_queries_are_evaluated_as_if_alone():
         assert result.average_precision[trial].tolist() == full.average_precision[0, asked].tolist()
         assert result.match_ranks[trial].tolist() == full.match_ranks[0, asked].tolist()
     assert len({tuple(row) for row in result.average_precision.tolist()}) == 10
+
+
+def test_location_decides_what_a_query_of_ones_own_images_ignores():
+    visible = feature_set([(1, 1)], [[0.0]])
+    infrared = feature_set([(1, 2), (2, 2), (1, 3)], [[1.0], [2.0], [3.0]])
+    chosen = replace(protocol("manifest/visible_to_infrared/all_images"), normalise=False)
+    apart = evaluate(features_of(visible, infrared, "manifest"), chosen, (1,))
+    visible, infrared = replace(visible, location=np.array([7])), replace(infrared, location=np.array([7, 7, 8]))
+    together = evaluate(features_of(visible, infrared, "manifest"), chosen, (1,))
+    assert (apart.match_ranks.tolist(), together.match_ranks.tolist()) == ([[1]], [[2]])

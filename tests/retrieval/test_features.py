@@ -190,3 +190,16 @@ def test_missing_file_is_refused(tmp_path):
 def test_importing_the_file_format_does_not_import_torch():
     code = "import sys; import vireid.retrieval.features; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": str(SOURCE)}).returncode == 0
+
+
+def test_location_is_written_and_read_where_there_is_one(tmp_path):
+    visible, infrared = sets()
+    path = tmp_path / "features.h5"
+    write_features(path, info_of(), replace(visible, location=np.array([4, 3, 2, 1])), infrared)
+    features = read_features(path)
+    assert features.visible.location.tolist() == [4, 3, 2, 1]
+    assert features.infrared.location is None
+    edit(path, "visible", "location", lambda values: values[:3])
+    assert "differ in length" in refusal(path)
+    edit(path, "visible", "location", lambda values: np.array([0.5] * 4))
+    assert "/visible/location is not a column" in refusal(path)

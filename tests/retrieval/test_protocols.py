@@ -14,6 +14,11 @@ from vireid.retrieval.ranking import CMC_RANKS
 from vireid.support.errors import UserError
 
 
+def junk_of(name, match, query_camids, gallery_camids):
+    chosen = protocol(name)
+    return chosen.junk(match, *(chosen.places(np.array(camids)) for camids in (query_camids, gallery_camids)))
+
+
 @pytest.mark.parametrize("dataset", ["sysu_mm01", "synthetic"])
 def test_the_four_settings_of_sysu_mm01_exist(dataset):
     names = [name for name in PROTOCOLS if name.startswith(dataset + "/")]
@@ -44,6 +49,7 @@ def test_every_choice_names_something_that_exists(name):
     assert chosen.cmc_counting in CMC_RANKS
     assert chosen.distance in DISTANCES
     assert set(chosen.query_camids) | set(chosen.gallery_camids) <= set(dict(chosen.locations))
+    assert bool(chosen.query_camids) == bool(chosen.gallery_camids) == bool(chosen.locations)
     assert list(chosen.gallery_camids) == sorted(chosen.gallery_camids)
 
 
@@ -71,12 +77,12 @@ def test_regdb_searches_everything_and_counts_images():
     chosen = protocol("regdb/visible_to_infrared")
     assert (chosen.splits, chosen.trials, chosen.gallery_draw) == (len(regdb.TRIALS), 1, "all")
     assert (chosen.exclusion, chosen.cmc_counting) == ("none", "image")
-    assert not chosen.junk(np.ones((2, 2), bool), np.array([1, 1]), np.array([2, 2])).any()
+    assert not junk_of(chosen.name, np.ones((2, 2), bool), [1, 1], [2, 2]).any()
 
 
 def test_llcm_query_skips_its_own_identity_in_its_own_camera_and_nothing_else():
     match = np.array([[True, True, False, False]])
-    junk = protocol("llcm/visible_to_infrared").junk(match, np.array([4]), np.array([4, 5, 4, 5]))
+    junk = junk_of("llcm/visible_to_infrared", match, [4], [4, 5, 4, 5])
     assert junk.tolist() == [[True, False, False, False]]
 
 
@@ -87,6 +93,15 @@ def test_released_direction_of_llcm_draws_infrared_queries_against_all_visible_i
     assert (documented.query_draw, documented.gallery_draw, documented.shots) == ("all", "seeded", 1)
 
 
+def test_manifest_query_skips_its_own_identity_where_it_was_taken():
+    chosen = protocol("manifest/visible_to_infrared/all_images")
+    match = np.array([[True, True, False, False]])
+    cameras = np.array([1]), np.array([1, 2, 1, 2])
+    assert chosen.junk(match, *map(chosen.places, cameras)).tolist() == [[True, False, False, False]]
+    places = chosen.places(cameras[0], np.array([7])), chosen.places(cameras[1], np.array([8, 7, 8, 7]))
+    assert chosen.junk(match, *places).tolist() == [[False, True, False, False]]
+
+
 def test_unknown_name_lists_the_valid_ones():
     with pytest.raises(UserError, match="sysu_mm01/all_search/single_shot") as error:
         protocol("sysu/all-search")
@@ -94,8 +109,7 @@ def test_unknown_name_lists_the_valid_ones():
 
 
 def test_camera3_query_skips_camera2_gallery_and_nothing_else():
-    match = np.ones((2, 4), bool)
-    junk = protocol("sysu_mm01/all_search/single_shot").junk(match, np.array([3, 6]), np.array([1, 2, 4, 5]))
+    junk = junk_of("sysu_mm01/all_search/single_shot", np.ones((2, 4), bool), [3, 6], [1, 2, 4, 5])
     assert junk.tolist() == [[False, True, False, False], [False] * 4]
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from vireid.data.decode import Decoded, decode
-from vireid.data.layouts import llcm, regdb, sysu_mm01
+from vireid.data.layouts import llcm, manifest, regdb, sysu_mm01
 from vireid.data.records import ImageRecord
 from vireid.data.store import ImagesInfo, create_images
 from vireid.params import Dataset, Ingest
@@ -24,6 +24,7 @@ LAYOUTS: dict[str, Callable[[Path, Dataset], list[ImageRecord]]] = {
     "sysu_mm01": lambda root, dataset: sysu_mm01.find_images(root, dataset.train_on_val),
     "regdb": lambda root, dataset: regdb.find_images(root, dataset.trial),
     "llcm": lambda root, dataset: llcm.find_images(root),
+    "manifest": lambda root, dataset: manifest.find_images(root),
 }
 _TRIALS = {"regdb": regdb.TRIALS}
 _WITH_VALIDATION_LIST = ("sysu_mm01",)
@@ -37,7 +38,7 @@ class Packed:
     Attributes:
         records: Every image that was packed, in the file's order.
         skipped: Unreadable images that were left out, and why.
-        source_hash: SHA-256 over every file's name, identity, split and bytes.
+        source_hash: SHA-256 over every file's name, identity, split and bytes; a manifest's other columns too.
     """
 
     records: list[ImageRecord]
@@ -134,7 +135,7 @@ def pack_images(
         for task, results in _decode_all(root, records, settings, workers):
             readable = []
             for record, decoded in zip(task, results, strict=True):
-                digest.update(f"{record.name}|{record.pid}|{record.split}|".encode() + decoded.digest)
+                digest.update(_described(record, dataset.layout).encode() + decoded.digest)
                 if decoded.problem is None:
                     readable.append((record, decoded.image))
                 else:
@@ -146,6 +147,14 @@ def pack_images(
             bar.advance(len(task))
         writer.set_source_hash(digest.hexdigest())
     return Packed(packed, skipped, digest.hexdigest())
+
+
+def _described(record: ImageRecord, layout: str) -> str:
+    """Say what an image is taken for, for the hash; only a manifest's cameras do not follow from the names."""
+    described = f"{record.name}|{record.pid}|{record.split}|"
+    if layout == "manifest":
+        described += f"{record.camid}|{record.modality.group}|{record.location}|"
+    return described
 
 
 def _skip(path: Path, problem: str, on_bad_image: str) -> str:

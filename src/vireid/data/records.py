@@ -26,6 +26,7 @@ class ImageRecord:
         camid: Camera number as the data set counts.
         modality: The spectrum of the camera.
         split: `train` or `test`.
+        location: The place that the camera watches, for data sets that say so of each image.
     """
 
     name: str
@@ -33,3 +34,4 @@ class ImageRecord:
     camid: int
     modality: Modality
     split: str
+    location: int | None = None

@@ -1,8 +1,9 @@
 """`images.h5`: every image of a data set, decoded and resized once, in four groups of one HDF5 file.
 
 Groups `/train/visible`, `/train/infrared`, `/test/visible`, `/test/infrared`, each with `image` (N, H, W, 3)
-uint8 RGB, `pid` (N,) int32, `camid` (N,) int16 and `name` (N,) UTF-8. An overlay (`superresolved.h5`) has the
-same groups and holds only the images it replaces, matched by name.
+uint8 RGB, `pid` (N,) int32, `camid` (N,) int16 and `name` (N,) UTF-8; in data sets that say where each image was
+taken also `location` (N,) int16. An overlay (`superresolved.h5`) has the same groups and holds only the images it
+replaces, matched by name.
 """
 
 from collections.abc import Iterator, Sequence
@@ -54,12 +55,14 @@ class ImageSet:
         pid: (N,) int32.
         camid: (N,) int16.
         name: (N,) str objects, paths relative to the data set's root.
+        location: (N,) int16 or None, the place of each image's camera.
     """
 
     image: np.ndarray
     pid: np.ndarray
     camid: np.ndarray
     name: np.ndarray
+    location: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.pid)
@@ -69,7 +72,8 @@ class ImageSet:
         rows = np.isin(self.pid, pids)
         if rows.all():
             return self
-        return ImageSet(self.image[rows], self.pid[rows], self.camid[rows], self.name[rows])
+        location = None if self.location is None else self.location[rows]
+        return ImageSet(self.image[rows], self.pid[rows], self.camid[rows], self.name[rows], location)
 
     def overlaid(self, overlay: "ImageSet") -> "ImageSet":
         """Replace the images that `overlay` holds under the same name.
@@ -105,7 +109,8 @@ class ImageReader:
         """Read one split of one modality into memory."""
         group = self._file[f"{split}/{modality.group}"]
         name = group["name"].asstr()[:].astype(object)
-        return ImageSet(group["image"][:], group["pid"][:], group["camid"][:], name)
+        location = group["location"][:] if "location" in group else None
+        return ImageSet(group["image"][:], group["pid"][:], group["camid"][:], name, location)
 
     def records(self, split: str, modality: Modality) -> list[ImageRecord]:
         """List one split of one modality without its images."""
@@ -159,8 +164,11 @@ def _check_group(path: Path, file: h5py.File, name: str, info: ImagesInfo) -> No
     shapes = {key: group[key].shape[1:] for key in _KINDS if key in group}
     kinds = {key: group[key].dtype.kind for key in shapes}
     expected_shapes = {key: (info.height, info.width, 3) if key == "image" else () for key in _KINDS}
+    if "location" in group:
+        shapes["location"], kinds["location"] = group["location"].shape[1:], group["location"].dtype.kind
+        expected_shapes["location"] = ()
     lengths = {len(group[key]) for key in shapes}
-    if shapes != expected_shapes or kinds != _KINDS or len(lengths) != 1:
+    if shapes != expected_shapes or kinds != {key: _KINDS.get(key, "i") for key in shapes} or len(lengths) != 1:
         raise UserError(
             path,
             f"group /{name} is not as the format has it",
@@ -210,6 +218,9 @@ class ImageWriter:
             "camid": [record.camid for record in records],
             "name": [record.name for record in records],
         }
+        if records[0].location is not None:
+            columns["location"] = [record.location for record in records]
+            group.require_dataset("location", group["pid"].shape, "i2", maxshape=(None,), chunks=(1024,))
         for key, values in columns.items():
             group[key].resize(stop, axis=0)
             group[key][start:stop] = values

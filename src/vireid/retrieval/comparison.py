@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from vireid.retrieval.distances import DISTANCES, unit_length
-from vireid.retrieval.features import Features
+from vireid.retrieval.features import Features, FeatureSet
 from vireid.retrieval.protocols import Protocol
 from vireid.retrieval.ranking import ranking_keys
 
@@ -24,7 +24,7 @@ class Comparison:
 
     def __init__(self, features: Features, protocol: Protocol, pool: np.ndarray):
         gallery = features.of(protocol.gallery_modality)
-        self.pids, self._camids = gallery.pid[pool], gallery.camid[pool]
+        self.pids, self._places = gallery.pid[pool], _places(protocol, gallery, pool)
         self._features, self._protocol = features, protocol
         self._gallery = self._vectors(features.vectors(protocol.gallery_modality, pool))
 
@@ -53,9 +53,14 @@ class Comparison:
         """
         queries = self._features.of(self._protocol.query_modality)
         match = queries.pid[rows][:, None] == self.pids
-        junk = self._protocol.junk(match, queries.camid[rows], self._camids)
+        junk = self._protocol.junk(match, _places(self._protocol, queries, rows), self._places)
         return ranking_keys(self.distances(rows), torch.from_numpy(match), torch.from_numpy(junk))
 
     def _vectors(self, embeddings: np.ndarray) -> Tensor:
         vectors = torch.from_numpy(embeddings).double()
         return unit_length(vectors) if self._protocol.normalise else vectors
+
+
+def _places(protocol: Protocol, images: FeatureSet, rows: np.ndarray) -> np.ndarray:
+    """Say where some images were taken, (len(rows),) int."""
+    return protocol.places(images.camid[rows], None if images.location is None else images.location[rows])

@@ -2,12 +2,13 @@
 
 Root attributes `schema`, `dataset`, `trial`, `source_hash`, `method`, `default`, `model_hash`, `superresolve` and
 `train_pids`; groups `/visible` and `/infrared`, each with `pid` (N,) int32, `camid` (N,) int16, `name` (N,) UTF-8
-and `embeddings/<name>` (N, D) float32, not normalised. Which images are queries and which are the gallery is the
+and `embeddings/<name>` (N, D) float32, not normalised, and, where the data set says where each image was taken,
+`location` (N,) int16. Which images are queries and which are the gallery is the
 protocol's business, not the file's.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import h5py
@@ -20,6 +21,7 @@ from vireid.support.hdf5 import create_hdf5, open_hdf5, plain
 SCHEMA = "vireid.features/1"
 DEFAULT = "default"
 _COLUMNS = {"pid": ("i4", "iu"), "camid": ("i2", "iu"), "name": (h5py.string_dtype(), "O")}
+_LOCATION = ("i2", "iu")
 _REMEDY = "run `dvc repro extract`, or write the file as README describes it"
 
 
@@ -57,12 +59,14 @@ class FeatureSet:
         camid: (N,) int16.
         name: (N,) str objects, paths relative to the data set's root, each once.
         embeddings: Name -> (N, D) float32, not normalised.
+        location: (N,) int16 or None, the place of each image's camera.
     """
 
     pid: np.ndarray
     camid: np.ndarray
     name: np.ndarray
     embeddings: Mapping[str, np.ndarray]
+    location: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.pid)
@@ -110,6 +114,8 @@ def write_features(path: Path, info: FeaturesInfo, visible: FeatureSet, infrared
             group = file.create_group(modality.group)
             for key, (dtype, _) in _COLUMNS.items():
                 group.create_dataset(key, data=getattr(images, key), dtype=dtype)
+            if images.location is not None:
+                group.create_dataset("location", data=images.location, dtype=_LOCATION[0])
             for name, embedding in images.embeddings.items():
                 _check_embedding(path, modality, images, np.asarray(embedding))
                 group.create_dataset(f"embeddings/{name}", data=embedding, dtype="f4")
@@ -155,7 +161,8 @@ def _read_set(path: Path, file: h5py.File, modality: Modality, embedding: str) -
             found=embedding,
             remedy="set evaluate.embedding to one of these",
         )
-    for key, (dtype, kinds) in _COLUMNS.items():
+    columns = _COLUMNS | ({"location": _LOCATION} if "location" in group else {})
+    for key, (dtype, kinds) in columns.items():
         if group[key].dtype.kind not in kinds or group[key].ndim != 1:
             raise UserError(
                 path,
@@ -166,9 +173,10 @@ def _read_set(path: Path, file: h5py.File, modality: Modality, embedding: str) -
             )
     name = group["name"].asstr()[:].astype(object)
     values = group["embeddings"][embedding][:]
-    images = FeatureSet(group["pid"][:], group["camid"][:], name, {embedding: values})
+    location = group["location"][:] if "location" in group else None
+    images = FeatureSet(group["pid"][:], group["camid"][:], name, {embedding: values}, location)
     _check_embedding(path, modality, images, values)
-    return FeatureSet(images.pid, images.camid, images.name, {embedding: values.astype(np.float32, copy=False)})
+    return replace(images, embeddings={embedding: values.astype(np.float32, copy=False)})
 
 
 def _check_embedding(path: Path, modality: Modality, images: FeatureSet, values: np.ndarray) -> None:
@@ -183,6 +191,7 @@ def _check_embedding(path: Path, modality: Modality, images: FeatureSet, values:
             remedy=_REMEDY,
         )
     lengths = {len(images.pid), len(images.camid), len(images.name), len(values)}
+    lengths |= {len(images.location)} if images.location is not None else set()
     if len(lengths) > 1:
         raise UserError(
             path,

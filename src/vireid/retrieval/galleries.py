@@ -87,12 +87,12 @@ def _rows_of_cameras(features: Features, protocol: Protocol, role: str) -> np.nd
     camids = getattr(protocol, f"{role}_camids")
     modality = getattr(protocol, f"{role}_modality")
     present = features.of(modality).camid
-    rows = np.flatnonzero(np.isin(present, camids))
+    rows = np.flatnonzero(np.isin(present, camids)) if camids else np.arange(len(present))
     if not len(rows):
         raise UserError(
             protocol.name,
             f"no {role} image",
-            expected=f"{modality.group} images of the cameras {', '.join(map(str, camids))}",
+            expected=f"{modality.group} images of the cameras {', '.join(map(str, camids)) or '(any)'}",
             found=f"{len(present)} {modality.group} images, of the cameras {np.unique(present).tolist()}",
             remedy="check the data set and run `dvc repro`, or leave this protocol out of evaluate.protocols",
         )

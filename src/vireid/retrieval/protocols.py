@@ -26,8 +26,8 @@ class Protocol:
             by `trial`. 0 for a data set that is split once.
         query_modality: Spectrum of the images that are searched with.
         gallery_modality: Spectrum of the images that are searched.
-        query_camids: Cameras of the queries.
-        gallery_camids: Cameras of the gallery, ascending.
+        query_camids: Cameras of the queries; empty where all cameras are.
+        gallery_camids: Cameras of the gallery, ascending; empty where all cameras are.
         query_shots: Queries per (identity, camera); 0 where all images are queries.
         query_draw: How the queries are drawn, a key of `galleries.DRAWS`.
         shots: Gallery images per (identity, camera); fewer where a camera has fewer of an identity; 0 where all
@@ -35,7 +35,8 @@ class Protocol:
         trials: Number of random galleries over which results are averaged.
         gallery_draw: How the galleries are drawn, a key of `galleries.DRAWS`.
         exclusion: Which gallery images a query must ignore, a key of `EXCLUSIONS`.
-        locations: (camera, location) pairs; cameras of equal location watch the same place.
+        locations: (camera, location) pairs; cameras of equal location watch the same place. Empty where the
+            features say where each image was taken; if they do not, each camera is a place of its own.
         cmc_counting: What the ranks of the CMC count, a key of `ranking.CMC_RANKS`.
         normalise: Whether embeddings are scaled to unit length first.
         distance: What orders the gallery, a key of `distances.DISTANCES`.
@@ -65,22 +66,33 @@ class Protocol:
         modalities = {key: values[key].group for key in ("query_modality", "gallery_modality")}
         return values | modalities | {"locations": {str(camid): place for camid, place in self.locations}}
 
-    def junk(self, match: np.ndarray, query_camids: np.ndarray, gallery_camids: np.ndarray) -> np.ndarray:
+    def places(self, camids: np.ndarray, locations: np.ndarray | None = None) -> np.ndarray:
+        """Say where images were taken.
+
+        Args:
+            camids: (N,) int, their cameras.
+            locations: (N,) int or None, what the features say.
+
+        Returns:
+            (N,) int.
+        """
+        if self.locations:
+            place_of = dict(self.locations)
+            return np.array([place_of[camid] for camid in camids.tolist()])
+        return camids if locations is None else locations
+
+    def junk(self, match: np.ndarray, query_places: np.ndarray, gallery_places: np.ndarray) -> np.ndarray:
         """Mark the gallery images that each query must ignore.
 
         Args:
             match: (Q, G) bool, True where query and gallery image show the same identity.
-            query_camids: (Q,) int.
-            gallery_camids: (G,) int.
+            query_places: (Q,) int.
+            gallery_places: (G,) int.
 
         Returns:
             (Q, G) bool.
         """
-        locations = dict(self.locations)
-        of_query, of_gallery = (
-            np.array([locations[camid] for camid in camids.tolist()]) for camids in (query_camids, gallery_camids)
-        )
-        return EXCLUSIONS[self.exclusion](match, of_query[:, None] == of_gallery[None, :])
+        return EXCLUSIONS[self.exclusion](match, query_places[:, None] == gallery_places[None, :])
 
 
 def same_location(match: np.ndarray, same_place: np.ndarray) -> np.ndarray:
@@ -200,6 +212,30 @@ def _llcm_released(dataset: str) -> Protocol:
     )
 
 
+def _manifest_protocol(direction: str, gallery: str) -> Protocol:
+    """Search all images of the other spectrum, or one of each (identity, camera), as for one's own images."""
+    single = gallery == "single_shot"
+    return Protocol(
+        name=f"manifest/{direction}/{gallery}",
+        dataset="manifest",
+        splits=0,
+        query_modality=DIRECTIONS[direction][0],
+        gallery_modality=DIRECTIONS[direction][1],
+        query_camids=(),
+        gallery_camids=(),
+        query_shots=0,
+        query_draw="all",
+        shots=1 if single else 0,
+        trials=10 if single else 1,
+        gallery_draw="seeded" if single else "all",
+        exclusion="same_identity_same_location",
+        locations=(),
+        cmc_counting="identity" if single else "image",
+        normalise=True,
+        distance="euclidean",
+    )
+
+
 def _all_protocols() -> Iterator[Protocol]:
     for dataset in ("sysu_mm01", "synthetic"):
         yield from (_sysu_protocol(dataset, mode, shots) for mode in SYSU_MODES for shots in SYSU_SHOTS)
@@ -208,6 +244,8 @@ def _all_protocols() -> Iterator[Protocol]:
     for dataset in ("llcm", "synthetic_llcm"):
         yield from (_llcm_protocol(dataset, direction) for direction in DIRECTIONS)
         yield _llcm_released(dataset)
+    for direction in DIRECTIONS:
+        yield from (_manifest_protocol(direction, gallery) for gallery in ("all_images", "single_shot"))
 
 
 PROTOCOLS: dict[str, Protocol] = {named.name: named for named in _all_protocols()}

@@ -6,11 +6,12 @@ from pathlib import Path
 from vireid.data.records import ImageRecord
 from vireid.support.errors import UserError
 
-TITLES = {"sysu_mm01": "SYSU-MM01", "regdb": "RegDB", "llcm": "LLCM"}
-FOLDERS = {
+TITLES = {"sysu_mm01": "SYSU-MM01", "regdb": "RegDB", "llcm": "LLCM", "manifest": "a manifest"}
+ENTRIES = {
     "sysu_mm01": (*(f"cam{camid}" for camid in range(1, 7)), "exp"),
     "regdb": ("Visible", "Thermal", "idx"),
     "llcm": ("vis", "nir", "test_vis", "test_nir", "idx"),
+    "manifest": ("manifest.csv",),
 }
 _SPLITS = ("train", "test")
 
@@ -21,14 +22,14 @@ def require_folders(root: Path, layout: str) -> None:
     Raises:
         UserError: If it lacks one; the message says which layout the folder has, or that it is a folder too high.
     """
-    missing = [name for name in FOLDERS[layout] if not (root / name).is_dir()]
+    missing = [name for name in ENTRIES[layout] if not (root / name).is_dir()]
     if missing:
         raise UserError(
             root,
             f"not in {TITLES[layout]}'s layout",
-            expected=f"folders {', '.join(FOLDERS[layout])}",
+            expected=f"folders {', '.join(ENTRIES[layout])}",
             found=f"no {', '.join(missing)}{_hint(root)}",
-            remedy=f"set dataset.root to the folder that holds {FOLDERS[layout][0]}, "
+            remedy=f"set dataset.root to the folder that holds {ENTRIES[layout][0]}, "
             "or choose the data set with `vireid preset dataset=NAME`",
         )
 
@@ -45,7 +46,7 @@ def _hint(root: Path) -> str:
 
 
 def _layout_of(folder: Path) -> str | None:
-    return next((key for key, names in FOLDERS.items() if all((folder / n).is_dir() for n in names)), None)
+    return next((key for key, names in ENTRIES.items() if all((folder / n).exists() for n in names)), None)
 
 
 def require_disjoint(where: Path, train_pids: Collection[int], test_pids: Collection[int], files: str) -> None:

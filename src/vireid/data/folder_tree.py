@@ -1,0 +1,103 @@
+"""From a folder tree to a manifest: what a regular expression finds in the paths."""
+
+import random
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from vireid.data.layouts.manifest import FILE, REQUIRED, read_manifest
+from vireid.data.records import ImageRecord, Modality
+from vireid.support.errors import UserError
+from vireid.support.files import replacing
+
+_GROUPS = ("pid", "camid", "modality")
+_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp"}
+
+
+def write_manifest(
+    root: Path, pattern: str, words: Mapping[str, Modality], test_share: float, seed: int, skip: bool
+) -> list[ImageRecord]:
+    """Write `manifest.csv` for the images of a folder tree, after checking it as ingest does.
+
+    Args:
+        root: The folder.
+        pattern: Regular expression for the whole relative path of an image, with the named groups `pid`, `camid`,
+            `modality` and, optionally, `split`.
+        words: What the group `modality` may hold.
+        test_share: Share of the identities to test on, where the pattern has no group `split`.
+        seed: Draws these identities.
+        skip: Whether images that the pattern does not match are left out; otherwise they are an error.
+
+    Returns:
+        What the manifest holds.
+
+    Raises:
+        UserError: If there is a manifest already, the pattern is not of this form or leaves images out, a modality
+            is another word, or the manifest would not pass the checks of `manifest.read_manifest`.
+    """
+    import pandas as pd
+
+    if (root / FILE).exists():
+        raise UserError(
+            root / FILE,
+            "there is a manifest already",
+            expected="none: existing files are never overwritten",
+            found="a file",
+            remedy=f"remove it (rm {root / FILE}) or keep it",
+        )
+    rows = _match_all(root, _compiled(pattern), skip)
+    _name_modalities(root, rows, words)
+    if "split" not in rows[0]:
+        _draw_split(rows, test_share, seed)
+    with replacing(root / FILE) as partial:
+        pd.DataFrame(rows)[list(REQUIRED)].to_csv(partial, index=False, lineterminator="\n")
+        return read_manifest(partial, root)
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    expected = f"a regular expression with the named groups {', '.join(_GROUPS)} and, if wanted, split"
+    remedy = r"for example: --pattern '(?P<modality>rgb|ir)/(?P<pid>\d+)/c(?P<camid>\d+)_.*'"
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise UserError("--pattern", "not a pattern", expected=expected, found=error, remedy=remedy) from error
+    if not set(_GROUPS) <= set(compiled.groupindex) <= {*_GROUPS, "split"}:
+        found = f"the groups {', '.join(compiled.groupindex) or '(none)'}"
+        raise UserError("--pattern", "other named groups", expected=expected, found=found, remedy=remedy)
+    return compiled
+
+
+def _match_all(root: Path, pattern: re.Pattern[str], skip: bool) -> list[dict[str, str]]:
+    names = sorted(p.relative_to(root).as_posix() for p in root.rglob("*") if p.suffix.lower() in _SUFFIXES)
+    matches = {name: pattern.fullmatch(name) for name in names}
+    others = [name for name, match in matches.items() if match is None]
+    if len(others) == len(names) or (others and not skip):
+        raise UserError(
+            root,
+            "the pattern does not match every image",
+            expected=f"paths below the folder that are, as a whole, {pattern.pattern}",
+            found=f"{len(others)} of {len(names)} images that are not: {', '.join(others[:3])}",
+            remedy="correct the pattern, or leave these images out with --skip",
+        )
+    return [{"path": name} | match.groupdict() for name, match in matches.items() if match is not None]
+
+
+def _name_modalities(root: Path, rows: list[dict[str, str]], words: Mapping[str, Modality]) -> None:
+    for row in rows:
+        if row["modality"] not in words:
+            raise UserError(
+                root / row["path"],
+                "the group modality holds an unknown word",
+                expected=" or ".join(words),
+                found=row["modality"],
+                remedy="say the words with --visible WORD and --infrared WORD",
+            )
+        row["modality"] = words[row["modality"]].group
+
+
+def _draw_split(rows: list[dict[str, str]], test_share: float, seed: int) -> None:
+    """Put a share of the identities into the test split."""
+    pids = sorted({row["pid"] for row in rows})
+    test = set(random.Random(seed).sample(pids, round(test_share * len(pids))))  # noqa: S311 not a secret
+    for row in rows:
+        row["split"] = "test" if row["pid"] in test else "train"

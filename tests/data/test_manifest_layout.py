@@ -1,0 +1,167 @@
+"""A user's manifest: what is found, that every wrong value is named, and what else is refused. CPU, seconds."""
+
+import numpy as np
+import pytest
+
+from tests.made import draw_image
+from vireid.data.ingest import pack_images
+from vireid.data.layouts.manifest import find_images
+from vireid.data.records import ImageRecord, Modality
+from vireid.data.store import open_images
+from vireid.params import Dataset, Ingest
+from vireid.support.errors import UserError
+
+HEADER = "path,pid,camid,modality,split"
+ROWS = (
+    "rgb/1 a.jpg,1,1,visible,train",
+    "ir/ä.png,1,2,infrared,train",
+    "rgb/2.jpg,2,1,visible,test",
+    '"ir/2,b.jpg",2,2,infrared,test',
+)
+NAMES = ("rgb/1 a.jpg", "ir/ä.png", "rgb/2.jpg", "ir/2,b.jpg")
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A folder with the images of `ROWS` and their manifest."""
+    rng = np.random.default_rng(0)
+    for name in NAMES:
+        path = tmp_path / "pictures" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draw_image(1, "visible", rng).save(path)
+    return write(tmp_path / "pictures", HEADER, *ROWS)
+
+
+def write(root, *lines):
+    (root / "manifest.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return root
+
+
+def refusal(root):
+    with pytest.raises(UserError) as error:
+        find_images(root)
+    return error.value
+
+
+def test_every_row_is_an_image_in_the_order_of_the_store(root):
+    assert find_images(root) == [
+        ImageRecord("rgb/1 a.jpg", 1, 1, Modality.VISIBLE, "train"),
+        ImageRecord("ir/ä.png", 1, 2, Modality.INFRARED, "train"),
+        ImageRecord("rgb/2.jpg", 2, 1, Modality.VISIBLE, "test"),
+        ImageRecord("ir/2,b.jpg", 2, 2, Modality.INFRARED, "test"),
+    ]
+
+
+def test_order_of_rows_and_columns_blank_rows_and_a_byte_order_mark_change_nothing(root):
+    expected = find_images(root)
+    swapped = [HEADER, "", *reversed(ROWS), ",,,,", ""]
+    (root / "manifest.csv").write_bytes(b"\xef\xbb\xbf" + "\r\n".join(swapped).encode())
+    assert find_images(root) == expected
+    write(
+        root,
+        "split,path,pid,camid,modality",
+        *(f"{row.rpartition(',')[2]},{row.rpartition(',')[0]}" for row in ROWS),
+    )
+    assert find_images(root) == expected
+
+
+def test_location_is_kept_where_there_is_one(root):
+    write(root, f"{HEADER},location", *(f"{row},{place}" for place, row in enumerate(ROWS)))
+    assert [record.location for record in find_images(root)] == [0, 1, 2, 3]
+
+
+def test_every_wrong_value_is_named_with_row_and_column(root):
+    write(
+        root,
+        HEADER,
+        "rgb/1 a.jpg,one,1,visible,train",
+        "ir/ä.png,1,2,thermal,validation",
+        "",
+        "rgb/3.jpg,2,-1,visible,test",
+        "rgb/1 a.jpg,2,40000,Visible,test",
+        "rgb/2.jpg,2",
+    )
+    error = refusal(root)
+    assert error.problem == "11 wrong values"
+    assert error.found.split("\n    ")[1:] == [
+        "row 2, pid: 'one'",
+        "row 3, modality: 'thermal'",
+        "row 3, split: 'validation'",
+        "row 5, path: 'rgb/3.jpg'",
+        "row 5, camid: '-1'",
+        "row 6, path: 'rgb/1 a.jpg' again",
+        "row 6, camid: '40000'",
+        "row 6, modality: 'Visible'",
+        "row 7, camid: ''",
+        "row 7, modality: ''",
+        "row 7, split: ''",
+    ]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["../pictures/rgb/2.jpg", "/etc/passwd", "rgb", "rgb/../rgb/2.jpg", "./rgb/2.jpg", "none.jpg", "a\\b.jpg"],
+)
+def test_path_that_is_no_file_below_the_folder_is_a_wrong_value(root, path):
+    write(root, HEADER, *ROWS[:2], f"{path},2,1,visible,test", ROWS[3])
+    assert refusal(root).found == f"\n    row 4, path: {path!r}"
+
+
+@pytest.mark.parametrize("number", ["1.0", "1e3", " 1", "\u0661", "2147483648", "99999999999", "nan", "True", ""])
+def test_only_plain_whole_numbers_are_identities(root, number):
+    write(root, HEADER, ROWS[0], f"ir/ä.png,{number},2,infrared,train", *ROWS[2:])
+    assert refusal(root).found == f"\n    row 3, pid: {number!r}"
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["path,pid,camid,modality", HEADER + ",colour", HEADER + ",pid", "path;pid;camid;modality;split", ROWS[0]],
+)
+def test_other_columns_are_refused(root, header):
+    write(root, header, *ROWS)
+    error = refusal(root)
+    assert error.problem in ("wrong columns", "not a table of comma-separated values")
+    assert "path, pid, camid, modality, split" in error.expected
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\n\n", b"\xff\xfe\x00", b"path,pid,camid,modality,split\n1,2,3,4,5,6,7\n"]
+)
+def test_file_that_is_no_table_is_refused(root, content):
+    (root / "manifest.csv").write_bytes(content)
+    assert refusal(root).where == root / "manifest.csv"
+
+
+def test_missing_manifest_and_one_without_images_are_refused(root):
+    write(root, HEADER)
+    assert "no image" in refusal(root).problem
+    (root / "manifest.csv").unlink()
+    assert "vireid manifest" in refusal(root).remedy
+
+
+def test_identity_in_train_and_test_is_refused(root):
+    write(root, HEADER, *ROWS[:3], '"ir/2,b.jpg",1,2,infrared,test')
+    error = refusal(root)
+    assert error.problem == "identities in both train and test"
+    assert error.found == "1"
+
+
+def packed(root, output):
+    data = Dataset(name="manifest", layout="manifest", root=str(root), train_on_val=True, trial=0)
+    settings = Ingest(height=32, width=16, on_bad_image="error")
+    return pack_images(find_images(root), data, settings, 1, output).source_hash
+
+
+def test_location_is_packed_and_what_the_manifest_says_is_hashed(root, tmp_path):
+    hashes = {packed(root, tmp_path / "images.h5")}
+    with open_images(tmp_path / "images.h5") as file:
+        assert file.read("test", Modality.VISIBLE).location is None
+    write(root, f"{HEADER},location", *(f"{row},{place}" for place, row in enumerate(ROWS)))
+    hashes.add(packed(root, tmp_path / "images.h5"))
+    with open_images(tmp_path / "images.h5") as file:
+        part = file.read("test", Modality.INFRARED)
+        assert part.location.tolist() == part.of(part.pid).location.tolist() == [3]
+        assert part.of(np.array([9])).location.tolist() == []
+    write(root, HEADER, *(row.replace(",1,visible", ",5,visible") for row in ROWS))
+    hashes.add(packed(root, tmp_path / "images.h5"))
+    assert len(hashes) == 3
