@@ -2,14 +2,19 @@
 
 import hashlib
 import json
+from collections import Counter
 
 import pytest
 from PIL import Image
 
+from vireid.data.ingest import find_images
+from vireid.data.records import Modality
+from vireid.params import Dataset
 from vireid.support.errors import UserError
 from vireid.synthetic import dataset
 from vireid.synthetic.contact_sheet import draw_contact_sheet
 from vireid.synthetic.dataset import Settings, folder_md5, synthesize
+from vireid.synthetic.layouts import LAYOUTS
 
 SMALL = Settings(seed=11, train_ids=3, val_ids=1, test_ids=2, visible_images=1, infrared_images=2)
 
@@ -32,6 +37,40 @@ def test_layout_is_that_of_sysu_mm01(small):
         expected |= {f"cam{camid}/{pid:04d}/0002.jpg" for camid in (3, 6)}
     assert set(files_of(small)) == expected
     assert len(expected) == SMALL.num_images + 4
+
+
+@pytest.mark.parametrize(("layout", "per_identity"), [("regdb", (3, 3)), ("llcm", (9, 8))])
+def test_other_layouts_are_what_ingest_reads(tmp_path, layout, per_identity):
+    images = 3 if layout == "regdb" else 1
+    settings = Settings(11, 2, 1, 2, images, images, 96, 48, layout)
+    synthesize(tmp_path / "data", settings, workers=1)
+    data = Dataset(
+        name=f"synthetic_{layout}", layout=layout, root=str(tmp_path / "data"), train_on_val=True, trial=0
+    )
+    splits = []
+    for trial in range(1, 11) if layout == "regdb" else [0]:
+        records = find_images(data.model_copy(update={"trial": trial}))
+        assert len(records) == settings.num_images
+        splits.append({r.pid for r in records if r.split == "test"})
+        for pid in range(1, 6):
+            counts = Counter(r.modality for r in records if r.pid == pid)
+            assert (counts[Modality.VISIBLE], counts[Modality.INFRARED]) == per_identity
+    assert {len(split) for split in splits} == {2}
+    assert len({frozenset(split) for split in splits}) > 3 if layout == "regdb" else splits == [{4, 5}]
+
+
+def test_layouts_choose_their_numbers_of_images():
+    assert Settings(layout="regdb").num_images == 480 * 20
+    assert Settings(layout="llcm").num_images == 480 * 2 * 17
+    assert Settings(layout="llcm", visible_images=1).num_images == 480 * (9 + 2 * 8)
+
+
+def test_regdbs_cameras_see_the_same_moment_and_llcms_never():
+    visible, infrared = (view.camera for view in LAYOUTS["regdb"].views)
+    assert (visible.modality, infrared.modality) == tuple(Modality)
+    assert (visible.camid, visible.scene, visible.pitch) == (infrared.camid, infrared.scene, infrared.pitch)
+    cameras = [view.camera.camid for view in LAYOUTS["llcm"].views]
+    assert len(set(cameras)) == len(cameras) == 17
 
 
 def test_split_files_are_one_line_of_numbers(small):
@@ -105,7 +144,15 @@ def test_an_error_leaves_nothing_behind(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"train_ids": 0}, {"seed": -1}, {"height": 10}, {"height": 800}, {"width": 400}, {"visible_images": 0}],
+    [
+        {"train_ids": 0},
+        {"seed": -1},
+        {"height": 10},
+        {"height": 800},
+        {"width": 400},
+        {"visible_images": 0},
+        {"layout": "x"},
+    ],
 )
 def test_impossible_settings_are_named(wrong):
     with pytest.raises(UserError, match=next(iter(wrong))):

@@ -14,12 +14,19 @@ def synthesize(
     root: Annotated[Path, typer.Argument(help="Folder to make; it must not exist yet.")] = Path("data"),
     seed: Annotated[int, typer.Option(help="Chooses the people, the places and every photograph.")] = 2026,
     train_ids: Annotated[int, typer.Option(help="Identities to train on.")] = 400,
-    val_ids: Annotated[int, typer.Option(help="Identities in SYSU-MM01's validation list.")] = 40,
+    val_ids: Annotated[int, typer.Option(help="Identities in SYSU-MM01's validation list; trained on.")] = 40,
     test_ids: Annotated[int, typer.Option(help="Identities to test on.")] = 40,
-    visible_images: Annotated[int, typer.Option(help="Images of an identity by each of cameras 1, 2, 4, 5.")] = 3,
-    infrared_images: Annotated[int, typer.Option(help="Images of an identity by each of cameras 3, 6.")] = 6,
+    visible_images: Annotated[
+        int | None,
+        typer.Option(help="Images of an identity by each visible camera.", show_default="3, regdb 10, llcm 2"),
+    ] = None,
+    infrared_images: Annotated[
+        int | None,
+        typer.Option(help="Images of an identity by each infrared camera.", show_default="6, regdb 10, llcm 2"),
+    ] = None,
     height: Annotated[int, typer.Option(help="Height of an image in pixels.")] = 192,
     width: Annotated[int, typer.Option(help="Width of an image in pixels.")] = 96,
+    layout: Annotated[str, typer.Option(help="Cameras and folders: sysu_mm01, regdb or llcm.")] = "sysu_mm01",
     workers: Annotated[
         int,
         typer.Option(min=0, help="Processes to draw with, 0 for one per core; the images do not depend on it."),
@@ -27,7 +34,8 @@ def synthesize(
 ) -> None:
     """Draw the embedded data set: pedestrians seen by visible and near-infrared cameras.
 
-    Nothing is downloaded. The folder has exactly SYSU-MM01's layout, and the same options give the same bytes.
+    Nothing is downloaded. The folder has exactly SYSU-MM01's layout (by --layout that of RegDB, with its ten
+    trials, or that of LLCM), and the same options give the same bytes.
     Colour says nothing about near-infrared here; shape, cut, pattern and what is carried do.
 
     If ROOT.dvc pins the folder's content, the drawn folder is compared with it, before DVC sees it.
@@ -36,7 +44,7 @@ def synthesize(
     from vireid.synthetic.dataset import Settings, folder_md5
     from vireid.synthetic.dataset import synthesize as draw
 
-    settings = Settings(seed, train_ids, val_ids, test_ids, visible_images, infrared_images, height, width)
+    settings = Settings(seed, train_ids, val_ids, test_ids, visible_images, infrared_images, height, width, layout)
     pin = Path(f"{root}.dvc")
     pinned = _pinned_md5(pin) if pin.exists() else None
     draw(root, settings, workers or os.cpu_count() or 1)

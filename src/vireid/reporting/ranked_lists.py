@@ -68,14 +68,14 @@ def draw_ranked_lists(path: Path, evaluation: Evaluation, features: Features, im
 
 
 def _check_source(path: Path, reader: ImageReader, features: Features) -> None:
-    """Refuse images of another data set, whose names may well be the same."""
-    expected, found = features.info.source_hash, reader.info.source_hash
+    """Refuse images of another data set or trial, whose names may well be the same."""
+    expected, found = ((info.source_hash, info.trial) for info in (features.info, reader.info))
     if expected != found:
         raise UserError(
             path,
             "other images than those of the features",
-            expected=f"source {expected[:12]}",
-            found=f"source {found[:12]}",
+            expected=f"source {expected[0][:12]}, trial {expected[1]}",
+            found=f"source {found[0][:12]}, trial {found[1]}",
             remedy="run `dvc repro`, so that images and features are of one data set",
         )
 

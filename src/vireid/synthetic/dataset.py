@@ -1,8 +1,4 @@
-"""The embedded data set on disk: who is photographed by which camera, and where the files go.
-
-It has SYSU-MM01's layout: `cam1..cam6/{pid:04d}/{number:04d}.jpg`, and in `exp/` the lists of identities,
-each one line of comma-separated numbers.
-"""
+"""The embedded data set on disk, in one of the layouts of `layouts.LAYOUTS`; the default is SYSU-MM01's."""
 
 import hashlib
 import json
@@ -18,7 +14,7 @@ from vireid.data.records import Modality
 from vireid.support.errors import UserError
 from vireid.support.files import replacing
 from vireid.support.progress import Bar, progress
-from vireid.synthetic.cameras import CAMERAS, Camera
+from vireid.synthetic.layouts import LAYOUTS
 from vireid.synthetic.photographer import photograph, prepare
 
 LEAST = {
@@ -42,22 +38,27 @@ class Settings:
     Attributes:
         seed: Chooses the world: its people, places and photographs.
         train_ids, val_ids, test_ids: Numbers of identities, numbered from 1 in this order.
-        visible_images, infrared_images: Images of an identity by each visible and each infrared camera.
+        visible_images, infrared_images: Images of an identity by each visible and each infrared camera; None for
+            as many as suit the layout.
         height, width: Size of an image in pixels.
+        layout: Key of `LAYOUTS`: cameras, folders and split files.
     """
 
     seed: int = 2026
     train_ids: int = 400
     val_ids: int = 40
     test_ids: int = 40
-    visible_images: int = 3
-    infrared_images: int = 6
+    visible_images: int | None = None
+    infrared_images: int | None = None
     height: int = 192
     width: int = 96
+    layout: str = "sysu_mm01"
 
     def __post_init__(self) -> None:
+        _require("layout", self.layout, f"one of {', '.join(LAYOUTS)}", self.layout in LAYOUTS)
         for name, least in LEAST.items():
-            _require(name, getattr(self, name), f"at least {least}", getattr(self, name) >= least)
+            value = getattr(self, name)
+            _require(name, value, f"at least {least}", value is None or value >= least)
         _require("height", self.height, f"at most {TALLEST}", self.height <= TALLEST)
         _require("width", self.width, f"at most the height, {self.height}", self.width <= self.height)
 
@@ -69,11 +70,13 @@ class Settings:
     @property
     def num_images(self) -> int:
         """Images in all splits together."""
-        return self.num_ids * sum(self.images_by(camera) for camera in CAMERAS)
+        return self.num_ids * sum(self.images[view.modality] for view in LAYOUTS[self.layout].views)
 
-    def images_by(self, camera: Camera) -> int:
-        """Images of one identity by one camera."""
-        return self.visible_images if camera.modality is Modality.VISIBLE else self.infrared_images
+    @property
+    def images(self) -> dict[Modality, int]:
+        """Images of one identity by each camera of a spectrum."""
+        asked = {Modality.VISIBLE: self.visible_images, Modality.INFRARED: self.infrared_images}
+        return {m: LAYOUTS[self.layout].images[m] if count is None else count for m, count in asked.items()}
 
     def splits(self) -> dict[str, range]:
         """Identities by the name of the list they stand in; `available` holds all of them."""
@@ -106,7 +109,11 @@ def synthesize(root: Path, settings: Settings, workers: int) -> None:
             remedy=f"remove it (rm -r {root}) or give another folder; existing files are never overwritten",
         )
     with replacing(root) as partial_root:
-        _write_splits(partial_root / "exp", settings)
+        for name, content in (
+            LAYOUTS[settings.layout].lists(settings.splits(), settings.images, settings.seed).items()
+        ):
+            (partial_root / name).parent.mkdir(parents=True, exist_ok=True)
+            (partial_root / name).write_text(content, encoding="ascii")
         with progress("synthesize", settings.num_images, "images") as bar:
             _draw_all(partial_root, settings, workers, bar)
 
@@ -134,12 +141,6 @@ def _require(name: str, value: int, expected: str, holds: bool) -> None:
         raise UserError(name, "cannot be drawn", expected=expected, found=value, remedy="choose another value")
 
 
-def _write_splits(folder: Path, settings: Settings) -> None:
-    folder.mkdir(parents=True)
-    for name, pids in settings.splits().items():
-        (folder / f"{name}_id.txt").write_text(",".join(map(str, pids)) + "\n", encoding="ascii")
-
-
 def _draw_all(root: Path, settings: Settings, workers: int, bar: Bar) -> None:
     pids = settings.splits()["available"]
     draw = partial(_draw_identity, root, settings)
@@ -162,14 +163,13 @@ def _in_processes(draw: partial[int], pids: range, workers: int) -> Iterator[int
 
 def _draw_identity(root: Path, settings: Settings, pid: int) -> int:
     """Write every image of one identity and return how many there are."""
-    sitter = prepare(settings.seed, pid)
+    sitter, layout = prepare(settings.seed, pid), LAYOUTS[settings.layout]
+    tested, size = pid in settings.splits()["test"], (settings.height, settings.width)
     count = 0
-    for camera in CAMERAS:
-        folder = root / f"cam{camera.camid}" / f"{pid:04d}"
-        folder.mkdir(parents=True)
-        for number in range(1, settings.images_by(camera) + 1):
-            size = (settings.height, settings.width)
-            image = photograph(sitter, camera, size, settings.seed, (pid, number))
-            (folder / f"{number:04d}.jpg").write_bytes(image)
+    for view in layout.views:
+        for number in range(1, settings.images[view.modality] + 1):
+            path = root / layout.name(view, pid, number, tested)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(photograph(sitter, view.camera, size, settings.seed, (pid, number)))
             count += 1
     return count

@@ -17,6 +17,7 @@ class Stream(IntEnum):
     SCENE = 3
     NOISE = 4
     SHEET = 5
+    SPLIT = 6
 
 
 class Draw:
