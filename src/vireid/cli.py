@@ -2,6 +2,7 @@
 
 import typer
 
+from vireid.commands.inspect import inspect
 from vireid.commands.manifest import manifest
 from vireid.commands.preset import preset
 from vireid.commands.synthesize import contact_sheet, synthesize
@@ -14,6 +15,7 @@ app = typer.Typer(
 )
 app.command("synthesize")(synthesize)
 app.command("contact-sheet")(contact_sheet)
+app.command("inspect")(inspect)
 app.command("manifest")(manifest)
 app.command("preset")(preset)
 app.command("yardsticks")(yardsticks)

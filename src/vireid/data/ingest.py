@@ -26,7 +26,7 @@ LAYOUTS: dict[str, Callable[[Path, Dataset], list[ImageRecord]]] = {
     "llcm": lambda root, dataset: llcm.find_images(root),
     "manifest": lambda root, dataset: manifest.find_images(root),
 }
-_TRIALS = {"regdb": regdb.TRIALS}
+TRIALS = {"regdb": regdb.TRIALS}
 _WITH_VALIDATION_LIST = ("sysu_mm01",)
 _IMAGES_PER_TASK = 64
 
@@ -86,7 +86,7 @@ def find_images(dataset: Dataset) -> list[ImageRecord]:
 
 def _check_choices(dataset: Dataset) -> None:
     """Refuse a trial or a use of the validation list that the layout does not have."""
-    trials = _TRIALS.get(dataset.layout)
+    trials = TRIALS.get(dataset.layout)
     if trials is None and dataset.trial != 0:
         raise UserError(
             "dataset.trial",

@@ -35,17 +35,18 @@ def require_folders(root: Path, layout: str) -> None:
 
 
 def _hint(root: Path) -> str:
-    layout = _layout_of(root)
+    layout = layout_of(root)
     if layout is not None:
         return f"; it looks like {TITLES[layout]}"
     for child in sorted(path for path in root.iterdir() if path.is_dir()):
-        layout = _layout_of(child)
+        layout = layout_of(child)
         if layout is not None:
             return f"; its folder {child.name} looks like {TITLES[layout]}"
     return ""
 
 
-def _layout_of(folder: Path) -> str | None:
+def layout_of(folder: Path) -> str | None:
+    """Say which layout a folder looks like, by what is in it."""
     return next((key for key, names in ENTRIES.items() if all((folder / n).exists() for n in names)), None)
 
 

@@ -1,0 +1,77 @@
+"""`vireid inspect`: what a data set holds, and everything that is wrong with it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vireid.support.errors import UserError, reports_errors
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from vireid.data.records import ImageRecord
+
+
+@reports_errors
+def inspect(
+    root: Annotated[Path, typer.Argument(help="The data set's folder.")] = Path("data"),
+    layout: Annotated[str, typer.Option(help="Its layout; without this option what it looks like.")] = "",
+    trial: Annotated[int, typer.Option(help="Which of RegDB's splits.")] = 1,
+) -> None:
+    """Print what a data set holds by split, modality and camera, and everything that is wrong with it.
+
+    Nothing is written. Images are read, to find copies across train and test, but not decoded; ingest does that.
+    The exit code is 1 where ingest would refuse the data set.
+    """
+    from rich.console import Console
+
+    from vireid.data.findings import duplicates, suspicions
+    from vireid.data.ingest import LAYOUTS, TRIALS, find_images
+    from vireid.data.layouts.checks import layout_of
+    from vireid.params import Dataset
+    from vireid.support.progress import progress
+
+    name = layout or (layout_of(root) if root.is_dir() else None) or "sysu_mm01"
+    if name not in LAYOUTS:
+        expected = ", ".join(LAYOUTS)
+        raise UserError("--layout", "no such layout", expected=expected, found=name, remedy="choose one of these")
+    chosen = trial if name in TRIALS else 0
+    records = find_images(Dataset(name="synthetic", layout=name, root=str(root), train_on_val=True, trial=chosen))
+    title = f"{root}: {name}" + (f", trial {chosen}" if chosen else "")
+    Console(width=100).print(_table(title, records))
+    with progress("compare", len(records), "images") as bar:
+        problems = suspicions(records) + duplicates(root, records, bar.advance)
+    for problem in problems:
+        typer.echo(f"warning: {problem}")
+    if not problems:
+        typer.echo("nothing is wrong with it")
+
+
+def _table(title: str, records: "list[ImageRecord]") -> "Table":
+    """Build a table of one row for each split, modality and camera, and one for each split and modality."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("split")
+    table.add_column("modality")
+    for heading in ("camera", "images", "identities", "per identity"):
+        table.add_column(heading, justify="right")
+    groups = sorted({(r.split != "train", r.modality, r.camid) for r in records})
+    for key in dict.fromkeys(group[:2] for group in groups):
+        part = [r for r in records if (r.split != "train", r.modality) == key]
+        camids = [camid for *group, camid in groups if tuple(group) == key]
+        for camid in camids:
+            table.add_row(*_row(part, str(camid), [r for r in part if r.camid == camid]))
+        if len(camids) > 1:
+            table.add_row(*_row(part, "all", part), style="bold")
+    return table
+
+
+def _row(part: "list[ImageRecord]", camera: str, images: "list[ImageRecord]") -> tuple[str, ...]:
+    from collections import Counter
+
+    counts = Counter(record.pid for record in images).values()
+    spread = str(min(counts)) if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
+    return part[0].split, part[0].modality.group, camera, f"{len(images):,}", f"{len(counts):,}", spread

@@ -1,0 +1,77 @@
+"""What is suspicious about a data set that its layout accepts."""
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from vireid.data.layouts.checks import some
+from vireid.data.records import ImageRecord, Modality
+from vireid.data.store import SPLITS
+
+FEW = 2
+"""An identity with fewer images of a modality cannot be met by a different picture of itself."""
+
+
+def suspicions(records: Sequence[ImageRecord]) -> list[str]:
+    """Find empty groups, identities that lack a modality or nearly do, and cameras that one split lacks.
+
+    Args:
+        records: What a layout has found.
+
+    Returns:
+        One sentence for each kind of thing that is suspicious, with its count.
+    """
+    found = []
+    for split in SPLITS:
+        part = [record for record in records if record.split == split]
+        pids = {record.pid for record in part}
+        for modality in Modality:
+            images = Counter(record.pid for record in part if record.modality is modality)
+            what = f"{modality.group} {split}"
+            if not images:
+                found.append(f"no {what} image at all")
+                continue
+            found += _listed(f"{split} identities without {modality.group} images", pids - images.keys())
+            few = [pid for pid, count in images.items() if count < FEW]
+            found += _listed(f"{split} identities with fewer than {FEW} {modality.group} images", few)
+    for modality in Modality:
+        cameras = {s: {r.camid for r in records if (r.split, r.modality) == (s, modality)} for s in SPLITS}
+        for split, other in (SPLITS, SPLITS[::-1]):
+            missing = cameras[other] - cameras[split]
+            if cameras[split]:
+                found += _listed(f"{modality.group} cameras without an image in {split}", missing)
+    return found
+
+
+def duplicates(root: Path, records: Sequence[ImageRecord], advance: Callable[[], None]) -> list[str]:
+    """Find files of equal content that are in both splits or show two identities.
+
+    Args:
+        root: The data set.
+        records: What its layout has found.
+        advance: Called for each image.
+
+    Returns:
+        One sentence for each kind of duplicate, with its count and an example.
+    """
+    by_content: dict[bytes, list[ImageRecord]] = defaultdict(list)
+    for record in records:
+        with (root / record.name).open("rb") as file:
+            by_content[hashlib.file_digest(file, "sha256").digest()].append(record)
+        advance()
+    copies = [same for same in by_content.values() if len(same) > 1]
+    kinds = {
+        "in both train and test": [same for same in copies if len({r.split for r in same}) > 1],
+        "under more than one identity": [same for same in copies if len({r.pid for r in same}) > 1],
+    }
+    return [
+        f"images {kind}, byte for byte: {len(sets)}; the first is "
+        + " = ".join(sorted(record.name for record in sets[0])[:3])
+        for kind, sets in kinds.items()
+        if sets
+    ]
+
+
+def _listed(what: str, numbers: Sequence[int] | set[int]) -> list[str]:
+    return [f"{what}: {len(numbers)} ({some(numbers)})"] if numbers else []

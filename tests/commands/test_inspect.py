@@ -1,0 +1,108 @@
+"""`vireid inspect`: the table of what a data set holds, and what is wrong with it. CPU, seconds."""
+
+import shutil
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.made import draw_dataset, draw_llcm, draw_regdb, tree
+from vireid.cli import app
+
+
+def run(root, *options):
+    return CliRunner().invoke(app, ["inspect", str(root), *map(str, options)])
+
+
+def rows(result):
+    return [line.split() for line in result.stdout.splitlines() if line.split()[:1] in (["train"], ["test"])]
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A sound data set of two and two identities with two images per camera, to be broken."""
+    return draw_dataset(tmp_path / "data", train=(1,), val=(2,), test=(3, 4))
+
+
+def test_sound_data_set_is_counted_by_split_modality_and_camera(root):
+    before = tree(root)
+    result = run(root)
+    assert result.exit_code == 0, result.output
+    assert ["train", "visible", "4", "4", "2", "2"] in rows(result)
+    assert ["train", "visible", "all", "16", "2", "8"] in rows(result)
+    assert ["test", "infrared", "all", "8", "2", "4"] in rows(result)
+    assert len(rows(result)) == 2 * (4 + 1 + 2 + 1)
+    assert "nothing is wrong" in result.stdout
+    assert "warning" not in result.stdout
+    assert tree(root) == before
+
+
+@pytest.mark.parametrize(("draw", "title"), [(draw_regdb, "regdb, trial 1"), (draw_llcm, "llcm")])
+def test_layout_is_recognised(tmp_path, draw, title):
+    draw(tmp_path / "data")
+    result = run(tmp_path / "data")
+    assert result.exit_code == 0
+    assert title in result.stdout
+
+
+def test_trial_can_be_chosen_and_must_exist(tmp_path):
+    draw_regdb(tmp_path / "data")
+    assert ["train", "visible", "1", "4", "2", "2"] in rows(run(tmp_path / "data", "--trial", 2))
+    assert "idx/test_visible_3.txt" in run(tmp_path / "data", "--trial", 3).stderr.replace("train", "test")
+
+
+def test_what_ingest_refuses_is_an_error(root):
+    (root / "exp" / "test_id.txt").write_text("2,3,4")
+    result = run(root)
+    assert result.exit_code == 1
+    assert "both train and test" in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_copies_across_splits_and_identities_are_counted(root):
+    shutil.copy(root / "cam1/0001/0001.jpg", root / "cam2/0003/0009.jpg")
+    shutil.copy(root / "cam1/0001/0002.jpg", root / "cam5/0002/0009.jpg")
+    shutil.copy(root / "cam3/0004/0001.jpg", root / "cam3/0004/0009.jpg")  # the same person twice leaks nothing
+    result = run(root)
+    assert result.exit_code == 0
+    assert "images in both train and test, byte for byte: 1; the first is " in result.stdout
+    assert "cam1/0001/0001.jpg = cam2/0003/0009.jpg" in result.stdout
+    assert "images under more than one identity, byte for byte: 2" in result.stdout
+    assert result.stdout.count("warning") == 2
+
+
+def test_missing_modality_near_empty_identity_and_empty_camera_are_counted(root):
+    for camid in (3, 6):
+        shutil.rmtree(root / f"cam{camid}" / "0003")
+    for camid in (2, 4, 5):
+        shutil.rmtree(root / f"cam{camid}" / "0001")
+    (root / "cam1/0001/0002.jpg").unlink()
+    for pid in ("0003", "0004"):
+        shutil.rmtree(root / "cam4" / pid)
+    found = run(root).stdout
+    assert "test identities without infrared images: 1 (3)" in found
+    assert "train identities with fewer than 2 visible images: 1 (1)" in found
+    assert "visible cameras without an image in test: 1 (4)" in found
+    assert found.count("warning") == 3
+
+
+def test_modality_without_any_image_is_one_warning(root):
+    for camid in (3, 6):
+        for pid in ("0003", "0004"):
+            shutil.rmtree(root / f"cam{camid}" / pid)
+    found = run(root).stdout
+    assert "no infrared test image at all" in found
+    assert found.count("warning") == 1
+
+
+@pytest.mark.parametrize("name", ["none", "empty"])
+def test_folder_without_a_data_set_is_an_error(tmp_path, name):
+    (tmp_path / "empty").mkdir()
+    result = run(tmp_path / name)
+    assert result.exit_code == 1
+    assert name in result.stderr
+
+
+def test_unknown_layout_is_an_error_with_the_known_ones(root):
+    result = run(root, "--layout", "market1501")
+    assert result.exit_code == 1
+    assert "sysu_mm01, regdb, llcm, manifest" in result.stderr
