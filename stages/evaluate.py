@@ -17,7 +17,7 @@ METRICS = typer.Option(help="JSON to write: means over the trials, percent.")
 EVALUATION = typer.Option(help="JSON to write: protocols, sources, sizes and every trial.")
 CMC = typer.Option(help="CSV to write: rank, and one CMC for each protocol, percent.")
 FIGURES = typer.Option(help="Folder to write: cmc.png, training.png, ranked_lists.png.")
-PARAMS = typer.Option(help="Parameters; reads evaluate.")
+PARAMS = typer.Option(help="Parameters; reads evaluate and dataset.gallery_draw.")
 
 
 @reports_errors
@@ -46,7 +46,7 @@ def main(
     from vireid.retrieval.protocols import protocol
 
     settings = load_params(params)
-    protocols = [protocol(name) for name in settings.evaluate.protocols]
+    protocols = [protocol(name, settings.dataset.gallery_draw) for name in settings.evaluate.protocols]
     source = read_features(features, settings.evaluate.embedding)
     results = evaluate_protocols(source, protocols, settings.evaluate.ranks)
     draw_figures(figures, results, source, images, training, settings.evaluate.ranked_queries)

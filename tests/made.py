@@ -131,6 +131,7 @@ def write_params(path, root, method="fprnet", **changes):
         "layout": "sysu_mm01",
         "root": str(root),
         "train_on_val": True,
+        "gallery_draw": "seeded",
         "trial": 0,
     }
     for key, value in TINY.items():

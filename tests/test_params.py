@@ -85,6 +85,7 @@ def test_parameters_cannot_be_changed(params):
         ("ingest__height", 0),
         ("dataset__layout", "market1501"),
         ("dataset__train_on_val", "yes"),
+        ("dataset__gallery_draw", "random"),
         ("dataset__root", 7),
         ("compute__workers", 0),
         ("compute__device", "gpu"),

@@ -55,7 +55,7 @@ def extract(params: Params, images: Path, model: Path, features: Path) -> int:
         for modality, part in zip(Modality, tests, strict=True):
             batches = embed_images(method, part, modality, params.extract.batch_size, fabric.device)
             embeddings = concatenate(bar.over(batches, lambda batch: len(batch[names[0]])))
-            sets.append(FeatureSet(part.pid, part.camid, part.name, embeddings, part.location))
+            sets.append(FeatureSet(part.pid, part.camid, part.name, embeddings, part.optional))
     info = FeaturesInfo(
         dataset=description.images["dataset"],
         trial=description.images["trial"],

@@ -34,6 +34,7 @@ class Dataset(Section):
     layout: Literal["sysu_mm01", "regdb", "llcm", "manifest"]
     root: str
     train_on_val: bool
+    gallery_draw: Literal["seeded", "official"]
     trial: Annotated[int, Field(ge=0, le=10)]
 
 

@@ -1,6 +1,7 @@
 """Packing a data set: same bytes for any number of workers, bad images, unusable roots. CPU, seconds."""
 
 import shutil
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -40,7 +41,9 @@ def in_this_process(monkeypatch):
 
 
 def dataset_at(root):
-    return Dataset(name="synthetic", layout="sysu_mm01", root=str(root), train_on_val=True, trial=0)
+    return Dataset(
+        name="synthetic", layout="sysu_mm01", root=str(root), train_on_val=True, gallery_draw="seeded", trial=0
+    )
 
 
 def pack(data, output, settings=SETTINGS, workers=1):
@@ -263,3 +266,19 @@ def test_layout_without_a_validation_list_has_none_to_leave_out(tmp_path):
     data = dataset_at(draw_llcm(tmp_path / "data"))
     with pytest.raises(UserError, match="no validation list"):
         find_images(data.model_copy(update={"layout": "llcm", "train_on_val": False}))
+
+
+def test_layout_without_official_galleries_is_refused_them(tmp_path):
+    data = dataset_at(draw_llcm(tmp_path / "data"))
+    with pytest.raises(UserError, match="no official galleries"):
+        find_images(data.model_copy(update={"layout": "llcm", "gallery_draw": "official"}))
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_official_places_are_packed_with_the_test_images_only(tmp_path, small):
+    records = find_images(small)
+    told = [replace(r, official_places=(r.camid, 3)) if r.split == "test" else r for r in records]
+    pack_images(told, small, SETTINGS, 1, tmp_path / "images.h5")
+    with open_images(tmp_path / "images.h5") as file:
+        assert file.read("test", Modality.INFRARED).optional["official_places"].tolist() == [[3, 3], [6, 3]]
+        assert file.read("train", Modality.INFRARED).optional == {}

@@ -2,15 +2,20 @@
 
 import re
 import shutil
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.io import savemat
+from scipy.io import loadmat, savemat
 
-from tests.made import CAMERAS, IMAGES_PER_CAMERA, TEST, TRAIN, VAL, draw_dataset
+from tests.made import CAMERAS, IMAGES_PER_CAMERA, ROOT, TEST, TRAIN, VAL, draw_dataset
+from vireid.data.layouts.galleries import with_official_places
 from vireid.data.layouts.sysu_mm01 import find_images
-from vireid.data.records import Modality
+from vireid.data.records import ImageRecord, Modality
 from vireid.support.errors import UserError
+
+LISTS = ROOT.parent / "shared" / "sysu-mm01"
 
 
 @pytest.fixture
@@ -183,3 +188,88 @@ def test_wrong_folder_is_told_what_it_looks_like(tmp_path, folders, hint):
     with pytest.raises(UserError, match="not in SYSU-MM01's layout") as error:
         find_images(tmp_path)
     assert error.value.found.endswith(hint)
+
+
+@pytest.mark.skipif(not LISTS.is_dir(), reason="no official lists")
+@pytest.mark.parametrize(("shots", "cameras", "size"), [(1, (1, 2, 4, 5), 301), (10, (1, 2), 1120)])
+def test_official_file_gives_the_official_gallery_sizes(shots, cameras, size):
+    shuffles = loadmat(LISTS / "rand_perm_cam.mat")["rand_perm_cam"]
+    records = [
+        ImageRecord(f"{number:04d}.jpg", pid, camid, Modality.VISIBLE, "test")
+        for camid in cameras
+        for pid in loadmat(LISTS / "test_id.mat")["id"].ravel().tolist()
+        for number in range(1, shuffles[camid - 1, 0][pid - 1, 0].shape[1] + 1)
+    ]
+    found = with_official_places(records, LISTS / "rand_perm_cam.mat")
+    for trial in range(10):
+        drawn = [record for record in found if record.official_places[trial] < shots]
+        assert len(drawn) == size
+    first = shuffles[found[0].camid - 1, 0][found[0].pid - 1, 0][9, 0]
+    assert found[first - 1].official_places[9] == 0
+
+
+def write_shuffles(root, counts):
+    """Write `rand_perm_cam.mat` with ten shuffles of `counts[camid, pid]` images; return them."""
+    generator = np.random.default_rng(1)
+    shuffles = {
+        key: np.stack([generator.permutation(count) + 1 for _ in range(10)]) for key, count in counts.items()
+    }
+    cameras = np.empty((6, 1), object)
+    for camid in CAMERAS:
+        cameras[camid - 1, 0] = np.empty((5, 1), object)
+        for pid in range(1, 6):
+            cameras[camid - 1, 0][pid - 1, 0] = shuffles.get((camid, pid), np.empty((10, 0))).astype(np.uint8)
+    savemat(root / "exp" / "rand_perm_cam.mat", {"rand_perm_cam": cameras})
+    return shuffles
+
+
+@pytest.fixture
+def shuffled(tmp_path):
+    """A data set of two test identities with five images per camera, and its shuffles."""
+    root = draw_dataset(tmp_path / "data", train=(1,), val=(2,), test=(3, 4), images=5)
+    return root, write_shuffles(root, {(camid, pid): 5 for camid in CAMERAS for pid in (3, 4)})
+
+
+def test_official_places_are_those_of_the_files_in_the_shuffles(shuffled):
+    root, shuffles = shuffled
+    records = find_images(root, official=True)
+    assert [replace(record, official_places=None) for record in records] == find_images(root)
+    for record in records:
+        if record.split == "train":
+            assert record.official_places is None
+            continue
+        number = int(Path(record.name).stem)
+        rows = shuffles[record.camid, record.pid]
+        assert [rows[trial, place] for trial, place in enumerate(record.official_places)] == [number] * 10
+
+
+def test_missing_official_galleries_say_where_they_come_from(root):
+    with pytest.raises(UserError, match="official galleries are missing") as error:
+        find_images(root, official=True)
+    assert "github.com/wuancong/SYSU-MM01" in error.value.remedy
+
+
+@pytest.mark.parametrize("content", [b"", b"MATLAB", {"other": [1]}])
+def test_file_that_is_not_the_official_galleries_is_refused(root, content):
+    path = root / "exp" / "rand_perm_cam.mat"
+    path.write_bytes(content) if isinstance(content, bytes) else savemat(path, content)
+    with pytest.raises(UserError, match="not the official galleries"):
+        find_images(root, official=True)
+
+
+@pytest.mark.parametrize("change", ["one more image", "one image less", "unknown identity", "not permutations"])
+def test_official_galleries_of_other_images_are_refused(shuffled, change):
+    root, shuffles = shuffled
+    if change == "one more image":
+        shutil.copy(root / "cam2/0004/0001.jpg", root / "cam2/0004/0006.jpg")
+    elif change == "one image less":
+        (root / "cam2/0004/0001.jpg").unlink()
+    elif change == "unknown identity":
+        write_shuffles(root, {key: 5 for key in shuffles if key != (2, 4)})
+    else:
+        values = loadmat(root / "exp" / "rand_perm_cam.mat")["rand_perm_cam"]
+        values[1, 0][3, 0][2] = 1
+        savemat(root / "exp" / "rand_perm_cam.mat", {"rand_perm_cam": values})
+    with pytest.raises(UserError, match="for other images") as error:
+        find_images(root, official=True)
+    assert "cam2/0004" in error.value.expected

@@ -228,6 +228,9 @@ def test_location_decides_what_a_query_of_ones_own_images_ignores():
     infrared = feature_set([(1, 2), (2, 2), (1, 3)], [[1.0], [2.0], [3.0]])
     chosen = replace(protocol("manifest/visible_to_infrared/all_images"), normalise=False)
     apart = evaluate(features_of(visible, infrared, "manifest"), chosen, (1,))
-    visible, infrared = replace(visible, location=np.array([7])), replace(infrared, location=np.array([7, 7, 8]))
+    visible, infrared = (
+        replace(part, optional={"location": np.array(places)})
+        for part, places in ((visible, [7]), (infrared, [7, 7, 8]))
+    )
     together = evaluate(features_of(visible, infrared, "manifest"), chosen, (1,))
     assert (apart.match_ranks.tolist(), together.match_ranks.tolist()) == ([[1]], [[2]])

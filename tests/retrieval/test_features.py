@@ -195,11 +195,21 @@ def test_importing_the_file_format_does_not_import_torch():
 def test_location_is_written_and_read_where_there_is_one(tmp_path):
     visible, infrared = sets()
     path = tmp_path / "features.h5"
-    write_features(path, info_of(), replace(visible, location=np.array([4, 3, 2, 1])), infrared)
+    write_features(path, info_of(), replace(visible, optional={"location": np.array([4, 3, 2, 1])}), infrared)
     features = read_features(path)
-    assert features.visible.location.tolist() == [4, 3, 2, 1]
-    assert features.infrared.location is None
+    assert features.visible.optional["location"].tolist() == [4, 3, 2, 1]
+    assert features.infrared.optional == {}
     edit(path, "visible", "location", lambda values: values[:3])
     assert "differ in length" in refusal(path)
-    edit(path, "visible", "location", lambda values: np.array([0.5] * 4))
-    assert "/visible/location is not a column" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "values"), [("location", [0.5] * 4), ("location", [[1]] * 4), ("official_places", [1] * 4)]
+)
+def test_optional_column_of_another_kind_is_refused(tmp_path, key, values):
+    visible, infrared = sets()
+    path = tmp_path / "features.h5"
+    write_features(path, info_of(), visible, infrared)
+    with h5py.File(path, "r+") as file:
+        file[f"visible/{key}"] = np.array(values)
+    assert f"/visible/{key} is not a column" in refusal(path)

@@ -135,3 +135,32 @@ def test_drawn_queries_are_the_fields_choice_in_each_trial():
         assert sorted(drawn.queries[drawn.asked[trial]]) == sorted(gallery)
         assert len(drawn.asked[trial]) == 4
         assert len(drawn.galleries[trial]) == 16
+
+
+def officially(features, trials=10):
+    generator = np.random.default_rng(2)
+    cells = len(features.visible) // 3
+    places = np.concatenate(
+        [np.stack([generator.permutation(3) for _ in range(trials)], axis=1) for _ in range(cells)]
+    )
+    return replace(features, visible=replace(features.visible, optional={"official_places": places}))
+
+
+@pytest.mark.parametrize("shots", [1, 2, 10])
+def test_official_galleries_take_the_first_places_of_each_trial(shots):
+    features = officially(random_features(pids=[4, 9], visible=3))
+    selection = select_images(features, replace(SINGLE, gallery_draw="official", shots=shots))
+    places = features.visible.optional["official_places"]
+    for trial, gallery in enumerate(selection.galleries):
+        expected = features.visible.name[places[:, trial] < shots]
+        assert sorted(drawn_names(features, selection, trial)) == sorted(expected)
+        assert len(gallery) == 2 * 4 * min(shots, 3)
+
+
+@pytest.mark.parametrize("trials", [None, 4])
+def test_features_without_the_official_galleries_are_refused(trials):
+    features = random_features(pids=[4, 9])
+    features = features if trials is None else officially(features, trials)
+    with pytest.raises(UserError, match="do not hold the official galleries") as error:
+        select_images(features, replace(SINGLE, gallery_draw="official"))
+    assert "dataset.gallery_draw" in error.value.remedy

@@ -119,3 +119,10 @@ def test_all_fields_can_be_stored_beside_a_number():
     assert set(stored) == {field.name for field in dataclasses.fields(chosen)}
     assert stored["query_modality"] == "infrared"
     assert stored["locations"]["3"] == 2
+
+
+def test_official_draw_replaces_the_seeded_one_and_nothing_else():
+    seeded = protocol("sysu_mm01/all_search/multi_shot")
+    official = protocol("sysu_mm01/all_search/multi_shot", "official")
+    assert official == dataclasses.replace(seeded, gallery_draw="official")
+    assert protocol("regdb/visible_to_infrared", "official").gallery_draw == "all"

@@ -4,8 +4,9 @@ import json
 
 import numpy as np
 import pytest
+from scipy.io import savemat
 
-from tests.made import draw_image, draw_llcm, draw_regdb, write_params
+from tests.made import draw_dataset, draw_image, draw_llcm, draw_regdb, write_params
 
 STAGES = ("ingest", "superresolve", "train", "extract", "evaluate")
 TRAIN, TEST = tuple(range(1, 11)), (11, 12, 13)
@@ -61,6 +62,30 @@ def test_layout_goes_through_every_stage(stage, workplace, layout):
     queries = {name: found["protocols"][f"{layout}/{name}"]["queries"] for name in QUERIES[layout]}
     assert queries == QUERIES[layout]
     assert all(protocol["skipped_queries"] == 0 for protocol in found["protocols"].values())
+
+
+def test_official_galleries_reach_the_results(stage, fails, workplace):
+    root = draw_dataset(workplace / "data", TRAIN, (14,), TEST, images=2)
+    cells = np.empty((6, 1), object)
+    for camid in range(6):
+        cells[camid, 0] = np.empty((13, 1), object)
+        cells[camid, 0].fill(np.array([[2, 1]] * 9 + [[1, 2]], np.uint8))
+    savemat(root / "exp" / "rand_perm_cam.mat", {"rand_perm_cam": cells})
+    protocols = ["synthetic/all_search/single_shot"]
+    choices = {"evaluate__protocols": protocols, "evaluate__ranks": [1], "superresolve__enabled": False}
+    write_params(workplace / "params.yaml", "data", dataset__gallery_draw="official", **choices)
+    for name in STAGES:
+        result = stage(name)
+        assert result.exit_code == 0, result.output
+    found = json.loads((workplace / "results/evaluation.json").read_text())["protocols"][protocols[0]]
+    assert found["protocol"]["gallery_draw"] == "official"
+    hashes = [trial["gallery_hash"] for trial in found["trials"]]
+    assert (len(set(hashes[:9])), len(set(hashes))) == (1, 2)
+    write_params(workplace / "params.yaml", "data", **choices)
+    for name in ("ingest", "extract"):
+        stage(name)
+    write_params(workplace / "params.yaml", "data", dataset__gallery_draw="official", **choices)
+    fails(stage("evaluate"), "do not hold the official galleries")
 
 
 def test_model_of_another_trial_is_refused_in_extract_and_its_features_in_evaluate(stage, fails, workplace):

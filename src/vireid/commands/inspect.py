@@ -37,7 +37,11 @@ def inspect(
         expected = ", ".join(LAYOUTS)
         raise UserError("--layout", "no such layout", expected=expected, found=name, remedy="choose one of these")
     chosen = trial if name in TRIALS else 0
-    records = find_images(Dataset(name="synthetic", layout=name, root=str(root), train_on_val=True, trial=chosen))
+    records = find_images(
+        Dataset(
+            name="synthetic", layout=name, root=str(root), train_on_val=True, gallery_draw="seeded", trial=chosen
+        )
+    )
     title = f"{root}: {name}" + (f", trial {chosen}" if chosen else "")
     Console(width=100).print(_table(title, records))
     with progress("compare", len(records), "images") as bar:

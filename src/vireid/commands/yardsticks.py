@@ -12,7 +12,7 @@ from vireid.support.errors import reports_errors
 def yardsticks(
     images: Annotated[Path, typer.Option(help="Images file, written by ingest.")] = Path("artifacts/images.h5"),
     output: Annotated[Path | None, typer.Option(help="JSON to write: means over the trials, percent.")] = None,
-    params: Annotated[Path, typer.Option(help="Parameters; reads seed, evaluate.")] = Path("params.yaml"),
+    params: Annotated[Path, typer.Option(help="Parameters; reads seed, evaluate, dataset.")] = Path("params.yaml"),
 ) -> None:
     """Evaluate random embeddings and colour and grey-level histograms by the protocols of params.yaml.
 
@@ -28,7 +28,7 @@ def yardsticks(
     from vireid.support.files import write_json
 
     settings = load_params(params)
-    protocols = [protocol(name) for name in settings.evaluate.protocols]
+    protocols = [protocol(name, settings.dataset.gallery_draw) for name in settings.evaluate.protocols]
     with open_images(images) as reader:
         features = yardstick_features(reader, settings.seed)
     results = {

@@ -21,13 +21,15 @@ from vireid.support.errors import UserError
 from vireid.support.progress import progress
 
 LAYOUTS: dict[str, Callable[[Path, Dataset], list[ImageRecord]]] = {
-    "sysu_mm01": lambda root, dataset: sysu_mm01.find_images(root, dataset.train_on_val),
+    "sysu_mm01": lambda root, dataset: sysu_mm01.find_images(
+        root, dataset.train_on_val, dataset.gallery_draw == "official"
+    ),
     "regdb": lambda root, dataset: regdb.find_images(root, dataset.trial),
     "llcm": lambda root, dataset: llcm.find_images(root),
     "manifest": lambda root, dataset: manifest.find_images(root),
 }
 TRIALS = {"regdb": regdb.TRIALS}
-_WITH_VALIDATION_LIST = ("sysu_mm01",)
+_WITH_VALIDATION_LIST = _WITH_OFFICIAL_GALLERIES = ("sysu_mm01",)
 _IMAGES_PER_TASK = 64
 
 
@@ -110,6 +112,15 @@ def _check_choices(dataset: Dataset) -> None:
             expected="true",
             found="false",
             remedy="set dataset.train_on_val: true",
+        )
+
+    if dataset.gallery_draw == "official" and dataset.layout not in _WITH_OFFICIAL_GALLERIES:
+        raise UserError(
+            "dataset.gallery_draw",
+            f"the layout {dataset.layout} has no official galleries",
+            expected="seeded",
+            found="official",
+            remedy="set dataset.gallery_draw: seeded",
         )
 
 

@@ -16,6 +16,10 @@ class Modality(IntEnum):
         return self.name.lower()
 
 
+OPTIONAL_COLUMNS = ("location", "official_places")
+"""Attributes of a record that only some data sets have; they travel with the images to evaluate."""
+
+
 @dataclass(frozen=True, slots=True)
 class ImageRecord:
     """One image file of a data set.
@@ -27,6 +31,8 @@ class ImageRecord:
         modality: The spectrum of the camera.
         split: `train` or `test`.
         location: The place that the camera watches, for data sets that say so of each image.
+        official_places: The image's places, from 0, in the official shuffles of its identity and camera, one for
+            each trial, for data sets whose galleries are drawn by them.
     """
 
     name: str
@@ -35,3 +41,4 @@ class ImageRecord:
     modality: Modality
     split: str
     location: int | None = None
+    official_places: tuple[int, ...] | None = None

@@ -2,19 +2,19 @@
 
 Groups `/train/visible`, `/train/infrared`, `/test/visible`, `/test/infrared`, each with `image` (N, H, W, 3)
 uint8 RGB, `pid` (N,) int32, `camid` (N,) int16 and `name` (N,) UTF-8; in data sets that say where each image was
-taken also `location` (N,) int16. An overlay (`superresolved.h5`) has the same groups and holds only the images it
-replaces, matched by name.
+taken also `location` (N,) int16, and with official galleries the test groups `official_places` (N, T) int16. An
+overlay (`superresolved.h5`) has the same groups and holds only the images it replaces, matched by name.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 import h5py
 import numpy as np
 
-from vireid.data.records import ImageRecord, Modality
+from vireid.data.records import OPTIONAL_COLUMNS, ImageRecord, Modality
 from vireid.support.errors import UserError
 from vireid.support.hdf5 import create_hdf5, ensure_room, open_hdf5, plain
 
@@ -55,14 +55,14 @@ class ImageSet:
         pid: (N,) int32.
         camid: (N,) int16.
         name: (N,) str objects, paths relative to the data set's root.
-        location: (N,) int16 or None, the place of each image's camera.
+        optional: Those of `OPTIONAL_COLUMNS` that the data set has: name -> (N, ...) int16.
     """
 
     image: np.ndarray
     pid: np.ndarray
     camid: np.ndarray
     name: np.ndarray
-    location: np.ndarray | None = None
+    optional: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.pid)
@@ -72,8 +72,8 @@ class ImageSet:
         rows = np.isin(self.pid, pids)
         if rows.all():
             return self
-        location = None if self.location is None else self.location[rows]
-        return ImageSet(self.image[rows], self.pid[rows], self.camid[rows], self.name[rows], location)
+        optional = {key: values[rows] for key, values in self.optional.items()}
+        return ImageSet(self.image[rows], self.pid[rows], self.camid[rows], self.name[rows], optional)
 
     def overlaid(self, overlay: "ImageSet") -> "ImageSet":
         """Replace the images that `overlay` holds under the same name.
@@ -103,14 +103,14 @@ class ImageReader:
 
     def __init__(self, file: h5py.File):
         self._file = file
-        self.info = ImagesInfo(**{field.name: plain(file.attrs[field.name]) for field in fields(ImagesInfo)})
+        self.info = ImagesInfo(**{item.name: plain(file.attrs[item.name]) for item in fields(ImagesInfo)})
 
     def read(self, split: str, modality: Modality) -> ImageSet:
         """Read one split of one modality into memory."""
         group = self._file[f"{split}/{modality.group}"]
         name = group["name"].asstr()[:].astype(object)
-        location = group["location"][:] if "location" in group else None
-        return ImageSet(group["image"][:], group["pid"][:], group["camid"][:], name, location)
+        optional = {key: group[key][:] for key in OPTIONAL_COLUMNS if key in group}
+        return ImageSet(group["image"][:], group["pid"][:], group["camid"][:], name, optional)
 
     def records(self, split: str, modality: Modality) -> list[ImageRecord]:
         """List one split of one modality without its images."""
@@ -149,7 +149,7 @@ def open_images(path: Path) -> Iterator[ImageReader]:
     Raises:
         UserError: If the file is missing, cut short, or of another format.
     """
-    attributes = [field.name for field in fields(ImagesInfo)]
+    attributes = [item.name for item in fields(ImagesInfo)]
     with open_hdf5(path, SCHEMA, attributes, _REMEDY) as file:
         reader = ImageReader(file)
         for split in SPLITS:
@@ -164,11 +164,10 @@ def _check_group(path: Path, file: h5py.File, name: str, info: ImagesInfo) -> No
     shapes = {key: group[key].shape[1:] for key in _KINDS if key in group}
     kinds = {key: group[key].dtype.kind for key in shapes}
     expected_shapes = {key: (info.height, info.width, 3) if key == "image" else () for key in _KINDS}
-    if "location" in group:
-        shapes["location"], kinds["location"] = group["location"].shape[1:], group["location"].dtype.kind
-        expected_shapes["location"] = ()
-    lengths = {len(group[key]) for key in shapes}
-    if shapes != expected_shapes or kinds != {key: _KINDS.get(key, "i") for key in shapes} or len(lengths) != 1:
+    optional = [group[key] for key in OPTIONAL_COLUMNS if key in group]
+    kinds |= {values.name: values.dtype.kind for values in optional}
+    lengths = {len(group[key]) for key in shapes} | {len(values) for values in optional}
+    if shapes != expected_shapes or kinds != {key: _KINDS.get(key, "i") for key in kinds} or len(lengths) != 1:
         raise UserError(
             path,
             f"group /{name} is not as the format has it",
@@ -218,9 +217,11 @@ class ImageWriter:
             "camid": [record.camid for record in records],
             "name": [record.name for record in records],
         }
-        if records[0].location is not None:
-            columns["location"] = [record.location for record in records]
-            group.require_dataset("location", group["pid"].shape, "i2", maxshape=(None,), chunks=(1024,))
+        for key in OPTIONAL_COLUMNS:
+            if getattr(records[0], key) is not None:
+                columns[key] = np.array([getattr(record, key) for record in records], np.int16)
+                rest = columns[key].shape[1:]
+                group.require_dataset(key, (start, *rest), "i2", maxshape=(None, *rest), chunks=(1024, *rest))
         for key, values in columns.items():
             group[key].resize(stop, axis=0)
             group[key][start:stop] = values

@@ -63,4 +63,5 @@ class Comparison:
 
 def _places(protocol: Protocol, images: FeatureSet, rows: np.ndarray) -> np.ndarray:
     """Say where some images were taken, (len(rows),) int."""
-    return protocol.places(images.camid[rows], None if images.location is None else images.location[rows])
+    locations = images.optional.get("location")
+    return protocol.places(images.camid[rows], None if locations is None else locations[rows])

@@ -2,13 +2,13 @@
 
 Root attributes `schema`, `dataset`, `trial`, `source_hash`, `method`, `default`, `model_hash`, `superresolve` and
 `train_pids`; groups `/visible` and `/infrared`, each with `pid` (N,) int32, `camid` (N,) int16, `name` (N,) UTF-8
-and `embeddings/<name>` (N, D) float32, not normalised, and, where the data set says where each image was taken,
-`location` (N,) int16. Which images are queries and which are the gallery is the
-protocol's business, not the file's.
+and `embeddings/<name>` (N, D) float32, not normalised, and, where the data set has them, `location` (N,) and
+`official_places` (N, T) int16 (see `records.ImageRecord`). Which images are queries and which are the gallery is
+the protocol's business, not the file's.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import h5py
@@ -21,7 +21,7 @@ from vireid.support.hdf5 import create_hdf5, open_hdf5, plain
 SCHEMA = "vireid.features/1"
 DEFAULT = "default"
 _COLUMNS = {"pid": ("i4", "iu"), "camid": ("i2", "iu"), "name": (h5py.string_dtype(), "O")}
-_LOCATION = ("i2", "iu")
+_OPTIONAL_DIMENSIONS = {"location": 1, "official_places": 2}
 _REMEDY = "run `dvc repro extract`, or write the file as README describes it"
 
 
@@ -59,14 +59,14 @@ class FeatureSet:
         camid: (N,) int16.
         name: (N,) str objects, paths relative to the data set's root, each once.
         embeddings: Name -> (N, D) float32, not normalised.
-        location: (N,) int16 or None, the place of each image's camera.
+        optional: Those of `records.OPTIONAL_COLUMNS` that the data set has: name -> (N, ...) int16.
     """
 
     pid: np.ndarray
     camid: np.ndarray
     name: np.ndarray
     embeddings: Mapping[str, np.ndarray]
-    location: np.ndarray | None = None
+    optional: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.pid)
@@ -109,13 +109,13 @@ def write_features(path: Path, info: FeaturesInfo, visible: FeatureSet, infrared
     Raises:
         UserError: If columns differ in length, or an embedding is not finite.
     """
-    with create_hdf5(path, SCHEMA, {field.name: getattr(info, field.name) for field in fields(info)}) as file:
+    with create_hdf5(path, SCHEMA, {item.name: getattr(info, item.name) for item in fields(info)}) as file:
         for modality, images in zip(Modality, (visible, infrared), strict=True):
             group = file.create_group(modality.group)
             for key, (dtype, _) in _COLUMNS.items():
                 group.create_dataset(key, data=getattr(images, key), dtype=dtype)
-            if images.location is not None:
-                group.create_dataset("location", data=images.location, dtype=_LOCATION[0])
+            for key, values in images.optional.items():
+                group.create_dataset(key, data=values, dtype="i2")
             for name, embedding in images.embeddings.items():
                 _check_embedding(path, modality, images, np.asarray(embedding))
                 group.create_dataset(f"embeddings/{name}", data=embedding, dtype="f4")
@@ -132,7 +132,7 @@ def read_features(path: Path, embedding: str = DEFAULT) -> Features:
         UserError: If the file is missing, cut short or of another format; if columns differ in length, names
             repeat, values are not finite or the embedding is unknown; if a test identity was trained on.
     """
-    attributes = [field.name for field in fields(FeaturesInfo)]
+    attributes = [item.name for item in fields(FeaturesInfo)]
     with open_hdf5(path, SCHEMA, attributes, _REMEDY) as file:
         info = FeaturesInfo(**{key: plain(file.attrs[key]) for key in attributes})
         embedding = info.default if embedding == DEFAULT else embedding
@@ -161,8 +161,7 @@ def _read_set(path: Path, file: h5py.File, modality: Modality, embedding: str) -
             found=embedding,
             remedy="set evaluate.embedding to one of these",
         )
-    columns = _COLUMNS | ({"location": _LOCATION} if "location" in group else {})
-    for key, (dtype, kinds) in columns.items():
+    for key, (dtype, kinds) in _COLUMNS.items():
         if group[key].dtype.kind not in kinds or group[key].ndim != 1:
             raise UserError(
                 path,
@@ -173,8 +172,17 @@ def _read_set(path: Path, file: h5py.File, modality: Modality, embedding: str) -
             )
     name = group["name"].asstr()[:].astype(object)
     values = group["embeddings"][embedding][:]
-    location = group["location"][:] if "location" in group else None
-    images = FeatureSet(group["pid"][:], group["camid"][:], name, {embedding: values}, location)
+    optional = {key: group[key][:] for key in _OPTIONAL_DIMENSIONS if key in group}
+    for key, column in optional.items():
+        if column.dtype.kind not in "iu" or column.ndim != _OPTIONAL_DIMENSIONS[key]:
+            raise UserError(
+                path,
+                f"/{modality.group}/{key} is not a column of whole numbers",
+                expected=f"{_OPTIONAL_DIMENSIONS[key]} dimensions, int16",
+                found=f"{column.shape} {column.dtype}",
+                remedy=_REMEDY,
+            )
+    images = FeatureSet(group["pid"][:], group["camid"][:], name, {embedding: values}, optional)
     _check_embedding(path, modality, images, values)
     return replace(images, embeddings={embedding: values.astype(np.float32, copy=False)})
 
@@ -191,7 +199,7 @@ def _check_embedding(path: Path, modality: Modality, images: FeatureSet, values:
             remedy=_REMEDY,
         )
     lengths = {len(images.pid), len(images.camid), len(images.name), len(values)}
-    lengths |= {len(images.location)} if images.location is not None else set()
+    lengths |= {len(column) for column in images.optional.values()}
     if len(lengths) > 1:
         raise UserError(
             path,

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from vireid.retrieval.features import Features, FeatureSet
 from vireid.retrieval.protocols import Protocol
 from vireid.support.errors import UserError
 
+Draw = Callable[[Sequence[Sequence[int]], int, int], list[int]]  # (cells, shots, trial) -> positions
 Cells = Sequence[Sequence[int]]  # positions of the images of each (identity, camera), by name within a cell
 
 
@@ -55,12 +57,14 @@ def select_images(features: Features, protocol: Protocol) -> Selection:
     pool = _rows_of_cameras(features, protocol, "gallery")
     pool = pool[_order(images, pool)]
     query_cells, cells = _cells(askers, queries), _cells(images, pool)
+    ask = _draw(protocol.query_draw, protocol, askers, queries)
+    draw = _draw(protocol.gallery_draw, protocol, images, pool)
     trials = range(protocol.trials)
     return Selection(
         queries=queries,
-        asked=tuple(_drawn(protocol.query_draw, query_cells, protocol.query_shots, trial) for trial in trials),
+        asked=tuple(np.sort(ask(query_cells, protocol.query_shots, trial)) for trial in trials),
         pool=pool,
-        galleries=tuple(_drawn(protocol.gallery_draw, cells, protocol.shots, trial) for trial in trials),
+        galleries=tuple(np.sort(draw(cells, protocol.shots, trial)) for trial in trials),
         identities=len(np.unique(images.pid[pool])),
         short_cells=sum(len(cell) < protocol.shots for cell in cells),
     )
@@ -79,8 +83,20 @@ def _check_split(features: Features, protocol: Protocol) -> None:
         )
 
 
-def _drawn(draw: str, cells: Cells, shots: int, trial: int) -> np.ndarray:
-    return np.sort(DRAWS[draw](cells, shots, trial))
+def _draw(name: str, protocol: Protocol, images: FeatureSet, rows: np.ndarray) -> Draw:
+    """Look a way of drawing up; the official one also needs what the features say of each image."""
+    if name != "official":
+        return DRAWS[name]
+    places = images.optional.get("official_places")
+    if places is None or places.shape[1:] != (protocol.trials,):
+        raise UserError(
+            protocol.name,
+            "the features do not hold the official galleries",
+            expected=f"a column official_places of {protocol.trials} trials beside the gallery's embeddings",
+            found="none" if places is None else f"shape {places.shape}",
+            remedy="set dataset.gallery_draw: official before ingest and run `dvc repro`, or set it to seeded",
+        )
+    return partial(official_draw, places[rows])
 
 
 def _rows_of_cameras(features: Features, protocol: Protocol, role: str) -> np.ndarray:
@@ -140,4 +156,16 @@ def all_images(cells: Cells, shots: int, trial: int) -> list[int]:
     return [image for cell in cells for image in cell]
 
 
-DRAWS: dict[str, Callable[[Cells, int, int], list[int]]] = {"seeded": seeded_draw, "all": all_images}
+def official_draw(places: np.ndarray, cells: Cells, shots: int, trial: int) -> list[int]:
+    """Take the first images of the shuffles that the data set's authors published.
+
+    Args:
+        places: (P, T) int, each image's place, from 0, in the shuffle of its cell for each trial.
+        cells: The images of each (identity, camera).
+        shots: Images to draw from each cell; a smaller cell is taken whole.
+        trial: Number of the trial, from 0.
+    """
+    return [image for cell in cells for image in cell if places[image, trial] < shots]
+
+
+DRAWS: dict[str, Draw] = {"seeded": seeded_draw, "all": all_images}

@@ -33,7 +33,8 @@ class Protocol:
         shots: Gallery images per (identity, camera); fewer where a camera has fewer of an identity; 0 where all
             images are in the gallery.
         trials: Number of random galleries over which results are averaged.
-        gallery_draw: How the galleries are drawn, a key of `galleries.DRAWS`.
+        gallery_draw: How the galleries are drawn, a key of `galleries.DRAWS`, or `official`: by the
+            shuffles of the data set's authors.
         exclusion: Which gallery images a query must ignore, a key of `EXCLUSIONS`.
         locations: (camera, location) pairs; cameras of equal location watch the same place. Empty where the
             features say where each image was taken; if they do not, each camera is a place of its own.
@@ -251,8 +252,12 @@ def _all_protocols() -> Iterator[Protocol]:
 PROTOCOLS: dict[str, Protocol] = {named.name: named for named in _all_protocols()}
 
 
-def protocol(name: str) -> Protocol:
+def protocol(name: str, gallery_draw: str = "seeded") -> Protocol:
     """Look a protocol up by its name.
+
+    Args:
+        name: A key of `PROTOCOLS`.
+        gallery_draw: How it draws its galleries, if it draws any: `seeded` or `official`.
 
     Raises:
         UserError: If there is none of this name; the message lists those there are.
@@ -265,4 +270,5 @@ def protocol(name: str) -> Protocol:
             found=name,
             remedy="correct it in params.yaml",
         )
-    return PROTOCOLS[name]
+    chosen = PROTOCOLS[name]
+    return replace(chosen, gallery_draw=gallery_draw) if chosen.gallery_draw == "seeded" else chosen

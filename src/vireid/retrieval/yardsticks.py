@@ -43,7 +43,7 @@ def _embedded(images: ImageSet, generator: np.random.Generator) -> FeatureSet:
         "colour_histogram": colour_histogram(images.image),
         "grey_histogram": grey_histogram(images.image),
     }
-    return FeatureSet(images.pid, images.camid, images.name, embeddings, images.location)
+    return FeatureSet(images.pid, images.camid, images.name, embeddings, images.optional)
 
 
 def random_embedding(count: int, generator: np.random.Generator) -> np.ndarray:

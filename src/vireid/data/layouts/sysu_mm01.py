@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 from vireid.data.layouts.checks import in_order, require_disjoint, require_folders
+from vireid.data.layouts.galleries import with_official_places
 from vireid.data.layouts.lists import read_matlab_pids, read_pids
 from vireid.data.records import ImageRecord, Modality
 from vireid.support.errors import UserError
@@ -24,12 +25,13 @@ MODALITY_OF_CAMERA = {
 _IMAGE = re.compile(r"cam(?P<camid>[1-6])/(?P<pid>\d{4})/\d+\.(jpg|jpeg|png|bmp)", re.IGNORECASE)
 
 
-def find_images(root: Path, train_on_val: bool = True) -> list[ImageRecord]:
+def find_images(root: Path, train_on_val: bool = True, official: bool = False) -> list[ImageRecord]:
     """List every image of the train and test identities, ordered by split, modality, pid, camera and name.
 
     Args:
         root: The folder that holds `cam1` ... `cam6` and `exp`.
         train_on_val: Whether the identities of the validation list are trained on; otherwise they are left out.
+        official: Whether to read each test image's places in the authors' galleries, `exp/rand_perm_cam.mat`.
 
     Raises:
         UserError: If a camera folder or split file is missing, a split file is not in the official format, an
@@ -40,7 +42,8 @@ def find_images(root: Path, train_on_val: bool = True) -> list[ImageRecord]:
     pids = {split: set().union(*(_read_pids(root / "exp", n) for n in names)) for split, names in lists.items()}
     files = "exp/train_id.txt, exp/val_id.txt or exp/test_id.txt"
     require_disjoint(root / "exp", pids["train"], pids["test"], files)
-    return in_order(record for split in pids for pid in pids[split] for record in _images_of(root, pid, split))
+    records = in_order(record for split in pids for pid in pids[split] for record in _images_of(root, pid, split))
+    return with_official_places(records, root / "exp" / "rand_perm_cam.mat") if official else records
 
 
 def _read_pids(folder: Path, name: str) -> set[int]:
