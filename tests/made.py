@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TRAIN, VAL, TEST = tuple(range(1, 11)), (11, 12), (13, 14)
 CAMERAS = {1: "visible", 2: "visible", 3: "infrared", 4: "visible", 5: "visible", 6: "infrared"}
 HEIGHT, WIDTH = 40, 20
-PACKED = (32, 16)
+PACKED = (48, 32)
 IMAGES_PER_CAMERA = 2
 # What makes a run of the pipeline take seconds; dotted keys of params.yaml.
 TINY = {

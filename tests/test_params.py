@@ -253,3 +253,8 @@ def test_unknown_fusion_key_is_named_with_the_known_ones(tmp_path):
     with pytest.raises(UserError, match=r"fusion\.way") as error:
         check_method("fprnet", values["model"], values["loss"])
     assert "features" in error.value.expected
+
+
+def test_images_too_small_for_a_trunk_are_refused(changed):
+    with pytest.raises(UserError, match=r"ingest\.width"):
+        changed(ingest__width=31)

@@ -39,10 +39,14 @@ class Dataset(Section):
 
 
 class Ingest(Section):
-    """Size of the packed images (pixels), and what to do about an unreadable one."""
+    """Size of the packed images (pixels), and what to do about an unreadable one.
 
-    height: Annotated[int, Field(ge=16)]
-    width: Annotated[int, Field(ge=8)]
+    Below 32 pixels a trunk's last maps are one pixel wide. Most of a 3x3 kernel then meets only padding, and the
+    CPU's bf16 gradient of a strided convolution is left unwritten there (seen in torch 2.14: garbage weights).
+    """
+
+    height: Annotated[int, Field(ge=32)]
+    width: Annotated[int, Field(ge=32)]
     on_bad_image: Literal["error", "skip"]
 
 

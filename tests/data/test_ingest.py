@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from tests.made import IMAGES_PER_CAMERA, draw_dataset, draw_llcm, draw_regdb, tree
+from tests.made import IMAGES_PER_CAMERA, PACKED, draw_dataset, draw_llcm, draw_regdb, tree
 from vireid.data.decode import decode
 from vireid.data.ingest import find_images, pack_images
 from vireid.data.records import Modality
@@ -16,8 +16,8 @@ from vireid.data.store import open_images
 from vireid.params import Dataset, Ingest
 from vireid.support.errors import UserError
 
-SETTINGS = Ingest(height=32, width=16, on_bad_image="error")
-SKIP = Ingest(height=32, width=16, on_bad_image="skip")
+SETTINGS = Ingest(height=PACKED[0], width=PACKED[1], on_bad_image="error")
+SKIP = Ingest(height=PACKED[0], width=PACKED[1], on_bad_image="skip")
 BROKEN = "cam3/0001/0001.jpg"
 
 
@@ -70,7 +70,7 @@ def test_file_holds_every_image_decoded_in_the_order_of_the_layout(images_file, 
                 assert found.pid.tolist() == [r.pid for r in expected]
                 assert found.camid.tolist() == [r.camid for r in expected]
                 for row in (0, len(found) // 2, -1):
-                    assert np.array_equal(found.image[row], decode(dataset / found.name[row], 32, 16).image)
+                    assert np.array_equal(found.image[row], decode(dataset / found.name[row], *PACKED).image)
 
 
 def test_tasks_never_mix_splits_or_modalities_and_lose_nothing(dataset):

@@ -85,3 +85,8 @@ def test_full_epoch_shows_as_many_images_as_are_visible(num_pids, num_instances,
     sampler = made(num_pids, num_instances, "full")
     assert len(sampler) == length
     assert len(list(sampler.epoch(0))) == length
+
+
+def test_more_identities_per_batch_than_there_are_is_refused():
+    with pytest.raises(ValueError, match="3 identities per batch, but only 2"):
+        IdentityBalancedSampler((np.array([0, 1]), np.array([0, 1])), 3, 1, 1, 0)

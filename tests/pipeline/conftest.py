@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 STAGES = ("ingest", "superresolve", "train", "extract", "evaluate")
 TINY = {
-    "ingest": {"height": 32, "width": 16},
+    "ingest": {"height": 64, "width": 32},
     "superresolve": {
         "input": {"height": 12, "width": 8},
         "apply": {"height": 16, "width": 8},

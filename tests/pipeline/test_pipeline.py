@@ -29,7 +29,7 @@ def test_second_repro_does_nothing_and_leaves_git_clean(project):
 def test_forced_repro_gives_the_same_bits(project):
     output = project.run("dvc", "repro", "--force")
     assert stages_run(output) == list(STAGES)
-    assert project.run("git", "status", "--porcelain") == ""
+    assert project.run("git", "diff") == ""
 
 
 def test_loss_weight_reruns_train_extract_and_evaluate_and_setting_it_back_nothing(project):
@@ -58,10 +58,10 @@ def test_edited_evaluator_reruns_evaluate_only(project):
 
 def test_experiment_in_a_temporary_copy_runs_that_copys_code(project):
     stage = project.root / "stages/evaluate.py"
+    first_import = "from vireid.support.errors import reports_errors\n"
+    assert first_import in stage.read_text()
     stage.write_text(
-        stage.read_text().replace(
-            '"""Rank the gallery', 'raise SystemExit(__import__("vireid").__file__)\n"""Rank', 1
-        )
+        stage.read_text().replace(first_import, "import vireid\n\nraise SystemExit(vireid.__file__)\n")
     )
     done = project.attempt("dvc", "exp", "run", "--temp")
     assert done.returncode != 0

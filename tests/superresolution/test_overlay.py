@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from tests.made import tree, write_params
+from tests.made import PACKED, tree, write_params
 from vireid.data.records import Modality
 from vireid.data.store import open_images
 from vireid.params import load_params
@@ -46,7 +46,7 @@ def test_overlay_holds_every_training_image_of_the_chosen_camera_and_no_other(ma
     assert set(sharpened.camid) == {camera}
     assert all(len(part) == 0 for part in found.values())
     assert scores["replaced_images"] == chosen.sum() == 24
-    assert sharpened.image.shape == (24, 32, 16, 3)
+    assert sharpened.image.shape == (24, *PACKED, 3)
 
 
 def test_replaced_images_show_what_the_packed_ones_show(overlay_file, images_file):

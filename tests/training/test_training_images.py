@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.made import TEST, TRAIN, VAL
+from tests.made import PACKED, TEST, TRAIN, VAL
 from tests.reference.holdout import scores
 from vireid.data.augmentation import normalise
 from vireid.data.records import ImageRecord, Modality
@@ -119,7 +119,7 @@ def test_overlay_of_another_size_is_refused(tmp_path, images_file, settings):
 
 def test_overlay_with_a_foreign_image_is_refused(tmp_path, images_file, settings):
     path = overlay(
-        tmp_path / "o.h5", info_of(images_file), ["cam1/0099/0001.jpg"], np.zeros((1, 32, 16, 3), np.uint8)
+        tmp_path / "o.h5", info_of(images_file), ["cam1/0099/0001.jpg"], np.zeros((1, *PACKED, 3), np.uint8)
     )
     with pytest.raises(UserError, match="no original"):
         load_training_images(images_file, path, settings, 0)

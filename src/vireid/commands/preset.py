@@ -32,7 +32,7 @@ def preset(
     from ruamel.yaml import YAML
 
     from vireid.methods import check_method
-    from vireid.params import load_params
+    from vireid.params import Params, check_section, load_params
     from vireid.support.files import replacing
 
     yaml = YAML()
@@ -47,10 +47,12 @@ def preset(
         if group in chosen:
             part = yaml.load(_file(conf, group, chosen[group]))
             merge(values, _with_schedule(part, values["schedule"], chosen[group]), where=f"conf/{group}")
+    merged = check_section(
+        Params, values, f"{params} with {' '.join(choices)}", remedy="correct the preset in conf/"
+    )
+    check_method(merged.method, merged.model, merged.loss)
     with replacing(params) as partial:
         yaml.dump(values, partial)
-        merged = load_params(partial)
-        check_method(merged.method, merged.model, merged.loss)
     after = _flat(values)
     for key in sorted(before.keys() | after.keys()):
         if before.get(key) != after.get(key):

@@ -13,9 +13,10 @@ from vireid.data.randomness import Stream, generator
 class IdentityBalancedSampler:
     """Batches of P identities with K visible and K infrared images each.
 
-    Every epoch goes through the identities in a new random order, as often as it needs to fill its steps; an
-    identity's K images are drawn without repetition where it has K. The batches of an epoch depend on
-    (seed, epoch) alone, so a resumed training sees the same ones.
+    Every epoch goes through the identities in a new random order, as often as it needs to fill its steps; those
+    left over when their number is no multiple of P wait for the next order. An identity's K images are drawn
+    without repetition where it has K. The batches of an epoch depend on (seed, epoch) alone, so a resumed
+    training sees the same ones.
 
     Attributes:
         labels: (visible labels (N,), infrared labels (M,)), contiguous from 0.
@@ -23,6 +24,9 @@ class IdentityBalancedSampler:
         num_instances: K, images per identity and modality.
         steps: Batches per epoch, or `full` for as many as show as many visible images as there are.
         seed: The run's seed.
+
+    Raises:
+        ValueError: If there are fewer than P identities.
     """
 
     labels: tuple[np.ndarray, np.ndarray]
@@ -30,6 +34,11 @@ class IdentityBalancedSampler:
     num_instances: int
     steps: int | Literal["full"]
     seed: int
+
+    def __post_init__(self) -> None:
+        num_labels = len(np.unique(self.labels[0]))
+        if num_labels < self.num_pids:
+            raise ValueError(f"{self.num_pids} identities per batch, but only {num_labels} to draw from")
 
     def __len__(self) -> int:
         if self.steps == "full":

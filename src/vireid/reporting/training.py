@@ -9,7 +9,12 @@ from matplotlib.ticker import MaxNLocator
 from vireid.reporting.style import COLOURS, INK, figure_file
 from vireid.support.errors import UserError
 
-_TITLES = {"loss": "training losses", "lr": "learning rate", "holdout": "held-out training identities"}
+_TITLES = {
+    "loss": "training losses",
+    "lr": "learning rate",
+    "holdout": "held-out training identities (%)",
+    "train": "on training batches",
+}
 _MOST_COLUMNS = 3  # panels side by side
 _FEW_STEPS = 30  # up to here each step gets a dot
 
@@ -76,7 +81,7 @@ def draw_training(path: Path, folder: Path) -> None:
 
 def _draw_panel(axes: Axes, name: str, curves: dict[str, pd.Series]) -> None:
     axes.set_title(_TITLES.get(name, name.replace("_", " ")))
-    axes.set_xlabel("step")
+    axes.set_xlabel("epoch")  # what the loop logs as DVCLive's step
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.margins(y=0.12)
     terms = [curve for curve in curves if curve != "total"]

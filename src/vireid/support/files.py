@@ -67,18 +67,26 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write readable JSON: six decimals at most, non-ASCII names kept, a newline at the end."""
+def write_json(path: Path, value: Any, decimals: int | None = 6) -> None:
+    """Write readable JSON, with a newline at the end.
+
+    Args:
+        path: The file.
+        value: Dicts, lists, text and finite numbers.
+        decimals: Decimals to round to, as results that live in Git are; None keeps every digit.
+    """
     with replacing(path) as partial:
-        text = json.dumps(_rounded(value), indent=2, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(
+            value if decimals is None else _rounded(value, decimals), indent=2, ensure_ascii=False, allow_nan=False
+        )
         partial.write_text(text + "\n", encoding="utf-8")
 
 
-def _rounded(value: Any) -> Any:
+def _rounded(value: Any, decimals: int) -> Any:
     if isinstance(value, float):
-        return round(value, 6)
+        return round(value, decimals)
     if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
+        return {key: _rounded(item, decimals) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_rounded(item) for item in value]
+        return [_rounded(item, decimals) for item in value]
     return value

@@ -55,9 +55,8 @@ def save_model(folder: Path, state: dict[str, Tensor], description: ModelDescrip
         # Not save_file, whose error on a full disk is no OSError.
         (partial / _WEIGHTS).write_bytes(save({name: value.contiguous() for name, value in state.items()}))
         weights_hash = sha256(partial / _WEIGHTS)
-        write_json(
-            partial / _DESCRIPTION, {"schema": SCHEMA, "weights_sha256": weights_hash} | asdict(description)
-        )
+        content = {"schema": SCHEMA, "weights_sha256": weights_hash} | asdict(description)
+        write_json(partial / _DESCRIPTION, content, decimals=None)
 
 
 def read_description(folder: Path) -> tuple[ModelDescription, str]:
