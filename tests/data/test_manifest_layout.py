@@ -150,7 +150,7 @@ def packed(root, output):
     data = Dataset(
         name="manifest", layout="manifest", root=str(root), train_on_val=True, gallery_draw="seeded", trial=0
     )
-    settings = Ingest(height=32, width=16, on_bad_image="error")
+    settings = Ingest(height=32, width=32, on_bad_image="error")
     return pack_images(find_images(root), data, settings, 1, output).source_hash
 
 
