@@ -7,6 +7,8 @@ from typer.testing import CliRunner
 
 from tests.made import draw_dataset, draw_llcm, draw_regdb, tree
 from vireid.cli import app
+from vireid.data.findings import shared_cameras
+from vireid.data.records import ImageRecord, Modality
 
 
 def run(root, *options):
@@ -31,7 +33,7 @@ def test_sound_data_set_is_counted_by_split_modality_and_camera(root):
     assert ["train", "visible", "all", "16", "2", "8"] in rows(result)
     assert ["test", "infrared", "all", "8", "2", "4"] in rows(result)
     assert len(rows(result)) == 2 * (4 + 1 + 2 + 1)
-    assert "nothing is wrong" in result.stdout
+    assert "nothing suspicious" in result.stdout
     assert "warning" not in result.stdout
     assert tree(root) == before
 
@@ -106,3 +108,13 @@ def test_unknown_layout_is_an_error_with_the_known_ones(root):
     result = run(root, "--layout", "market1501")
     assert result.exit_code == 1
     assert "sysu_mm01, regdb, llcm, manifest" in result.stderr
+
+
+def test_camera_numbers_of_both_spectra_are_named_where_they_are_a_users_own():
+    def record(camid, modality, location=None):
+        return ImageRecord(f"{camid}{modality.group}.jpg", 1, camid, modality, "test", location)
+
+    apart = [record(1, Modality.VISIBLE), record(2, Modality.INFRARED)]
+    assert shared_cameras(apart) == []
+    assert "1 (1)" in shared_cameras([*apart, record(1, Modality.INFRARED)])[0]
+    assert shared_cameras([record(1, Modality.VISIBLE, 5), record(1, Modality.INFRARED, 6)]) == []

@@ -167,3 +167,10 @@ def test_location_is_packed_and_what_the_manifest_says_is_hashed(root, tmp_path)
     write(root, HEADER, *(row.replace(",1,visible", ",5,visible") for row in ROWS))
     hashes.add(packed(root, tmp_path / "images.h5"))
     assert len(hashes) == 3
+
+
+def test_path_too_long_for_a_file_is_one_of_the_bad_rows(tmp_path):
+    (tmp_path / "manifest.csv").write_text(f"path,pid,camid,modality,split\n{'x' * 300}.jpg,1,1,visible,train\n")
+    with pytest.raises(UserError) as error:
+        find_images(tmp_path)
+    assert "row 2, path" in str(error.value)

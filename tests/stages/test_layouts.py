@@ -81,6 +81,7 @@ def test_official_galleries_reach_the_results(stage, fails, workplace):
     assert found["protocol"]["gallery_draw"] == "official"
     hashes = [trial["gallery_hash"] for trial in found["trials"]]
     assert (len(set(hashes[:9])), len(set(hashes))) == (1, 2)
+    (root / "exp" / "rand_perm_cam.mat").unlink()
     write_params(workplace / "params.yaml", "data", **choices)
     for name in ("ingest", "extract"):
         stage(name)

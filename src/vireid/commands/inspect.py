@@ -1,4 +1,4 @@
-"""`vireid inspect`: what a data set holds, and everything that is wrong with it."""
+"""`vireid inspect`: what a data set holds, and what is suspicious about it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,17 +19,17 @@ def inspect(
     layout: Annotated[str, typer.Option(help="Its layout; without this option what it looks like.")] = "",
     trial: Annotated[int, typer.Option(help="Which of RegDB's splits.")] = 1,
 ) -> None:
-    """Print what a data set holds by split, modality and camera, and everything that is wrong with it.
+    """Print what a data set holds by split, modality and camera, and what is suspicious about it.
 
-    Nothing is written. Images are read, to find copies across train and test, but not decoded; ingest does that.
-    The exit code is 1 where ingest would refuse the data set.
+    Nothing is written. Images are read, to find copies across train and test, but not decoded: unreadable ones are
+    found by ingest. The exit code is 1 where the data set breaks its layout.
     """
     from rich.console import Console
 
-    from vireid.data.findings import duplicates, suspicions
+    from vireid.data.findings import duplicates, shared_cameras, suspicions
     from vireid.data.ingest import LAYOUTS, TRIALS, find_images
     from vireid.data.layouts.checks import layout_of
-    from vireid.params import Dataset
+    from vireid.params import Dataset, check_section
     from vireid.support.progress import progress
 
     name = layout or (layout_of(root) if root.is_dir() else None) or "sysu_mm01"
@@ -37,19 +37,19 @@ def inspect(
         expected = ", ".join(LAYOUTS)
         raise UserError("--layout", "no such layout", expected=expected, found=name, remedy="choose one of these")
     chosen = trial if name in TRIALS else 0
-    records = find_images(
-        Dataset(
-            name="synthetic", layout=name, root=str(root), train_on_val=True, gallery_draw="seeded", trial=chosen
-        )
-    )
+    values = {"name": "synthetic", "layout": name, "root": str(root), "trial": chosen}
+    values |= {"train_on_val": True, "gallery_draw": "seeded"}
+    records = find_images(check_section(Dataset, values, "vireid inspect", remedy="correct the option"))
     title = f"{root}: {name}" + (f", trial {chosen}" if chosen else "")
     Console(width=100).print(_table(title, records))
     with progress("compare", len(records), "images") as bar:
         problems = suspicions(records) + duplicates(root, records, bar.advance)
+    if name == "manifest":
+        problems += shared_cameras(records)
     for problem in problems:
         typer.echo(f"warning: {problem}")
     if not problems:
-        typer.echo("nothing is wrong with it")
+        typer.echo("nothing suspicious (images were compared, not decoded)")
 
 
 def _table(title: str, records: "list[ImageRecord]") -> "Table":

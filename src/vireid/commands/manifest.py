@@ -31,8 +31,9 @@ def manifest(
     r"""Write FOLDER/manifest.csv: what each image below FOLDER is, read from its path.
 
     A pattern for rgb/0012/c3_0001.jpg and ir/0012/c4_0001.jpg, with --visible rgb --infrared ir:
-    '(?P<modality>rgb|ir)/(?P<pid>\d+)/c(?P<camid>\d+)_.*'. Where cameras share a place, add a column location by
-    hand. Then: vireid preset dataset=manifest, and set dataset.root to FOLDER.
+    '(?P<modality>rgb|ir)/(?P<pid>\d+)/c(?P<camid>\d+)_.*'. A camera number that is both visible and infrared means
+    one place, where a query ignores its own identity: number cameras apart, or add a column location by hand.
+    Then: vireid preset dataset=manifest, and set dataset.root to FOLDER.
     """
     from vireid.data.folder_tree import write_manifest
     from vireid.data.records import Modality

@@ -44,6 +44,21 @@ def suspicions(records: Sequence[ImageRecord]) -> list[str]:
     return found
 
 
+def shared_cameras(records: Sequence[ImageRecord]) -> list[str]:
+    """Find camera numbers of both spectra, which make one place where a query ignores its own identity.
+
+    Args:
+        records: What a manifest says; with locations, cameras do not matter.
+
+    Returns:
+        One sentence, or none.
+    """
+    visible, infrared = (
+        {r.camid for r in records if r.modality is modality and r.location is None} for modality in Modality
+    )
+    return _listed("cameras of both spectra (number them apart unless they share a place)", visible & infrared)
+
+
 def duplicates(root: Path, records: Sequence[ImageRecord], advance: Callable[[], None]) -> list[str]:
     """Find files of equal content that are in both splits or show two identities.
 

@@ -165,7 +165,7 @@ def official_draw(places: np.ndarray, cells: Cells, shots: int, trial: int) -> l
         shots: Images to draw from each cell; a smaller cell is taken whole.
         trial: Number of the trial, from 0.
     """
-    return [image for cell in cells for image in cell if places[image, trial] < shots]
+    return [image for cell in cells for image in sorted(cell, key=lambda i: places[i, trial])[:shots]]
 
 
 DRAWS: dict[str, Draw] = {"seeded": seeded_draw, "all": all_images}

@@ -1,5 +1,6 @@
 """What the layouts have in common: recognising a folder, disjoint splits, files that are there, one order."""
 
+import os
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
@@ -47,7 +48,11 @@ def _hint(root: Path) -> str:
 
 def layout_of(folder: Path) -> str | None:
     """Say which layout a folder looks like, by what is in it."""
-    return next((key for key, names in ENTRIES.items() if all((folder / n).exists() for n in names)), None)
+
+    def has(name: str) -> bool:
+        return os.path.exists(folder / name)  # noqa: PTH110 Path.exists raises where a folder may not be read
+
+    return next((key for key, names in ENTRIES.items() if all(map(has, names))), None)
 
 
 def require_disjoint(where: Path, train_pids: Collection[int], test_pids: Collection[int], files: str) -> None:

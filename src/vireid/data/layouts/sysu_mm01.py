@@ -31,7 +31,7 @@ def find_images(root: Path, train_on_val: bool = True, official: bool = False) -
     Args:
         root: The folder that holds `cam1` ... `cam6` and `exp`.
         train_on_val: Whether the identities of the validation list are trained on; otherwise they are left out.
-        official: Whether to read each test image's places in the authors' galleries, `exp/rand_perm_cam.mat`.
+        official: Whether the authors' galleries, `exp/rand_perm_cam.mat`, must be there.
 
     Raises:
         UserError: If a camera folder or split file is missing, a split file is not in the official format, an
@@ -43,7 +43,9 @@ def find_images(root: Path, train_on_val: bool = True, official: bool = False) -
     files = "exp/train_id.txt, exp/val_id.txt or exp/test_id.txt"
     require_disjoint(root / "exp", pids["train"], pids["test"], files)
     records = in_order(record for split in pids for pid in pids[split] for record in _images_of(root, pid, split))
-    return with_official_places(records, root / "exp" / "rand_perm_cam.mat") if official else records
+    shuffles = root / "exp" / "rand_perm_cam.mat"
+    # Read wherever it is there, so that choosing between official and seeded galleries reruns no training.
+    return with_official_places(records, shuffles) if official or shuffles.is_file() else records
 
 
 def _read_pids(folder: Path, name: str) -> set[int]:
