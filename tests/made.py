@@ -162,3 +162,11 @@ def _flat(values, prefix=""):
 def tree(folder: Path):
     """Every file of a folder with its bytes."""
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def edit_list(root, name, old, new):
+    """Replace the first occurrence of a text in a list of `idx`; it must be there."""
+    path = root / "idx" / name
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from tests.made import draw_llcm
+from tests.made import draw_llcm, edit_list
 from vireid.data.layouts.llcm import find_images
 from vireid.data.records import Modality
 from vireid.support.errors import UserError
@@ -16,19 +16,6 @@ LISTED = "vis/0001/0001_c01_s000000_f0_vis.jpg"
 def drawn(tmp_path_factory):
     """A data set of three training and two test identities, one image per camera; not to be changed."""
     return draw_llcm(tmp_path_factory.mktemp("llcm") / "data")
-
-
-@pytest.fixture
-def root(tmp_path, drawn):
-    """A copy of it, to be broken."""
-    return shutil.copytree(drawn, tmp_path / "data")
-
-
-def edit(root, name, old, new):
-    path = root / "idx" / name
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new, 1))
 
 
 def test_every_image_is_found_once_with_identity_camera_modality_and_split(drawn):
@@ -108,20 +95,20 @@ def test_test_identity_without_any_image_is_refused(root):
     ],
 )
 def test_training_name_that_is_not_of_the_layout_is_refused(root, name):
-    edit(root, "train_vis.txt", LISTED, name)
+    edit_list(root, "train_vis.txt", LISTED, name)
     with pytest.raises(UserError, match="not a vis training image") as error:
         find_images(root)
     assert error.value.found == name
 
 
 def test_path_that_climbs_out_is_refused(root):
-    edit(root, "train_vis.txt", LISTED, f"../{LISTED}")
+    edit_list(root, "train_vis.txt", LISTED, f"../{LISTED}")
     with pytest.raises(UserError, match="leads out"):
         find_images(root)
 
 
 def test_labels_that_disagree_with_the_folders_are_refused(root):
-    edit(root, "train_vis.txt", f"{LISTED} 0", f"{LISTED} 1")
+    edit_list(root, "train_vis.txt", f"{LISTED} 0", f"{LISTED} 1")
     with pytest.raises(UserError, match="labels and folders disagree"):
         find_images(root)
 

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from tests.made import draw_regdb
+from tests.made import draw_regdb, edit_list
 from vireid.data.layouts.regdb import find_images
 from vireid.data.records import Modality
 from vireid.support.errors import UserError
@@ -15,19 +15,6 @@ from vireid.support.errors import UserError
 def drawn(tmp_path_factory):
     """A data set of three and two identities in two trials; not to be changed."""
     return draw_regdb(tmp_path_factory.mktemp("regdb") / "data")
-
-
-@pytest.fixture
-def root(tmp_path, drawn):
-    """A copy of it, to be broken."""
-    return shutil.copytree(drawn, tmp_path / "data")
-
-
-def edit(root, name, old, new):
-    path = root / "idx" / name
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new, 1))
 
 
 def pids_of(records, split):
@@ -110,7 +97,7 @@ def test_missing_images_are_counted_and_the_first_named(root):
     ],
 )
 def test_stray_text_is_refused_with_its_line(root, line):
-    edit(root, "train_visible_1.txt", "Visible/3/male_back_v_00000_3.bmp 0", line)
+    edit_list(root, "train_visible_1.txt", "Visible/3/male_back_v_00000_3.bmp 0", line)
     with pytest.raises(UserError) as error:
         find_images(root, 1)
     assert line[:10] in str(error.value) or repr(line)[1:-1] in str(error.value)
@@ -131,7 +118,7 @@ def test_stray_text_is_refused_with_its_line(root, line):
     ],
 )
 def test_name_that_is_not_of_the_layout_is_refused(root, name):
-    edit(root, "train_visible_1.txt", "Visible/3/male_back_v_00000_3.bmp 0", f"{name} 0")
+    edit_list(root, "train_visible_1.txt", "Visible/3/male_back_v_00000_3.bmp 0", f"{name} 0")
     with pytest.raises(UserError, match="not a visible image") as error:
         find_images(root, 1)
     assert error.value.found == name
@@ -139,7 +126,7 @@ def test_name_that_is_not_of_the_layout_is_refused(root, name):
 
 @pytest.mark.parametrize("name", ["../other/1.bmp", "/etc/passwd", "Visible/3/../../../1.bmp"])
 def test_path_that_climbs_out_is_refused(root, name):
-    edit(root, "test_thermal_1.txt", "Thermal/7/male_back_t_00000_7.bmp", name)
+    edit_list(root, "test_thermal_1.txt", "Thermal/7/male_back_t_00000_7.bmp", name)
     with pytest.raises(UserError, match="leads out") as error:
         find_images(root, 1)
     assert error.value.found == name
@@ -167,7 +154,7 @@ def test_list_that_is_not_text_is_refused(root):
 
 @pytest.mark.parametrize(("old", "new"), [("00001_3.bmp 0", "00001_3.bmp 1"), ("00001_3.bmp 0", "00001_3.bmp 9")])
 def test_labels_that_disagree_with_the_folders_are_refused(root, old, new):
-    edit(root, "train_visible_1.txt", old, new)
+    edit_list(root, "train_visible_1.txt", old, new)
     with pytest.raises(UserError, match="labels and folders disagree") as error:
         find_images(root, 1)
     assert "identity 3" in error.value.found

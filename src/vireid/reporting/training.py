@@ -73,9 +73,10 @@ def draw_training(path: Path, folder: Path) -> None:
     columns = -(-len(panels) // rows)
     with figure_file(path, 3.9 * columns, 3.0 * rows) as figure:
         grid = figure.subplots(rows, columns, squeeze=False).flatten()
-        for axes, (name, curves) in zip(grid, panels.items(), strict=False):
+        used, unused = grid[: len(panels)], grid[len(panels) :]
+        for axes, (name, curves) in zip(used, panels.items(), strict=True):
             _draw_panel(axes, name, curves)
-        for axes in grid[len(panels) :]:
+        for axes in unused:
             axes.set_visible(False)
 
 
