@@ -24,7 +24,8 @@ def main(
     """Find, check, decode, resize and pack every image of the data set.
 
     Reads the folder `dataset.root`. Writes artifacts/images.h5 (all images, uint8, by split and modality) and
-    results/dataset.json (counts per split, modality, camera and identity; images that were skipped).
+    results/dataset.json (counts per split, modality, camera and identity; images that were skipped; what is
+    suspicious, which is printed too).
     """
     from vireid.data.ingest import find_images, pack_images
     from vireid.data.statistics import describe
@@ -34,7 +35,10 @@ def main(
     settings = load_params(params)
     records = find_images(settings.dataset)
     packed = pack_images(records, settings.dataset, settings.ingest, settings.compute.workers, images)
-    write_json(statistics, describe(packed, settings.dataset))
+    description = describe(packed, settings.dataset)
+    write_json(statistics, description)
+    for warning in description["warnings"]:
+        typer.echo(f"warning: {warning}", err=True)
     typer.echo(f"packed {len(packed.records)} images ({len(packed.skipped)} skipped) into {images}")
 
 

@@ -96,12 +96,15 @@ def test_modality_without_any_image_is_one_warning(root):
     assert found.count("warning") == 1
 
 
-@pytest.mark.parametrize("name", ["none", "empty"])
-def test_folder_without_a_data_set_is_an_error(tmp_path, name):
+@pytest.mark.parametrize(("name", "found"), [("none", "no such folder"), ("empty", "nothing"), ("other", "a.txt")])
+def test_folder_without_a_data_set_is_an_error_that_says_what_each_layout_has(tmp_path, name, found):
     (tmp_path / "empty").mkdir()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "a.txt").touch()
     result = run(tmp_path / name)
     assert result.exit_code == 1
-    assert name in result.stderr
+    for part in (name, f"found:    {found}", "RegDB: Visible, Thermal, idx", "manifest.csv"):
+        assert part in result.stderr
 
 
 def test_unknown_layout_is_an_error_with_the_known_ones(root):

@@ -27,19 +27,6 @@ def small(tmp_path):
     return dataset_at(draw_dataset(tmp_path / "data", train=(1,), val=(2,), test=(3,), images=1))
 
 
-@pytest.fixture
-def in_this_process(monkeypatch):
-    """Decode without a pool, which takes a second to start; the pool has tests of its own."""
-    from vireid.data import ingest
-
-    def decode_all(root, records, settings, workers):
-        for task in ingest._tasks(records):
-            names = [record.name for record in task]
-            yield task, ingest._decode_task(root, names, settings.height, settings.width)
-
-    monkeypatch.setattr(ingest, "_decode_all", decode_all)
-
-
 def dataset_at(root):
     return Dataset(
         name="synthetic", layout="sysu_mm01", root=str(root), train_on_val=True, gallery_draw="seeded", trial=0
@@ -80,7 +67,7 @@ def test_tasks_never_mix_splits_or_modalities_and_lose_nothing(dataset):
     tasks = list(_tasks(records))
     assert [record for task in tasks for record in task] == records
     assert all(len({(r.split, r.modality) for r in task}) == 1 for task in tasks)
-    assert max(map(len, tasks)) == 64
+    assert max(map(len, tasks)) == 32
 
 
 def test_more_tasks_than_the_pool_takes_at_once_keep_their_order(tmp_path, dataset, monkeypatch, images_file):
@@ -96,7 +83,6 @@ def test_more_tasks_than_the_pool_takes_at_once_keep_their_order(tmp_path, datas
             assert np.array_equal(*(part.image for part in pair))
 
 
-@pytest.mark.usefixtures("in_this_process")
 def test_unreadable_image_is_an_error_that_names_the_file(tmp_path, small):
     (tmp_path / "data" / BROKEN).write_bytes(b"no image")
     with pytest.raises(UserError, match="cannot be read") as error:
@@ -114,7 +100,6 @@ def test_error_leaves_the_earlier_file_and_nothing_half_written(tmp_path, small)
     assert tree(tmp_path / "out") == before
 
 
-@pytest.mark.usefixtures("in_this_process")
 def test_skipped_image_is_counted_and_left_out(tmp_path, small):
     (tmp_path / "data" / BROKEN).write_bytes(b"no image")
     packed = pack(small, tmp_path / "images.h5", SKIP)
@@ -131,7 +116,6 @@ def test_skipped_image_is_counted_and_left_out(tmp_path, small):
         assert BROKEN not in file.read("train", Modality.INFRARED).name
 
 
-@pytest.mark.usefixtures("in_this_process")
 def test_skipping_every_image_of_a_group_leaves_it_empty(tmp_path, small):
     for camera in ("cam3", "cam6"):
         (tmp_path / "data" / camera / "0003" / "0001.jpg").write_bytes(b"")
@@ -140,7 +124,6 @@ def test_skipping_every_image_of_a_group_leaves_it_empty(tmp_path, small):
         assert len(file.read("test", Modality.INFRARED)) == 0
 
 
-@pytest.mark.usefixtures("in_this_process")
 def test_source_hash_changes_with_a_byte_and_with_the_split(tmp_path, small):
     root = tmp_path / "data"
     hashes = {pack(small, tmp_path / "images.h5").source_hash}
@@ -157,7 +140,6 @@ def test_source_hash_changes_with_a_byte_and_with_the_split(tmp_path, small):
     assert len(hashes) == 4
 
 
-@pytest.mark.usefixtures("in_this_process")
 def test_source_hash_changes_with_a_split_that_leaves_the_order_of_images_alone(tmp_path, small):
     root = tmp_path / "data"
     for camera in (1, 2, 4, 5):  # identities 2 and 3 keep infrared images only
@@ -171,7 +153,6 @@ def test_source_hash_changes_with_a_split_that_leaves_the_order_of_images_alone(
     assert first.source_hash != second.source_hash
 
 
-@pytest.mark.usefixtures("in_this_process")
 def test_source_hash_does_not_change_with_the_place_or_the_size(tmp_path, small):
     first = pack(small, tmp_path / "images.h5").source_hash
     shutil.move(tmp_path / "data", tmp_path / "elsewhere")
@@ -184,7 +165,10 @@ def test_source_hash_does_not_change_with_the_place_or_the_size(tmp_path, small)
 def test_statistics_count_images_and_identities(dataset, params):
     from vireid.data.ingest import Packed
 
-    found = describe(Packed(find_images(params.dataset), {}, "ab"), params.dataset)
+    records = find_images(params.dataset)
+    digests = [record.name.encode() for record in records]
+    found = describe(Packed(records, digests, {}, "ab"), params.dataset)
+    assert found["warnings"] == []
     train = found["splits"]["train"]
     assert (train["images"], train["identities"]) == (12 * 6 * IMAGES_PER_CAMERA, 12)
     assert train["modalities"]["visible"]["images"] == 12 * 4 * IMAGES_PER_CAMERA
@@ -243,7 +227,6 @@ def test_regdb_needs_a_trial_that_exists(tmp_path, trial):
 
 
 @pytest.mark.parametrize(("draw", "layout", "trial"), [(draw_regdb, "regdb", 2), (draw_llcm, "llcm", 0)])
-@pytest.mark.usefixtures("in_this_process")
 def test_every_layout_is_packed_and_says_its_trial(tmp_path, draw, layout, trial):
     data = dataset_at(draw(tmp_path / "data", images=1)).model_copy(update={"layout": layout, "trial": trial})
     packed = pack(data, tmp_path / "images.h5")
@@ -253,7 +236,6 @@ def test_every_layout_is_packed_and_says_its_trial(tmp_path, draw, layout, trial
     assert describe(packed, data)["trial"] == trial
 
 
-@pytest.mark.usefixtures("in_this_process")
 def test_trials_differ_in_their_source_hash(tmp_path):
     data = dataset_at(draw_regdb(tmp_path / "data", images=1)).model_copy(update={"layout": "regdb"})
     hashes = {
@@ -274,7 +256,6 @@ def test_layout_without_official_galleries_is_refused_them(tmp_path):
         find_images(data.model_copy(update={"layout": "llcm", "gallery_draw": "official"}))
 
 
-@pytest.mark.usefixtures("in_this_process")
 def test_official_places_are_packed_with_the_test_images_only(tmp_path, small):
     records = find_images(small)
     told = [replace(r, official_places=(r.camid, 3)) if r.split == "test" else r for r in records]

@@ -1,6 +1,7 @@
 """The stage `ingest` as DVC runs it, on a tiny data set: what it writes and how it fails. CPU, seconds."""
 
 import json
+import shutil
 
 import pytest
 
@@ -64,6 +65,25 @@ def test_skipped_image_is_said_and_counted(stage, empty, change):
     assert result.exit_code == 0
     assert "packed 17 images (1 skipped)" in result.stdout
     assert list(json.loads((empty / "results" / "dataset.json").read_text())["skipped"]) == ["cam4/0002/0001.jpg"]
+
+
+def test_suspicions_are_printed_and_recorded(stage, empty, change):
+    root = draw_dataset(empty / "data", train=(1,), val=(2,), test=(3,))
+    shutil.copy(root / "cam1" / "0001" / "0001.jpg", root / "cam2" / "0003" / "0009.jpg")
+    (root / "cam4" / "0002" / "0001.jpg").unlink()
+    for camid in (3, 6):
+        shutil.rmtree(root / f"cam{camid}" / "0001")
+    change(root="data")
+    result = stage("ingest")
+    assert result.exit_code == 0
+    found = json.loads((empty / "results" / "dataset.json").read_text())["warnings"]
+    assert [line.split(": ")[0] for line in found] == [
+        "train identities without infrared images",
+        "images in both train and test, byte for byte",
+        "images under more than one identity, byte for byte",
+    ]
+    assert result.stderr.count("warning: ") == 3
+    assert all(f"warning: {line}" in result.stderr for line in found)
 
 
 def test_identity_in_train_and_test_is_one_message(stage, fails, empty, change):

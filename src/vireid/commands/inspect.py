@@ -26,13 +26,13 @@ def inspect(
     """
     from rich.console import Console
 
-    from vireid.data.findings import duplicates, shared_cameras, suspicions
+    from vireid.data.findings import findings
     from vireid.data.ingest import LAYOUTS, TRIALS, find_images
-    from vireid.data.layouts.checks import layout_of
     from vireid.params import Dataset, check_section
-    from vireid.support.progress import progress
+    from vireid.support.files import sha256
+    from vireid.support.progress import track
 
-    name = layout or (layout_of(root) if root.is_dir() else None) or "sysu_mm01"
+    name = layout or _recognised(root)
     if name not in LAYOUTS:
         expected = ", ".join(LAYOUTS)
         raise UserError("--layout", "no such layout", expected=expected, found=name, remedy="choose one of these")
@@ -42,14 +42,28 @@ def inspect(
     records = find_images(check_section(Dataset, values, "vireid inspect", remedy="correct the option"))
     title = f"{root}: {name}" + (f", trial {chosen}" if chosen else "")
     Console(width=100).print(_table(title, records))
-    with progress("compare", len(records), "images") as bar:
-        problems = suspicions(records) + duplicates(root, records, bar.advance)
-    if name == "manifest":
-        problems += shared_cameras(records)
+    digests = [sha256(root / record.name) for record in track(records, "compare", len(records), "images")]
+    problems = findings(records, digests, name)
     for problem in problems:
         typer.echo(f"warning: {problem}")
     if not problems:
         typer.echo("nothing suspicious (images were compared, not decoded)")
+
+
+def _recognised(root: Path) -> str:
+    from vireid.data.layouts.checks import ENTRIES, TITLES, layout_of
+
+    found = layout_of(root)
+    if found is None:
+        there = sorted(path.name for path in root.iterdir()) if root.is_dir() else None
+        raise UserError(
+            root,
+            "not a folder that looks like a data set",
+            expected="; ".join(f"{TITLES[name]}: {', '.join(entries)}" for name, entries in ENTRIES.items()),
+            found="no such folder" if there is None else ", ".join(there[:10]) or "nothing",
+            remedy="name the folder that holds these, or for your own images write a manifest: `vireid manifest`",
+        )
+    return found
 
 
 def _table(title: str, records: "list[ImageRecord]") -> "Table":

@@ -2,6 +2,8 @@
 
 import hashlib
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -11,6 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 MAX_PIXELS = 64_000_000
 _FORMATS = ("JPEG", "PNG", "BMP")
+_DRAFT = 4  # times the longer side that is asked for
 
 
 @dataclass(frozen=True)
@@ -48,13 +51,24 @@ def decode(path: Path, height: int, width: int) -> Decoded:
 
 
 def _decode(content: bytes, height: int, width: int) -> np.ndarray:
+    image = Image.open(BytesIO(content), formats=_FORMATS)
+    if image.width * image.height > MAX_PIXELS:
+        raise ValueError(f"{image.width} x {image.height} pixels, more than {MAX_PIXELS:,} allowed")
+    # A photograph's JPEG is decoded at a half, a quarter or an eighth, while that leaves plenty to resize from.
+    image.draft("RGB", (_DRAFT * max(height, width),) * 2)
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith("I"):  # 16 bits, which `convert` would clip to white
+        upright = Image.fromarray((np.asarray(upright) / 257).round().clip(0, 255).astype(np.uint8))
+    return np.asarray(upright.convert("RGB").resize((width, height), Image.Resampling.LANCZOS))
+
+
+@contextmanager
+def quiet_pillow() -> Iterator[None]:
+    """Silence Pillow's warnings: about damaged metadata, and about sizes that `decode` refuses anyway.
+
+    For the whole process, so it stands around a batch of files: filters changed by several threads would not be
+    put back.
+    """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about damaged metadata; the limit below is stricter than Pillow's own
-        image = Image.open(BytesIO(content), formats=_FORMATS)
-        if image.width * image.height > MAX_PIXELS:
-            raise ValueError(f"{image.width} x {image.height} pixels, more than {MAX_PIXELS:,} allowed")
-        upright = ImageOps.exif_transpose(image)
-        if upright.mode.startswith("I"):  # 16 bits, which `convert` would clip to white
-            upright = Image.fromarray((np.asarray(upright) / 257).round().clip(0, 255).astype(np.uint8))
-        resized = upright.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
-    return np.asarray(resized)
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        yield

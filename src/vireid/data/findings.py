@@ -1,9 +1,7 @@
 """What is suspicious about a data set that its layout accepts."""
 
-import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Hashable, Sequence
 
 from vireid.data.layouts.checks import some
 from vireid.data.records import ImageRecord, Modality
@@ -11,6 +9,21 @@ from vireid.data.store import SPLITS
 
 FEW = 2
 """An identity with fewer images of a modality cannot be met by a different picture of itself."""
+
+
+def findings(records: Sequence[ImageRecord], digests: Sequence[Hashable], layout: str) -> list[str]:
+    """Find everything that is suspicious.
+
+    Args:
+        records: What a layout has found.
+        digests: A hash of each file's content.
+        layout: Its name.
+
+    Returns:
+        One sentence for each kind of thing that is suspicious, with its count.
+    """
+    cameras = shared_cameras(records) if layout == "manifest" else []
+    return suspicions(records) + duplicates(records, digests) + cameras
 
 
 def suspicions(records: Sequence[ImageRecord]) -> list[str]:
@@ -59,22 +72,19 @@ def shared_cameras(records: Sequence[ImageRecord]) -> list[str]:
     return _listed("cameras of both spectra (number them apart unless they share a place)", visible & infrared)
 
 
-def duplicates(root: Path, records: Sequence[ImageRecord], advance: Callable[[], None]) -> list[str]:
+def duplicates(records: Sequence[ImageRecord], digests: Sequence[Hashable]) -> list[str]:
     """Find files of equal content that are in both splits or show two identities.
 
     Args:
-        root: The data set.
-        records: What its layout has found.
-        advance: Called for each image.
+        records: What a layout has found.
+        digests: A hash of each file's content.
 
     Returns:
         One sentence for each kind of duplicate, with its count and an example.
     """
     by_content: dict[bytes, list[ImageRecord]] = defaultdict(list)
-    for record in records:
-        with (root / record.name).open("rb") as file:
-            by_content[hashlib.file_digest(file, "sha256").digest()].append(record)
-        advance()
+    for record, digest in zip(records, digests, strict=True):
+        by_content[digest].append(record)
     copies = [same for same in by_content.values() if len(same) > 1]
     kinds = {
         "in both train and test": [same for same in copies if len({r.split for r in same}) > 1],

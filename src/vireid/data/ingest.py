@@ -1,18 +1,16 @@
-"""Pack a data set's image files into `images.h5`, with several processes and in a fixed order."""
+"""Pack a data set's image files into `images.h5`, with several threads and in a fixed order."""
 
 import hashlib
-import signal
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby, islice
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 
-from vireid.data.decode import Decoded, decode
+from vireid.data.decode import Decoded, decode, quiet_pillow
 from vireid.data.layouts import llcm, manifest, regdb, sysu_mm01
 from vireid.data.records import ImageRecord
 from vireid.data.store import ImagesInfo, create_images
@@ -30,7 +28,8 @@ LAYOUTS: dict[str, Callable[[Path, Dataset], list[ImageRecord]]] = {
 }
 TRIALS = {"regdb": regdb.TRIALS}
 _WITH_VALIDATION_LIST = _WITH_OFFICIAL_GALLERIES = ("sysu_mm01",)
-_IMAGES_PER_TASK = 64
+_IMAGES_PER_TASK = 32
+_TASKS_PER_WORKER = 3  # in memory at a time: done, being decoded, waiting
 
 
 @dataclass(frozen=True)
@@ -39,11 +38,13 @@ class Packed:
 
     Attributes:
         records: Every image that was packed, in the file's order.
+        digests: Their files' SHA-256, in the same order.
         skipped: Unreadable images that were left out, and why.
         source_hash: SHA-256 over every file's name, identity, split and bytes; a manifest's other columns too.
     """
 
     records: list[ImageRecord]
+    digests: list[bytes]
     skipped: dict[str, str]
     source_hash: str
 
@@ -133,7 +134,7 @@ def pack_images(
         records: What to pack, grouped by split and modality.
         dataset: Name and root of the data set.
         settings: Size in pixels, and whether an unreadable image is an error or skipped.
-        workers: Number of decoding processes.
+        workers: Number of decoding threads.
         output: The images file to create.
 
     Raises:
@@ -142,22 +143,26 @@ def pack_images(
     root, digest = Path(dataset.root), hashlib.sha256()
     packed, skipped = [], {}
     info = ImagesInfo(dataset.name, dataset.trial, settings.height, settings.width, source_hash="")
-    with create_images(output, info) as writer, progress("ingest", len(records), "images") as bar:
+    with (
+        quiet_pillow(),
+        create_images(output, info) as writer,
+        progress("ingest", len(records), "images") as bar,
+    ):
         for task, results in _decode_all(root, records, settings, workers):
             readable = []
             for record, decoded in zip(task, results, strict=True):
                 digest.update(_described(record, dataset.layout).encode() + decoded.digest)
                 if decoded.problem is None:
-                    readable.append((record, decoded.image))
+                    readable.append((record, decoded))
                 else:
                     skipped[record.name] = _skip(root / record.name, decoded.problem, settings.on_bad_image)
             if readable:
-                kept, images = zip(*readable, strict=True)
-                writer.append(kept, np.stack(images))
-                packed.extend(kept)
+                writer.append([record for record, _ in readable], np.stack([read.image for _, read in readable]))
+                packed += [(record, read.digest) for record, read in readable]
             bar.advance(len(task))
         writer.set_source_hash(digest.hexdigest())
-    return Packed(packed, skipped, digest.hexdigest())
+    kept, digests = ([pair[i] for pair in packed] for i in range(2))
+    return Packed(kept, digests, skipped, digest.hexdigest())
 
 
 def _described(record: ImageRecord, layout: str) -> str:
@@ -183,22 +188,26 @@ def _skip(path: Path, problem: str, on_bad_image: str) -> str:
 def _decode_all(
     root: Path, records: list[ImageRecord], settings: Ingest, workers: int
 ) -> Iterator[tuple[list[ImageRecord], list[Decoded]]]:
-    """Decode in parallel and yield in order; only a few tasks per worker are in memory at any time."""
+    """Decode in parallel and yield in order; only a few tasks per worker are in memory at any time.
+
+    Threads are enough: Pillow and hashlib let go of the interpreter's lock while they work.
+    """
     tasks = _tasks(records)
-    # Ctrl-C reaches every process; only this one shall answer it.
-    ignore_interrupt = {"initializer": signal.signal, "initargs": (signal.SIGINT, signal.SIG_IGN)}
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), **ignore_interrupt) as pool:
+    with ThreadPoolExecutor(workers) as pool:
 
         def submit(task: list[ImageRecord]):
             names = [record.name for record in task]
             return task, pool.submit(_decode_task, root, names, settings.height, settings.width)
 
-        pending = deque(submit(task) for task in islice(tasks, 4 * workers))
-        while pending:
-            task, future = pending.popleft()
-            results = future.result()
-            pending.extend(submit(following) for following in islice(tasks, 1))
-            yield task, results
+        pending = deque(submit(task) for task in islice(tasks, _TASKS_PER_WORKER * workers))
+        try:
+            while pending:
+                task, future = pending.popleft()
+                results = future.result()
+                pending.extend(submit(following) for following in islice(tasks, 1))
+                yield task, results
+        finally:
+            pool.shutdown(cancel_futures=True)  # after an error, or Ctrl-C
 
 
 def _tasks(records: list[ImageRecord]) -> Iterator[list[ImageRecord]]:

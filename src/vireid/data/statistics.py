@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from vireid.data.findings import findings
 from vireid.data.ingest import Packed
 from vireid.data.records import ImageRecord, Modality
 from vireid.data.store import SPLITS
@@ -11,7 +12,7 @@ from vireid.params import Dataset
 
 
 def describe(packed: Packed, dataset: Dataset) -> dict[str, Any]:
-    """Count images and identities per split, modality, camera and identity."""
+    """Count images and identities per split, modality, camera and identity, and list what is suspicious."""
     return {
         "dataset": dataset.name,
         "layout": dataset.layout,
@@ -19,6 +20,7 @@ def describe(packed: Packed, dataset: Dataset) -> dict[str, Any]:
         "source_hash": packed.source_hash,
         "images": len(packed.records),
         "skipped": packed.skipped,
+        "warnings": findings(packed.records, packed.digests, dataset.layout),
         "splits": {split: _split([r for r in packed.records if r.split == split]) for split in SPLITS},
     }
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate, mse_loss
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
-from vireid.data.decode import decode
+from vireid.data.decode import decode, quiet_pillow
 from vireid.params import Superresolve
 from vireid.support.errors import UserError
 from vireid.support.files import inside
@@ -84,7 +84,8 @@ def load_originals(root: Path, names: list[str], height: int, width: int) -> np.
     """
     images = np.empty((len(names), height, width, 3), np.uint8)
     for row, name in enumerate(track(names, "load originals", len(names), "images")):
-        decoded = decode(inside(root, name), height, width)
+        with quiet_pillow():
+            decoded = decode(inside(root, name), height, width)
         if decoded.image is None:
             raise UserError(
                 root / name,
