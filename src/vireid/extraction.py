@@ -36,7 +36,7 @@ def extract(params: Params, images: Path, model: Path, features: Path) -> int:
         method, description, model_hash = load_model(model, params.method, file.info)
         seen = description.train_pids + description.holdout_pids
         check_disjoint(seen, file.pids("test"))
-        tests = [file.read("test", modality) for modality in Modality]
+        tests = [file.stored("test", modality) for modality in Modality]
     for modality, part in zip(Modality, tests, strict=True):
         if len(part) == 0:
             raise UserError(

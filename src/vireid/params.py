@@ -133,6 +133,7 @@ class Compute(Section):
     precision: Literal["auto", "fp32", "bf16"]
     threads: Count
     workers: Count
+    image_memory: NonNegative
 
 
 class Params(Section):

@@ -3,15 +3,16 @@
 import hashlib
 import random
 import struct
+import warnings
 import zlib
 from io import BytesIO
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, JpegImagePlugin
 
 from vireid.data import decode as module
-from vireid.data.decode import decode
+from vireid.data.decode import decode, quiet_pillow
 
 GRADIENT = np.linspace(0, 255, 48 * 24).reshape(48, 24).astype(np.uint8)
 
@@ -126,7 +127,6 @@ def test_file_cut_anywhere_is_a_problem(tmp_path, kind):
         assert found.problem
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "JPEG with EXIF"])
 def test_corrupt_bytes_never_raise(tmp_path, kind):
     exif = Image.Exif()
@@ -134,13 +134,24 @@ def test_corrupt_bytes_never_raise(tmp_path, kind):
         exif[0x0112], exif[0x010F] = 6, "maker"
     content = encoded(grey().convert("RGB"), kind.split(maxsplit=1)[0], **({"exif": exif} if exif else {}))
     path, generator = tmp_path / "a.jpg", random.Random(0)
-    for _ in range(150):
-        broken = bytearray(content)
-        for _ in range(generator.randint(1, 8)):
-            broken[generator.randrange(min(200, len(broken)))] = generator.randrange(256)
-        path.write_bytes(broken)
-        found = decode(path, 48, 24)
-        assert (found.image is None) != (found.problem is None)
+    with warnings.catch_warnings(record=True) as loud, quiet_pillow():
+        for _ in range(150):
+            broken = bytearray(content)
+            for _ in range(generator.randint(1, 8)):
+                broken[generator.randrange(min(200, len(broken)))] = generator.randrange(256)
+            path.write_bytes(broken)
+            found = decode(path, 48, 24)
+            assert (found.image is None) != (found.problem is None)
+    assert loud == []
+
+
+def test_photograph_is_decoded_at_a_fraction_and_looks_the_same(tmp_path, monkeypatch):
+    smooth = np.asarray(grey().resize((1200, 2400), Image.Resampling.BICUBIC))
+    path = tmp_path / "a.jpg"
+    Image.fromarray(smooth).save(path, quality=95)
+    drafted = decode(path, 48, 24).image.astype(int)
+    monkeypatch.setattr(JpegImagePlugin.JpegImageFile, "draft", lambda *arguments: None)
+    assert np.abs(drafted - decode(path, 48, 24).image).max() <= 2
 
 
 def test_more_than_the_largest_number_of_pixels_is_refused_undecoded(tmp_path):

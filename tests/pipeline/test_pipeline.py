@@ -46,8 +46,9 @@ def test_ranks_rerun_evaluate_only(project):
     assert "rank2" in (project.root / "results/metrics.json").read_text()
 
 
-def test_number_of_workers_reruns_nothing(project):
-    assert stages_run(project.run("dvc", "exp", "run", "-S", "compute.workers=1")) == []
+@pytest.mark.parametrize("setting", ["compute.workers=1", "compute.image_memory=0"])
+def test_what_decides_nothing_but_speed_reruns_nothing(project, setting):
+    assert stages_run(project.run("dvc", "exp", "run", "-S", setting)) == []
 
 
 def test_edited_evaluator_reruns_evaluate_only(project):

@@ -51,7 +51,7 @@ def test_stage_embeds_every_test_image_as_the_model_does(stage, trained):
             assert found.pid.tolist() == images.pid.tolist()
             assert found.camid.tolist() == images.camid.tolist()
             with torch.inference_mode():
-                pixels = normalise(images.image, torch.device("cpu"))
+                pixels = normalise(torch.from_numpy(images.image))
                 expected = method.eval().embed(pixels, torch.full((len(images),), int(modality)))[name]
             vectors = features.vectors(modality, np.arange(len(images)))
             assert np.allclose(vectors, expected.numpy(), rtol=1e-3, atol=1e-4)

@@ -1,4 +1,4 @@
-"""What training sees: held-out identities, overlays, labels and batches; how epochs are scored. CPU, seconds."""
+"""What training sees: held-out identities, overlays and labels; how epochs are scored. CPU, seconds."""
 
 import shutil
 from dataclasses import replace
@@ -6,18 +6,15 @@ from dataclasses import replace
 import h5py
 import numpy as np
 import pytest
-import torch
 
 from tests.made import PACKED, TEST, TRAIN, VAL
 from tests.reference.holdout import scores
-from vireid.data.augmentation import normalise
 from vireid.data.records import ImageRecord, Modality
 from vireid.data.store import ImageSet, create_images, open_images
+from vireid.data.stored_images import StoredImages
 from vireid.support.errors import UserError
-from vireid.training.data import batches, load_training_images, sampler
+from vireid.training.data import load_training_images
 from vireid.training.holdout import holdout_scores
-
-CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +24,7 @@ def settings(params):
 
 @pytest.fixture(scope="module")
 def loaded(images_file, overlay_file, settings):
-    return load_training_images(images_file, overlay_file, settings, seed=0)
+    return load_training_images(images_file, overlay_file, settings, seed=0, memory=1.0)
 
 
 def pids_of(pair):
@@ -63,7 +60,7 @@ def test_test_identities_are_never_loaded(loaded):
 
 def test_held_out_identities_are_drawn_by_the_seed(images_file, overlay_file, settings):
     drawn = [
-        frozenset(load_training_images(images_file, overlay_file, settings, seed).holdout[0].pid.tolist())
+        frozenset(load_training_images(images_file, overlay_file, settings, seed, 1.0).holdout[0].pid.tolist())
         for seed in (0, 0, 1, 2)
     ]
     assert drawn[0] == drawn[1]
@@ -72,14 +69,14 @@ def test_held_out_identities_are_drawn_by_the_seed(images_file, overlay_file, se
 
 def test_no_identity_is_held_out_where_none_is_asked_for(images_file, overlay_file, settings):
     chosen = settings.model_copy(update={"holdout_pids": 0})
-    found = load_training_images(images_file, overlay_file, chosen, 0)
+    found = load_training_images(images_file, overlay_file, chosen, 0, 1.0)
     assert [len(part) for part in found.holdout] == [0, 0]
     assert found.pids.tolist() == sorted([*TRAIN, *VAL])
 
 
 def test_images_of_the_overlay_take_the_place_of_the_packed_ones(images_file, overlay_file, settings):
     chosen = settings.model_copy(update={"holdout_pids": 0})
-    found = load_training_images(images_file, overlay_file, chosen, 0)
+    found = load_training_images(images_file, overlay_file, chosen, 0, 1.0)
     with open_images(images_file) as file, open_images(overlay_file) as replaced:
         packed = [file.read("train", modality) for modality in Modality]
         sharpened = replaced.read("train", Modality.VISIBLE)
@@ -107,14 +104,14 @@ def test_held_out_images_are_never_super_resolved(loaded, images_file):
 def test_overlay_of_other_images_is_refused(tmp_path, images_file, settings):
     path = overlay(tmp_path / "o.h5", replace(info_of(images_file), source_hash="00" * 32))
     with pytest.raises(UserError, match="made from other images"):
-        load_training_images(images_file, path, settings, 0)
+        load_training_images(images_file, path, settings, 0, 1.0)
 
 
 def test_overlay_of_another_size_is_refused(tmp_path, images_file, settings):
     info = replace(info_of(images_file), height=16, width=8)
     path = overlay(tmp_path / "o.h5", info, ["cam1/0001/0001.jpg"], np.zeros((1, 16, 8, 3), np.uint8))
     with pytest.raises(UserError):
-        load_training_images(images_file, path, settings, 0)
+        load_training_images(images_file, path, settings, 0, 1.0)
 
 
 def test_overlay_with_a_foreign_image_is_refused(tmp_path, images_file, settings):
@@ -122,7 +119,7 @@ def test_overlay_with_a_foreign_image_is_refused(tmp_path, images_file, settings
         tmp_path / "o.h5", info_of(images_file), ["cam1/0099/0001.jpg"], np.zeros((1, *PACKED, 3), np.uint8)
     )
     with pytest.raises(UserError, match="no original"):
-        load_training_images(images_file, path, settings, 0)
+        load_training_images(images_file, path, settings, 0, 1.0)
 
 
 def test_identity_without_one_modality_is_named(tmp_path, images_file, settings):
@@ -133,7 +130,7 @@ def test_identity_without_one_modality_is_named(tmp_path, images_file, settings)
         pid[pid[:] == 7] = 8
     empty = overlay(tmp_path / "o.h5", info_of(path))
     with pytest.raises(UserError, match="1 identities lack one modality") as error:
-        load_training_images(path, empty, settings, 0)
+        load_training_images(path, empty, settings, 0, 1.0)
     assert error.value.found == "identities 7"
 
 
@@ -141,37 +138,18 @@ def test_identity_without_one_modality_is_named(tmp_path, images_file, settings)
 def test_too_few_identities_left_are_refused(images_file, overlay_file, settings, holdout_pids, num_pids):
     chosen = settings.model_copy(update={"holdout_pids": holdout_pids, "num_pids": num_pids})
     with pytest.raises(UserError, match="too few training identities"):
-        load_training_images(images_file, overlay_file, chosen, 0)
+        load_training_images(images_file, overlay_file, chosen, 0, 1.0)
 
 
-def test_batch_has_the_visible_half_first_and_labels_of_its_images(loaded, settings):
-    plain = settings.augmentation.model_copy(update={"pad": 0, "flip": 0.0, "erase": 0.0, "channel_mix": 0.0})
-    chosen = settings.model_copy(update={"augmentation": plain, "num_instances": 2})
-    rows = list(sampler(loaded, chosen, 0).epoch(5))
-    found = list(batches(loaded, chosen, 0, 5, CPU))
-    assert len(found) == len(rows) == settings.steps_per_epoch
-    for batch, (visible, infrared) in zip(found, rows, strict=True):
-        assert batch.modality.tolist() == [0] * 8 + [1] * 8
-        pids = loaded.pids[batch.labels.numpy()]
-        assert pids.tolist() == [*loaded.fitted[0].pid[visible], *loaded.fitted[1].pid[infrared]]
-        expected = np.concatenate([loaded.fitted[0].image[visible], loaded.fitted[1].image[infrared]])
-        assert torch.equal(batch.images, normalise(expected, CPU))
-        assert batch.labels[:8].tolist() == batch.labels[8:].tolist()
-
-
-def test_labels_are_contiguous_from_zero(loaded, settings):
-    seen = torch.cat([b.labels for epoch in range(4) for b in batches(loaded, settings, 0, epoch, CPU)])
-    assert set(seen.tolist()) == set(range(len(loaded.pids)))
-
-
-def test_batches_depend_on_seed_and_epoch_alone(loaded, settings):
-    first, again, other_epoch, other_seed = (
-        torch.stack([batch.images for batch in batches(loaded, settings, seed, epoch, CPU)])
-        for seed, epoch in ((0, 1), (0, 1), (0, 2), (1, 1))
-    )
-    assert torch.equal(first, again)
-    assert not torch.equal(first, other_epoch)
-    assert not torch.equal(first, other_seed)
+def test_images_that_do_not_fit_the_memory_stay_in_their_files_and_are_the_same(
+    images_file, overlay_file, settings, loaded
+):
+    size = sum(part.image.nbytes for part in (*loaded.fitted, *loaded.holdout)) / 2**30
+    for memory, kind in ((size, np.ndarray), (0.999 * size, StoredImages), (0.0, StoredImages)):
+        found = load_training_images(images_file, overlay_file, settings, 0, memory)
+        for part, expected in zip((*found.fitted, *found.holdout), (*loaded.fitted, *loaded.holdout), strict=True):
+            assert type(part.image) is kind
+            assert np.array_equal(part.image, expected.image)
 
 
 def image_set(pids):

@@ -18,50 +18,43 @@ ERASED_AREA = (0.02, 0.2)
 ERASED_ASPECT = (0.3, 1 / 0.3)
 
 
-def normalise(images: np.ndarray, device: torch.device) -> Tensor:
+def normalise(images: Tensor) -> Tensor:
     """Turn (B, H, W, 3) uint8 RGB into (B, 3, H, W) float32, channels last in memory, ImageNet-normalised."""
-    pixels = torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float()
-    mean, std = (torch.tensor(value, device=device).view(1, 3, 1, 1) for value in (MEAN, STD))
-    return (pixels / 255 - mean) / std
+    mean, std = (torch.tensor(value, device=images.device).view(1, 3, 1, 1) for value in (MEAN, STD))
+    return images.permute(0, 3, 1, 2).float().div_(255).sub_(mean).div_(std)
 
 
-def augmented(
-    images: np.ndarray,
-    modality: Tensor,
-    settings: Augmentation,
-    rng: np.random.Generator,
-    device: torch.device,
-) -> Tensor:
+def augmented(images: Tensor, modality: Tensor, settings: Augmentation, rng: np.random.Generator) -> Tensor:
     """Change a batch at random and normalise it.
 
     Args:
         images: (B, H, W, 3) uint8 RGB.
-        modality: (B,) int64, values of `Modality`.
+        modality: (B,) int64, values of `Modality`, on the same device.
         settings: Probabilities and sizes.
         rng: Source of every random choice.
-        device: Where the result lies.
 
     Returns:
         (B, 3, H, W) float32, channels last in memory.
     """
-    cropped = crop_and_flip(images, settings.pad, settings.flip, rng)
-    batch = normalise(cropped, device)
+    batch = normalise(crop_and_flip(images, settings.pad, settings.flip, rng))
     chosen = rng.random(len(batch)) < settings.channel_mix
-    rows = torch.from_numpy(chosen).to(device) & (modality == Modality.VISIBLE)
+    rows = torch.from_numpy(chosen).to(batch.device) & (modality == Modality.VISIBLE)
     if rows.any():
         batch[rows] = mix_channels(batch[rows], settings.signed_mix, rng)
     return erase(batch, settings.erase, rng)
 
 
-def crop_and_flip(images: np.ndarray, pad: int, flip: float, rng: np.random.Generator) -> np.ndarray:
+def crop_and_flip(images: Tensor, pad: int, flip: float, rng: np.random.Generator) -> Tensor:
     """Pad with black on all sides, crop back to the size at a random place, mirror with probability `flip`."""
-    count, height, width = images.shape[:3]
-    padded = np.pad(images, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
-    rows = rng.integers(0, 2 * pad + 1, (count, 1)) + np.arange(height)
-    columns = rng.integers(0, 2 * pad + 1, (count, 1)) + np.arange(width)
+    count, height, width, _ = images.shape
+    tops, lefts = (rng.integers(0, 2 * pad + 1, (count, 1)).ravel().tolist() for _ in range(2))
     mirrored = rng.random(count) < flip
-    columns[mirrored] = columns[mirrored, ::-1]
-    return padded[np.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
+    padded = torch.nn.functional.pad(images, (0, 0, pad, pad, pad, pad))
+    cropped = torch.empty_like(images)
+    for image, top, left, mirror, out in zip(padded, tops, lefts, mirrored, cropped, strict=True):
+        window = image[top : top + height, left : left + width]
+        out.copy_(window.flip(1) if mirror else window)
+    return cropped
 
 
 def mix_channels(batch: Tensor, signed: bool, rng: np.random.Generator) -> Tensor:
@@ -83,7 +76,7 @@ def mix_channels(batch: Tensor, signed: bool, rng: np.random.Generator) -> Tenso
 
 
 def erase(batch: Tensor, probability: float, rng: np.random.Generator) -> Tensor:
-    """Set one random rectangle of an image to the mean colour, with `probability` per image."""
+    """Set one random rectangle of an image to the mean colour, with `probability` per image, in place."""
     count, _, height, width = batch.shape
     area = rng.uniform(*ERASED_AREA, count) * height * width
     aspect = np.exp(rng.uniform(*np.log(ERASED_ASPECT), count))
@@ -95,4 +88,4 @@ def erase(batch: Tensor, probability: float, rng: np.random.Generator) -> Tensor
     inside_rows = (rows >= tops[:, None]) & (rows < (tops + heights)[:, None])
     inside_columns = (columns >= lefts[:, None]) & (columns < (lefts + widths)[:, None])
     mask = torch.from_numpy(inside_rows[:, :, None] & inside_columns[:, None, :]).to(batch.device)
-    return torch.where(mask[:, None], 0.0, batch)  # unlike masked_fill, keeps channels last
+    return batch.masked_fill_(mask[:, None], 0.0)

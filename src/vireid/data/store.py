@@ -15,6 +15,7 @@ import h5py
 import numpy as np
 
 from vireid.data.records import OPTIONAL_COLUMNS, ImageRecord, Modality
+from vireid.data.stored_images import StoredImages
 from vireid.support.errors import UserError
 from vireid.support.hdf5 import create_hdf5, ensure_room, open_hdf5, plain
 
@@ -51,14 +52,14 @@ class ImageSet:
     """Images of one split and modality.
 
     Attributes:
-        image: (N, H, W, 3) uint8 RGB.
+        image: (N, H, W, 3) uint8 RGB, in memory or still in its file.
         pid: (N,) int32.
         camid: (N,) int16.
         name: (N,) str objects, paths relative to the data set's root.
         optional: Those of `OPTIONAL_COLUMNS` that the data set has: name -> (N, ...) int16.
     """
 
-    image: np.ndarray
+    image: np.ndarray | StoredImages
     pid: np.ndarray
     camid: np.ndarray
     name: np.ndarray
@@ -68,10 +69,8 @@ class ImageSet:
         return len(self.pid)
 
     def of(self, pids: np.ndarray) -> "ImageSet":
-        """Keep the images of some identities; without a copy where that is all of them."""
+        """Keep the images of some identities."""
         rows = np.isin(self.pid, pids)
-        if rows.all():
-            return self
         optional = {key: values[rows] for key, values in self.optional.items()}
         return ImageSet(self.image[rows], self.pid[rows], self.camid[rows], self.name[rows], optional)
 
@@ -107,10 +106,16 @@ class ImageReader:
 
     def read(self, split: str, modality: Modality) -> ImageSet:
         """Read one split of one modality into memory."""
+        stored = self.stored(split, modality)
+        return replace(stored, image=np.asarray(stored.image))
+
+    def stored(self, split: str, modality: Modality) -> ImageSet:
+        """Read one split of one modality but leave its images in the file, until they are looked at."""
         group = self._file[f"{split}/{modality.group}"]
         name = group["name"].asstr()[:].astype(object)
         optional = {key: group[key][:] for key in OPTIONAL_COLUMNS if key in group}
-        return ImageSet(group["image"][:], group["pid"][:], group["camid"][:], name, optional)
+        image = StoredImages(Path(self._file.filename), f"{group.name}/image")
+        return ImageSet(image, group["pid"][:], group["camid"][:], name, optional)
 
     def records(self, split: str, modality: Modality) -> list[ImageRecord]:
         """List one split of one modality without its images."""

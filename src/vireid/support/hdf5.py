@@ -33,7 +33,7 @@ def open_hdf5(path: Path, schema: str, attributes: Sequence[str], remedy: str) -
     if not path.is_file():
         raise UserError(path, "the file is missing", expected=schema, found="nothing", remedy=remedy)
     try:
-        file = h5py.File(path, "r")
+        file = h5py.File(path, "r", rdcc_nbytes=0)  # a cache of whole chunks halves the rate of single images
     except OSError as error:
         remedy = f"delete it and {remedy}"
         raise UserError(path, "not a whole HDF5 file", expected=schema, found=error, remedy=remedy) from error

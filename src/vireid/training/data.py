@@ -1,30 +1,20 @@
-"""The training images in memory, and the batches drawn from them."""
+"""What a training run sees: the training split, super-resolved, without the identities that are held out."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from vireid.data.augmentation import augmented
 from vireid.data.randomness import Stream, generator
 from vireid.data.records import Modality
-from vireid.data.samplers import IdentityBalancedSampler
 from vireid.data.store import ImageSet, ImagesInfo, open_images
 from vireid.params import Train
 from vireid.support.errors import UserError
+from vireid.support.progress import progress
 
-
-@dataclass(frozen=True)
-class Batch:
-    """`images` (B, 3, H, W) float32, `labels` (B,) and `modality` (B,) int64; the visible half comes first."""
-
-    images: Tensor
-    labels: Tensor
-    modality: Tensor
+_GIB = 1 << 30
+_BLOCK = 1024  # images read at a time
 
 
 @dataclass(frozen=True)
@@ -49,7 +39,7 @@ class TrainingImages:
         return tuple(np.searchsorted(self.pids, part.pid) for part in self.fitted)
 
 
-def load_training_images(images: Path, overlay: Path, settings: Train, seed: int) -> TrainingImages:
+def load_training_images(images: Path, overlay: Path, settings: Train, seed: int, memory: float) -> TrainingImages:
     """Read the training split, put the super-resolved images in place and set identities aside.
 
     Args:
@@ -57,6 +47,7 @@ def load_training_images(images: Path, overlay: Path, settings: Train, seed: int
         overlay: `superresolved.h5`, possibly without images.
         settings: Says how many identities are held out.
         seed: Draws which ones.
+        memory: GiB that the images may take; more than that stays in the files.
 
     Raises:
         UserError: If the overlay was made from other images, or an identity lacks one modality.
@@ -74,8 +65,8 @@ def load_training_images(images: Path, overlay: Path, settings: Train, seed: int
                 found=found,
                 remedy="run `dvc repro superresolve`",
             )
-        originals = [file.read("train", modality) for modality in Modality]
-        replacements = [replaced.read("train", modality) for modality in Modality]
+        originals = [file.stored("train", modality) for modality in Modality]
+        replacements = [replaced.stored("train", modality) for modality in Modality]
     pids = _pids_of_both(originals)
     held_out = _draw_holdout(pids, settings, seed)
     # What chooses the epoch is as the test images are: never super-resolved.
@@ -85,27 +76,23 @@ def load_training_images(images: Path, overlay: Path, settings: Train, seed: int
         part.of(fitted_pids).overlaid(replacement.of(fitted_pids))
         for part, replacement in zip(originals, replacements, strict=True)
     )
+    if sum(part.image.nbytes for part in (*fitted, *holdout)) <= memory * _GIB:
+        fitted, holdout = _in_memory(fitted), _in_memory(holdout)
     return TrainingImages(info, fitted, holdout, fitted_pids)
 
 
-def batches(
-    images: TrainingImages, settings: Train, seed: int, epoch: int, device: torch.device
-) -> Iterator[Batch]:
-    """Yield an epoch's augmented batches; each depends on (seed, epoch, step) alone."""
-    for step, rows in enumerate(sampler(images, settings, seed).epoch(epoch)):
-        rng = generator(seed, Stream.AUGMENTATION, epoch, step)
-        pixels = np.concatenate([part.image[chosen] for part, chosen in zip(images.fitted, rows, strict=True)])
-        target = np.concatenate([part[chosen] for part, chosen in zip(images.labels, rows, strict=True)])
-        modality = torch.arange(len(Modality), device=device).repeat_interleave(len(rows[0]))
-        batch = augmented(pixels, modality, settings.augmentation, rng, device)
-        yield Batch(batch, torch.from_numpy(target).to(device), modality)
-
-
-def sampler(images: TrainingImages, settings: Train, seed: int) -> IdentityBalancedSampler:
-    """Build the identity-balanced sampler over the fitted images."""
-    return IdentityBalancedSampler(
-        images.labels, settings.num_pids, settings.num_instances, settings.steps_per_epoch, seed
-    )
+def _in_memory(parts: tuple[ImageSet, ...]) -> tuple[ImageSet, ...]:
+    """Read the images of some sets."""
+    loaded = []
+    with progress("load training images", sum(map(len, parts)), "images") as bar:
+        for part in parts:
+            image = np.empty(part.image.shape, np.uint8)
+            for start in range(0, len(part), _BLOCK):
+                block = part.image[start : start + _BLOCK]
+                image[start : start + _BLOCK] = block
+                bar.advance(len(block))
+            loaded.append(replace(part, image=image))
+    return tuple(loaded)
 
 
 def _pids_of_both(sets: list[ImageSet]) -> np.ndarray:

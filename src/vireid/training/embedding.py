@@ -25,7 +25,7 @@ def embed_images(
         device: Where the method lies.
     """
     for start in range(0, len(images), batch_size):
-        pixels = normalise(images.image[start : start + batch_size], device)
+        pixels = normalise(torch.from_numpy(np.asarray(images.image[start : start + batch_size])).to(device))
         modalities = torch.full((len(pixels),), int(modality), device=device)
         embeddings = method.embed(pixels, modalities)
         yield {name: values.float().cpu().numpy() for name, values in embeddings.items()}

@@ -1,7 +1,7 @@
 """The training loop: sums `weight * loss`, logs every term, and knows no paper."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,9 +15,10 @@ from vireid.methods.base import Method
 from vireid.params import Train
 from vireid.support.errors import UserError
 from vireid.support.progress import Bar, progress
-from vireid.training.data import Batch, TrainingImages, batches, sampler
+from vireid.training.data import TrainingImages
 from vireid.training.embedding import concatenate, embed_images
 from vireid.training.holdout import holdout_scores
+from vireid.training.loader import Batch, Loader
 from vireid.training.model_folder import cpu_state
 from vireid.training.resume import ResumePoint
 from vireid.training.schedule import lr_factor
@@ -44,15 +45,15 @@ class Trainer:
 
     Args:
         method: Built, on the CPU.
-        images: What it is fitted to, and what chooses its epoch.
+        images: What chooses its epoch.
         settings: The parameters' section `train`.
-        seed: Decides initial weights (by the caller), batches and dropout.
+        loader: Its batches.
         fabric: Device and precision.
     """
 
-    def __init__(self, method: Method, images: TrainingImages, settings: Train, seed: int, fabric: Fabric):
-        self.images, self.settings, self.seed, self.fabric = images, settings, seed, fabric
-        self.steps = len(sampler(images, settings, seed))
+    def __init__(self, method: Method, images: TrainingImages, settings: Train, loader: Loader, fabric: Fabric):
+        self.images, self.settings, self.loader, self.fabric = images, settings, loader, fabric
+        self.steps = len(loader)
         method = method.to(memory_format=torch.channels_last)
         self.method, self.optimizer = fabric.setup(method, _optimizer(method, settings))
         self.method.mark_forward_method("embed")
@@ -87,7 +88,7 @@ class Trainer:
         self.method.module.on_epoch(epoch, self.history)
         self.method.train()
         sums: dict[str, Tensor | float] = defaultdict(float)
-        for step, batch in enumerate(self._batches(epoch)):
+        for step, batch in enumerate(self.loader.epoch(epoch)):
             factor = lr_factor(self.settings, epoch + (step + 1) / self.steps)
             for group, lr in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
                 group["lr"] = lr * factor
@@ -96,9 +97,6 @@ class Trainer:
             bar.advance(len(batch.labels), note=f"epoch {epoch + 1}/{self.settings.epochs}")
         means = {name: float(value) / self.steps for name, value in sums.items()}
         return means | {"lr": self.optimizer.param_groups[-1]["lr"]}
-
-    def _batches(self, epoch: int) -> Iterator[Batch]:
-        return batches(self.images, self.settings, self.seed, epoch, self.fabric.device)
 
     def _step(self, batch: Batch, epoch: int, step: int) -> Curves:
         method: Method = self.method.module

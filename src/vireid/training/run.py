@@ -10,6 +10,7 @@ from vireid.compute import choose_device
 from vireid.methods import build_method
 from vireid.params import Params
 from vireid.training.data import load_training_images
+from vireid.training.loader import Loader
 from vireid.training.loop import Curves, Trainer
 from vireid.training.model_folder import ModelDescription, save_model
 from vireid.training.resume import ResumePoint
@@ -30,10 +31,11 @@ def train(params: Params, images: Path, overlay: Path, model: Path, curves: Path
     """
     device = choose_device(params.compute)
     fabric = device.fabric()
-    data = load_training_images(images, overlay, params.train, params.seed)
+    data = load_training_images(images, overlay, params.train, params.seed, params.compute.image_memory)
     torch.manual_seed(params.seed)
     method = build_method(params.method, len(data.pids), params.model, params.loss)
-    trainer = Trainer(method, data, params.train, params.seed, fabric)
+    loader = Loader(data, params.train, params.seed, fabric.device, params.compute.workers)
+    trainer = Trainer(method, data, params.train, loader, fabric)
     decisive = params.model_dump(include={"seed", "method", "model", "loss", "train"}) | asdict(device)
     with (
         ResumePoint(decisive, [images, overlay]) as resume,

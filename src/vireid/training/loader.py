@@ -1,0 +1,100 @@
+"""Batches of training images, prepared ahead of the steps that use them."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vireid.data.augmentation import augmented
+from vireid.data.randomness import Stream, generator
+from vireid.data.records import Modality
+from vireid.data.samplers import IdentityBalancedSampler
+from vireid.data.stored_images import StoredImages
+from vireid.params import Train
+from vireid.training.data import TrainingImages
+
+Source = np.ndarray | StoredImages | Tensor  # (N, H, W, 3) uint8
+
+_AHEAD = 2  # batches per worker
+_SHARE_OF_DEVICE = 0.5  # of its free memory, that images may take
+
+
+@dataclass(frozen=True)
+class Batch:
+    """`images` (B, 3, H, W) float32, `labels` (B,) and `modality` (B,) int64; the visible half comes first."""
+
+    images: Tensor
+    labels: Tensor
+    modality: Tensor
+
+
+class Loader:
+    """Draws, augments and normalises an epoch's batches; each depends on (seed, epoch, step) alone.
+
+    Images are taken from a GPU's memory where they fit there, else from where `load_training_images` left them.
+
+    Args:
+        images: What to draw from.
+        settings: Batches and augmentation.
+        seed: The run's seed.
+        device: Where batches are wanted.
+        workers: Threads that prepare batches; 0 prepares each when it is asked for.
+    """
+
+    def __init__(self, images: TrainingImages, settings: Train, seed: int, device: torch.device, workers: int):
+        self.sampler = IdentityBalancedSampler(
+            images.labels, settings.num_pids, settings.num_instances, settings.steps_per_epoch, seed
+        )
+        self._labels, self._sources = images.labels, _on_device([part.image for part in images.fitted], device)
+        self._augmentation, self._seed, self._device, self._workers = settings.augmentation, seed, device, workers
+
+    def __len__(self) -> int:
+        """Batches per epoch."""
+        return len(self.sampler)
+
+    def epoch(self, epoch: int) -> Iterator[Batch]:
+        """Yield the batches of an epoch, numbered from 0, in order."""
+        steps = enumerate(self.sampler.epoch(epoch))
+        if not self._workers:
+            yield from (self._batch(epoch, step, rows) for step, rows in steps)
+            return
+        pending = deque()
+        with ThreadPoolExecutor(self._workers) as pool:
+            try:
+                for step, rows in steps:
+                    pending.append(pool.submit(self._batch, epoch, step, rows))
+                    if len(pending) > _AHEAD * self._workers:
+                        yield pending.popleft().result()
+                while pending:
+                    yield pending.popleft().result()
+            finally:
+                pool.shutdown(cancel_futures=True)  # where a step failed
+
+    def _batch(self, epoch: int, step: int, rows: tuple[np.ndarray, np.ndarray]) -> Batch:
+        rng = generator(self._seed, Stream.AUGMENTATION, epoch, step)
+        pixels = [_taken(source, chosen, self._device) for source, chosen in zip(self._sources, rows, strict=True)]
+        labels = [of_all[chosen] for of_all, chosen in zip(self._labels, rows, strict=True)]
+        modality = torch.arange(len(Modality), device=self._device).repeat_interleave(len(rows[0]))
+        images = augmented(torch.cat(pixels), modality, self._augmentation, rng)
+        return Batch(images, torch.from_numpy(np.concatenate(labels)).to(self._device), modality)
+
+
+def _on_device(sources: Sequence[Source], device: torch.device) -> list[Source]:
+    """Copy images into a GPU's memory if they leave plenty of it free."""
+    if device.type != "cuda":
+        return list(sources)
+    free, _ = torch.cuda.mem_get_info(device)
+    if sum(source.nbytes for source in sources) > _SHARE_OF_DEVICE * free:
+        return list(sources)
+    return [torch.from_numpy(np.asarray(source)).to(device) for source in sources]
+
+
+def _taken(source: Source, rows: np.ndarray, device: torch.device) -> Tensor:
+    """Take some images, (len(rows), H, W, 3) uint8."""
+    if isinstance(source, Tensor):
+        return source[torch.from_numpy(rows).to(device)]
+    return torch.from_numpy(np.asarray(source[rows])).to(device)

@@ -1,0 +1,110 @@
+"""Batches: what is in them, and that neither threads nor the place of the images change a bit. CPU, seconds."""
+
+import threading
+
+import numpy as np
+import pytest
+import torch
+
+from vireid.data.augmentation import normalise
+from vireid.training import loader as module
+from vireid.training.data import load_training_images
+from vireid.training.loader import Loader
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def settings(params):
+    return params.train.model_copy(update={"num_instances": 2, "steps_per_epoch": 9})
+
+
+@pytest.fixture(scope="module", params=[0.0, 1.0], ids=["in the file", "in memory"])
+def images(request, images_file, overlay_file, settings):
+    return load_training_images(images_file, overlay_file, settings, 0, request.param)
+
+
+def epoch_of(images, settings, seed=0, epoch=0, workers=0):
+    return list(Loader(images, settings, seed, CPU, workers).epoch(epoch))
+
+
+def equal(first, second):
+    """Tell whether two epochs have the same batches."""
+    return all(
+        torch.equal(getattr(a, key), getattr(b, key))
+        for a, b in zip(first, second, strict=True)
+        for key in ("images", "labels", "modality")
+    )
+
+
+def test_batch_has_the_visible_half_first_and_labels_of_its_images(images, settings):
+    plain = settings.augmentation.model_copy(update={"pad": 0, "flip": 0.0, "erase": 0.0, "channel_mix": 0.0})
+    loader = Loader(images, settings.model_copy(update={"augmentation": plain}), 0, CPU, workers=2)
+    rows, found = list(loader.sampler.epoch(5)), list(loader.epoch(5))
+    assert len(found) == len(rows) == len(loader) == 9
+    for batch, (visible, infrared) in zip(found, rows, strict=True):
+        assert batch.modality.tolist() == [0] * 8 + [1] * 8
+        pids = images.pids[batch.labels.numpy()]
+        assert pids.tolist() == [*images.fitted[0].pid[visible], *images.fitted[1].pid[infrared]]
+        expected = [np.asarray(images.fitted[i].image[rows]) for i, rows in enumerate((visible, infrared))]
+        assert torch.equal(batch.images, normalise(torch.from_numpy(np.concatenate(expected))))
+        assert batch.labels[:8].tolist() == batch.labels[8:].tolist()
+
+
+def test_labels_are_contiguous_from_zero(images, settings):
+    seen = torch.cat([batch.labels for epoch in range(4) for batch in epoch_of(images, settings, epoch=epoch)])
+    assert set(seen.tolist()) == set(range(len(images.pids)))
+
+
+def test_batches_depend_on_seed_and_epoch_alone(images, settings):
+    first = epoch_of(images, settings, seed=0, epoch=1)
+    assert equal(first, epoch_of(images, settings, seed=0, epoch=1))
+    assert not equal(first, epoch_of(images, settings, seed=0, epoch=2))
+    assert not equal(first, epoch_of(images, settings, seed=1, epoch=1))
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_number_of_workers_changes_nothing(images, settings, workers):
+    assert equal(epoch_of(images, settings), epoch_of(images, settings, workers=workers))
+
+
+def test_images_in_memory_and_in_the_file_make_the_same_batches(images_file, overlay_file, settings):
+    first, second = (load_training_images(images_file, overlay_file, settings, 0, size) for size in (0.0, 1.0))
+    assert equal(epoch_of(first, settings), epoch_of(second, settings))
+
+
+def test_images_in_a_tensor_make_the_same_batches(images, settings, monkeypatch):
+    expected = epoch_of(images, settings)
+    as_on_a_gpu = lambda sources, device: [torch.from_numpy(np.asarray(source)) for source in sources]  # noqa: E731
+    monkeypatch.setattr(module, "_on_device", as_on_a_gpu)
+    assert equal(expected, epoch_of(images, settings))
+
+
+def test_only_a_few_batches_are_prepared_ahead(images, settings, monkeypatch):
+    prepared = []
+    original = Loader._batch
+    monkeypatch.setattr(Loader, "_batch", lambda self, *step: prepared.append(step) or original(self, *step))
+    batches = Loader(images, settings, 0, CPU, workers=2).epoch(0)
+    next(batches)
+    assert 1 <= len(prepared) <= 5
+    batches.close()
+
+
+def test_workers_end_with_the_epoch_and_when_it_is_left_early(images, settings):
+    loader, before = Loader(images, settings, 0, CPU, workers=3), threading.active_count()
+    batches = loader.epoch(0)
+    next(batches)
+    assert threading.active_count() > before
+    batches.close()
+    assert threading.active_count() == before
+    list(loader.epoch(0))
+    assert threading.active_count() == before
+
+
+def test_error_in_a_worker_is_raised_where_batches_are_used(images, settings, monkeypatch):
+    def fail(*arguments):
+        raise OSError("the file is gone")
+
+    monkeypatch.setattr(module, "augmented", fail)
+    with pytest.raises(OSError, match="gone"):
+        epoch_of(images, settings, workers=2)
