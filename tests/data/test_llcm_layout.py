@@ -69,6 +69,14 @@ def test_cameras_other_than_those_of_the_data_set_are_refused(root, change):
     assert error.value.where == root / "test_nir"
 
 
+def test_camera_whose_folder_is_empty_is_named(root):
+    for folder in (root / "test_vis" / "cam5").iterdir():
+        shutil.rmtree(folder)
+    with pytest.raises(UserError, match="a camera without an image") as error:
+        find_images(root)
+    assert error.value.where == root / "test_vis" / "cam5"
+
+
 def test_identity_in_train_and_test_is_refused(root):
     (root / "idx" / "test_id.txt").write_text("2,5,14")
     with pytest.raises(UserError, match="both train and test") as error:

@@ -73,10 +73,29 @@ def test_image_suffixes_in_either_case_are_taken(root, name):
     assert f"cam1/0001/{name}" in {record.name for record in find_images(root)}
 
 
-@pytest.mark.parametrize("text", ["1\n", "1,", "1,1,1\n", "01\n"])
-def test_split_file_may_end_in_a_comma_or_name_an_identity_twice(root, text):
+@pytest.mark.parametrize("text", ["1\n", "1,", "01\n"])
+def test_split_file_may_end_in_a_comma(root, text):
     (root / "exp" / "train_id.txt").write_text(text)
     assert [r.pid for r in find_images(root) if r.split == "train"].count(1) == len(CAMERAS)
+
+
+@pytest.mark.parametrize("text", ["1,4,1\n", "1,01"])
+def test_identity_that_is_listed_twice_is_named(root, text):
+    (root / "exp" / "train_id.txt").write_text(text)
+    with pytest.raises(UserError, match="listed twice") as error:
+        find_images(root)
+    assert error.value.where.name == "train_id.txt"
+    assert error.value.found == "1"
+
+
+def test_cameras_whose_folders_are_empty_are_named(root):
+    for camera in ("cam2", "cam6"):
+        for folder in (root / camera).iterdir():
+            shutil.rmtree(folder)
+    with pytest.raises(UserError, match="a camera without an image") as error:
+        find_images(root)
+    assert error.value.where == root / "cam2"
+    assert error.value.found == "none in cam2, cam6"
 
 
 def test_missing_camera_is_named(root):

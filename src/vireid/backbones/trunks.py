@@ -114,7 +114,7 @@ def _small_trunk(last_stride: int) -> Trunk:
         nn.MaxPool2d(3, stride=2, padding=1),
     )
     strides = (1, 2, 2, last_stride)
-    stages = [_basic_stage(*sizes) for sizes in zip((first, *widths), widths, strides, strict=False)]
+    stages = [_basic_stage(*sizes) for sizes in zip((first, *widths[:-1]), widths, strides, strict=True)]
     trunk = Trunk(stem, stages, widths)
     for module in trunk.modules():
         if isinstance(module, nn.Conv2d):  # as torchvision's ResNet

@@ -1,7 +1,7 @@
 """What the layouts have in common: recognising a folder, disjoint splits, files that are there, one order."""
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from vireid.data.records import ImageRecord
@@ -121,6 +121,28 @@ def require_files(root: Path, names: Iterable[str]) -> None:
             expected="every image of the lists",
             found=f"{len(missing)} listed images that are not there",
             remedy="complete the data set, or restore its own lists",
+        )
+
+
+def require_every_camera(root: Path, records: Iterable[ImageRecord], folder_of: Mapping[int, str]) -> None:
+    """Check that no camera's folder is without an image.
+
+    Args:
+        root: The data set.
+        records: Its images.
+        folder_of: Camera -> folder, relative to the root.
+
+    Raises:
+        UserError: If one is.
+    """
+    empty = [folder_of[camid] for camid in sorted(folder_of.keys() - {record.camid for record in records})]
+    if empty:
+        raise UserError(
+            root / empty[0],
+            "a camera without an image",
+            expected=f"images of the listed identities in {', '.join(folder_of.values())}",
+            found=f"none in {', '.join(empty)}",
+            remedy="complete the data set; an interrupted copy or unpacking may have left folders empty",
         )
 
 

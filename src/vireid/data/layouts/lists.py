@@ -1,10 +1,12 @@
 """The lists that data sets bring along: one line of identities, or one image and its label a line."""
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
+from vireid.data.layouts.checks import some
 from vireid.support.errors import UserError
 from vireid.support.files import inside
 
@@ -16,7 +18,7 @@ def read_pids(path: Path) -> set[int]:
     """Read one line of comma-separated identities.
 
     Raises:
-        UserError: If the file is missing or holds anything else.
+        UserError: If the file is missing, holds anything else, or names an identity twice.
     """
     text = _read(path, "one line of comma-separated identities").strip()
     if not _ID_LINE.fullmatch(text):
@@ -27,20 +29,20 @@ def read_pids(path: Path) -> set[int]:
             found=repr(text[:60]),
             remedy="restore the official file",
         )
-    return {int(item) for item in text.split(",") if item}
+    return _each_once(path, [int(item) for item in text.split(",") if item])
 
 
 def read_matlab_pids(path: Path) -> set[int]:
     """Read the variable `id`, a matrix of identities, from a MATLAB file.
 
     Raises:
-        UserError: If the file holds anything else.
+        UserError: If the file holds anything else, or names an identity twice.
     """
     from scipy.io import loadmat
 
     try:
         values = loadmat(path)["id"].ravel()
-        pids = {int(value) for value in values}
+        pids = [int(value) for value in values]
         if not pids or min(pids) < 0 or (values != values.astype(np.int64)).any():
             raise ValueError(f"not identities: {values[:10]}")
     except Exception as error:  # SciPy's parser raises whatever a broken file provokes
@@ -51,7 +53,20 @@ def read_matlab_pids(path: Path) -> set[int]:
             found=f"{type(error).__name__}: {error}",
             remedy="restore the official file, or write the identities as a text file beside it",
         ) from error
-    return pids
+    return _each_once(path, pids)
+
+
+def _each_once(path: Path, pids: list[int]) -> set[int]:
+    repeated = {pid for pid, count in Counter(pids).items() if count > 1}
+    if repeated:
+        raise UserError(
+            path,
+            "an identity is listed twice",
+            expected="each identity once",
+            found=some(repeated),
+            remedy="restore the official file",
+        )
+    return set(pids)
 
 
 def read_images(root: Path, name: str) -> dict[str, int]:

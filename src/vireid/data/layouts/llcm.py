@@ -9,7 +9,14 @@ _f<frame>_{vis,nir}.jpg`; test images are all files in `test_{vis,nir}/cam<camer
 import re
 from pathlib import Path
 
-from vireid.data.layouts.checks import in_order, labels_of, require_disjoint, require_files, require_folders
+from vireid.data.layouts.checks import (
+    in_order,
+    labels_of,
+    require_disjoint,
+    require_every_camera,
+    require_files,
+    require_folders,
+)
 from vireid.data.layouts.lists import read_images, read_pids
 from vireid.data.records import ImageRecord, Modality
 from vireid.support.errors import UserError
@@ -30,7 +37,7 @@ def find_images(root: Path) -> list[ImageRecord]:
 
     Raises:
         UserError: If a folder, list or listed image is missing, a list or a file name is not in the official form,
-            a test identity has no image, or an identity is in both train and test.
+            a test identity or camera has no image, or an identity is in both train and test.
     """
     require_folders(root, "llcm")
     train = [record for modality in Modality for record in _train_images(root, modality)]
@@ -98,4 +105,5 @@ def _test_images(root: Path, modality: Modality, pids: set[int]) -> list[ImageRe
                         remedy="move it out of the data set",
                     )
                 records.append(ImageRecord(name, pid, camid, modality, "test"))
+    require_every_camera(root, records, {camid: f"{folder.name}/cam{camid}" for camid in CAMERAS[modality]})
     return records

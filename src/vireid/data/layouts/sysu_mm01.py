@@ -8,7 +8,7 @@ of train alone are asked for.
 import re
 from pathlib import Path
 
-from vireid.data.layouts.checks import in_order, require_disjoint, require_folders
+from vireid.data.layouts.checks import in_order, require_disjoint, require_every_camera, require_folders
 from vireid.data.layouts.galleries import with_official_places
 from vireid.data.layouts.lists import read_matlab_pids, read_pids
 from vireid.data.records import ImageRecord, Modality
@@ -34,8 +34,8 @@ def find_images(root: Path, train_on_val: bool = True, official: bool = False) -
         official: Whether the authors' galleries, `exp/rand_perm_cam.mat`, must be there.
 
     Raises:
-        UserError: If a camera folder or split file is missing, a split file is not in the official format, an
-            identity is in both train and test, has no image, or a file's name is not of the layout.
+        UserError: If a camera folder or split file is missing or empty, a split file is not in the official
+            format, an identity is in both train and test, has no image, or a file's name is not of the layout.
     """
     require_folders(root, "sysu_mm01")
     lists = {"train": ("train_id", "val_id") if train_on_val else ("train_id",), "test": ("test_id",)}
@@ -43,6 +43,7 @@ def find_images(root: Path, train_on_val: bool = True, official: bool = False) -
     files = "exp/train_id.txt, exp/val_id.txt or exp/test_id.txt"
     require_disjoint(root / "exp", pids["train"], pids["test"], files)
     records = in_order(record for split in pids for pid in pids[split] for record in _images_of(root, pid, split))
+    require_every_camera(root, records, {camid: f"cam{camid}" for camid in MODALITY_OF_CAMERA})
     shuffles = root / "exp" / "rand_perm_cam.mat"
     # Read wherever it is there, so that choosing between official and seeded galleries reruns no training.
     return with_official_places(records, shuffles) if official or shuffles.is_file() else records
