@@ -8,7 +8,7 @@ import pytest
 from tests.reference.ranking import evaluate_sysu
 from tests.retrieval.made import feature_set, features_of, random_features
 from tests.retrieval.test_galleries import shuffled
-from vireid.retrieval import evaluation
+from vireid.retrieval import counting, scoring
 from vireid.retrieval.evaluation import evaluate, evaluate_protocols
 from vireid.retrieval.protocols import protocol
 from vireid.support.errors import UserError
@@ -143,7 +143,11 @@ def test_results_do_not_depend_on_the_order_of_the_file():
 def test_results_do_not_depend_on_the_size_of_blocks(monkeypatch):
     features = random_features(noise=0.5)
     whole = evaluate(features, ALL, RANKS)
-    monkeypatch.setattr(evaluation, "_BLOCK_ITEMS", 7 * len(features.visible))
+    monkeypatch.setattr(scoring, "_QUERIES", 50)
+    monkeypatch.setattr(scoring, "_PREPARED", 70 * 30)
+    monkeypatch.setattr(scoring, "_TILE", (7, 16))
+    monkeypatch.setattr(scoring, "_COUNTS", 300)
+    monkeypatch.setattr(counting, "_RANKS", 100)
     blocks = evaluate(features, ALL, RANKS)
     np.testing.assert_array_equal(blocks.match_ranks, whole.match_ranks)
     np.testing.assert_array_equal(blocks.average_precision, whole.average_precision)

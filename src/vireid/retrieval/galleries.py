@@ -55,7 +55,7 @@ def select_images(features: Features, protocol: Protocol) -> Selection:
     askers, images = (features.of(m) for m in (protocol.query_modality, protocol.gallery_modality))
     queries = _rows_of_cameras(features, protocol, "query")
     pool = _rows_of_cameras(features, protocol, "gallery")
-    pool = pool[_order(images, pool)]
+    pool = pool[ranking_order(images, pool)]
     query_cells, cells = _cells(askers, queries), _cells(images, pool)
     ask = _draw(protocol.query_draw, protocol, askers, queries)
     draw = _draw(protocol.gallery_draw, protocol, images, pool)
@@ -115,14 +115,18 @@ def _rows_of_cameras(features: Features, protocol: Protocol, role: str) -> np.nd
     return rows
 
 
-def _order(images: FeatureSet, rows: np.ndarray) -> np.ndarray:
-    """Sort rows by identity, camera and name; return positions in `rows`."""
+def ranking_order(images: FeatureSet, rows: np.ndarray) -> np.ndarray:
+    """Sort rows by identity, camera and name, the order in which equal distances are ranked.
+
+    Returns:
+        (len(rows),) positions in `rows`.
+    """
     return np.lexsort([images.name[rows].astype(str), images.camid[rows], images.pid[rows]])
 
 
 def _cells(images: FeatureSet, rows: np.ndarray) -> list[list[int]]:
     """Group positions in `rows` by identity and camera, in this order, each group by name."""
-    order = _order(images, rows)
+    order = ranking_order(images, rows)
     pid, camid = images.pid[rows[order]], images.camid[rows[order]]
     starts = np.flatnonzero((np.diff(pid) != 0) | (np.diff(camid) != 0)) + 1
     return [cell.tolist() for cell in np.split(order, starts)]
