@@ -1,8 +1,8 @@
 """Ranks of matches by counting what stands before them, for many galleries at once and without whole rankings.
 
 A query has few matches and a gallery many images. So the keys of the matches come first; then the pool that
-galleries are drawn from passes by in parts, and a `Tally` counts, for each match and gallery, the images before it.
-A part is sorted once for all galleries; neither the distances to the whole pool nor a ranking is kept.
+galleries are drawn from passes by in parts, and a `Tally` counts, for each match and gallery, the images before
+it. A part is sorted once for all galleries; neither the distances to the whole pool nor a ranking is kept.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from vireid.retrieval.bootstrap import confidence_intervals
 from vireid.retrieval.comparison import Comparison
 from vireid.retrieval.counting import Scores
 from vireid.retrieval.features import Features
@@ -52,17 +53,26 @@ class Evaluation:
 
     @property
     def gallery_size(self) -> int:
-        """Number of gallery images (the same in every trial)."""
+        """Number of gallery images (the same in every trial: each identity and camera gives as many)."""
         return len(self.selection.galleries[0])
 
     @property
+    def valid_by_trial(self) -> np.ndarray:
+        """Number of queries that have a match, (T,) int64.
+
+        It differs between trials where a camera saw an identity at several places, and a gallery may hold an image
+        of the query's own place or of another.
+        """
+        return (self.match_ranks > 0).sum(axis=1)
+
+    @property
     def valid_queries(self) -> int:
-        """Number of queries that have a match (the same in every trial: each cell gives an image)."""
-        return int((self.match_ranks[0] > 0).sum())
+        """Number of queries that have a match, in the trial with the fewest."""
+        return int(self.valid_by_trial.min())
 
     @property
     def skipped_queries(self) -> int:
-        """Number of queries without a match, which are in no mean."""
+        """Number of queries without a match, which are in no mean, in the trial with the most."""
         return self.match_ranks.shape[1] - self.valid_queries
 
     @cached_property
@@ -88,6 +98,17 @@ class Evaluation:
     def deviations(self) -> dict[str, float]:
         """Name -> standard deviation over the trials (of the T values, not of a population behind them)."""
         return {name: float(values.std()) for name, values in self.metrics.items()}
+
+    @cached_property
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        """Name -> 95 % confidence interval of the mean over the trials, see `bootstrap.confidence_intervals`."""
+        asked = np.stack([self.selection.query_pids[positions] for positions in self.selection.asked])
+        found = np.where(self.match_ranks > 0, self.match_ranks, np.nan)
+        scores = {f"rank{rank}": np.where(np.isnan(found), np.nan, found <= rank) for rank in self.ranks} | {
+            "mAP": self.average_precision,
+            "mINP": self.inverse_negative_penalty,
+        }
+        return dict(zip(scores, confidence_intervals(asked, np.stack(list(scores.values()))), strict=True))
 
 
 def cmc_length(protocol: Protocol, selection: Selection) -> int:

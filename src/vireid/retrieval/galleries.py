@@ -21,6 +21,7 @@ class Selection:
 
     Attributes:
         queries: (R,) rows of the query modality's group that can be drawn, ascending.
+        query_pids: (R,) int32, their identities.
         asked: For each trial (Q,) ascending positions in `queries`.
         pool: (P,) rows of the gallery modality's group that can be drawn, by identity, camera and name.
         galleries: For each trial (G,) ascending positions in `pool`.
@@ -29,6 +30,7 @@ class Selection:
     """
 
     queries: np.ndarray
+    query_pids: np.ndarray
     asked: tuple[np.ndarray, ...]
     pool: np.ndarray
     galleries: tuple[np.ndarray, ...]
@@ -62,6 +64,7 @@ def select_images(features: Features, protocol: Protocol) -> Selection:
     trials = range(protocol.trials)
     return Selection(
         queries=queries,
+        query_pids=askers.pid[queries],
         asked=tuple(np.sort(ask(query_cells, protocol.query_shots, trial)) for trial in trials),
         pool=pool,
         galleries=tuple(np.sort(draw(cells, protocol.shots, trial)) for trial in trials),
