@@ -107,6 +107,27 @@ def test_folder_without_a_data_set_is_an_error_that_says_what_each_layout_has(tm
         assert part in result.stderr
 
 
+def test_unreadable_and_empty_files_are_counted(root):
+    (root / "cam1/0001/0001.jpg").unlink()
+    (root / "cam1/0001/0001.jpg").symlink_to("gone.jpg")
+    (root / "cam2/0001/0001.jpg").unlink()
+    (root / "cam2/0001/0001.jpg").mkdir()
+    (root / "cam4/0001/0001.jpg").write_bytes(b"")
+    result = run(root)
+    assert result.exit_code == 0, result.output
+    assert "files that are empty or cannot be read: 3; the first is cam1/0001/0001.jpg" in result.stdout
+    assert result.stdout.count("warning") == 1
+
+
+def test_copies_across_modalities_are_counted(root):
+    shutil.copy(root / "cam1/0001/0001.jpg", root / "cam3/0001/0009.jpg")
+    assert "images as both visible and infrared, byte for byte: 1" in run(root).stdout
+
+
+def test_folder_too_high_is_told_so(root):
+    assert "its folder data looks like SYSU-MM01" in run(root.parent).stderr
+
+
 def test_unknown_layout_is_an_error_with_the_known_ones(root):
     result = run(root, "--layout", "market1501")
     assert result.exit_code == 1

@@ -1,5 +1,8 @@
 """`vireid manifest`: from a folder tree and a pattern to a manifest that ingest takes. CPU, seconds."""
 
+import os
+from pathlib import Path
+
 import pytest
 from typer.testing import CliRunner
 
@@ -94,8 +97,32 @@ def test_value_that_ingest_would_refuse_is_an_error_and_nothing_is_written(root)
     (root / "rgb" / "alice").mkdir()
     (root / "rgb" / "alice" / "c1_0001.jpg").write_bytes(b"")
     before = sorted(root.rglob("*"))
-    refused(run(root, *WORDS, pattern=PATTERN.replace(r"\d+)/c", r"\w+)/c")), "pid: 'alice'")
+    result = run(root, *WORDS, pattern=PATTERN.replace(r"\d+)/c", r"\w+)/c"))
+    refused(result, "rgb/alice/c1_0001.jpg, pid: 'alice'", "no manifest was written")
+    assert "partial" not in result.stderr
     assert sorted(root.rglob("*")) == before
+
+
+def test_identity_written_in_two_ways_is_one(root):
+    (root / "ir" / "007").rename(root / "ir" / "7")
+    for seed in range(4):
+        (root / "manifest.csv").unlink(missing_ok=True)
+        result = run(root, *WORDS, "--seed", seed)
+        assert result.exit_code == 0, result.output
+        assert len({record.split for record in find_images(root) if record.pid == 7}) == 1
+
+
+def test_optional_group_that_finds_nothing_is_no_match(root):
+    pattern = PATTERN.replace(r"(?P<pid>\d+)", r"(?:(?P<pid>\d+)|x)")
+    (root / "rgb" / "x").mkdir()
+    (root / "rgb" / "x" / "c1_0001.jpg").write_bytes(b"")
+    refused(run(root, *WORDS, pattern=pattern), "1 of 21 images")
+    assert run(root, *WORDS, "--skip", pattern=pattern).exit_code == 0
+
+
+def test_name_that_is_not_utf8_is_named(root):
+    Path(os.fsdecode(os.fsencode(root) + b"/rgb/x\xff.jpg")).write_bytes(b"")
+    refused(run(root, *WORDS), r"rgb/x\xff.jpg", "not UTF-8")
 
 
 def test_existing_manifest_is_left_alone(root):
@@ -109,4 +136,4 @@ def test_missing_folder_is_an_error(tmp_path):
 
 
 def test_folder_without_images_is_an_error(tmp_path):
-    refused(run(tmp_path), "0 of 0")
+    refused(run(tmp_path), "no image in the folder")

@@ -5,6 +5,7 @@ import random
 import struct
 import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 
 import numpy as np
@@ -149,7 +150,10 @@ def test_photograph_is_decoded_at_a_fraction_and_looks_the_same(tmp_path, monkey
     smooth = np.asarray(grey().resize((1200, 2400), Image.Resampling.BICUBIC))
     path = tmp_path / "a.jpg"
     Image.fromarray(smooth).save(path, quality=95)
+    sizes, original = [], Image.Image.resize
+    monkeypatch.setattr(Image.Image, "resize", lambda image, *to: sizes.append(image.size) or original(image, *to))
     drafted = decode(path, 48, 24).image.astype(int)
+    assert sizes == [(300, 600)]  # a quarter of 1200 x 2400
     monkeypatch.setattr(JpegImagePlugin.JpegImageFile, "draft", lambda *arguments: None)
     assert np.abs(drafted - decode(path, 48, 24).image).max() <= 2
 
@@ -167,6 +171,26 @@ def test_largest_number_of_pixels_is_taken(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "MAX_PIXELS", 48 * 24)
     assert saved(grey(), tmp_path / "a.png").problem is None
     assert saved(grey().resize((25, 48)), tmp_path / "a.png").problem is not None
+
+
+def test_file_of_too_many_bytes_is_refused_unread(tmp_path):
+    path = tmp_path / "a.jpg"
+    with path.open("wb") as file:
+        file.truncate(module.MAX_BYTES + 1)  # takes no room on the disk
+    found = decode(path, 48, 24)
+    assert found.image is None
+    assert "256,000,001 bytes" in found.problem
+
+
+def test_large_images_are_decoded_one_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_LARGE", 48 * 24 - 1)
+    saved(grey(), tmp_path / "a.png")
+    with ThreadPoolExecutor(1) as pool:
+        with module._one_large:
+            waiting = pool.submit(decode, tmp_path / "a.png", 48, 24)
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=0.1)
+        assert waiting.result(timeout=10).problem is None
 
 
 def test_decompression_bomb_is_a_problem(tmp_path):

@@ -1,8 +1,11 @@
 """Packing a data set: same bytes for any number of workers, bad images, unusable roots. CPU, seconds."""
 
+import os
 import shutil
+import time
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -116,12 +119,60 @@ def test_skipped_image_is_counted_and_left_out(tmp_path, small):
         assert BROKEN not in file.read("train", Modality.INFRARED).name
 
 
-def test_skipping_every_image_of_a_group_leaves_it_empty(tmp_path, small):
-    for camera in ("cam3", "cam6"):
-        (tmp_path / "data" / camera / "0003" / "0001.jpg").write_bytes(b"")
-    pack(small, tmp_path / "images.h5", SKIP)
-    with open_images(tmp_path / "images.h5") as file:
-        assert len(file.read("test", Modality.INFRARED)) == 0
+def test_skipping_every_image_of_a_camera_is_refused(tmp_path, small):
+    (tmp_path / "data" / "cam3" / "0003" / "0001.jpg").write_bytes(b"")
+    with pytest.raises(UserError, match="no test image of infrared camera 3 can be read") as error:
+        pack(small, tmp_path / "images.h5", SKIP)
+    assert error.value.found == "1 of 18 images that cannot be read"
+    assert not (tmp_path / "images.h5").exists()
+
+
+def test_only_a_few_tasks_are_decoded_ahead(tmp_path, dataset, monkeypatch):
+    from vireid.data import ingest
+
+    decoded, original = [], ingest.decode
+    monkeypatch.setattr(ingest, "_IMAGES_PER_TASK", 4)
+    monkeypatch.setattr(ingest, "decode", lambda path, *size: decoded.append(path) or original(path, *size))
+    records = find_images(dataset_at(dataset))
+    results = ingest._decode_all(dataset, records, SETTINGS, 2)
+    next(results)
+    assert 4 <= len(decoded) <= 4 * (ingest._TASKS_PER_WORKER * 2 + 1)
+    results.close()
+    assert len(decoded) <= 4 * (ingest._TASKS_PER_WORKER * 2 + 1) < len(records)
+
+
+def test_error_stops_the_tasks_that_are_being_decoded(tmp_path, dataset, monkeypatch):
+    from vireid.data import ingest
+
+    decoded = []
+
+    def slow(path, height, width):
+        decoded.append(path)
+        time.sleep(0.02)
+        return decode(path, height, width)
+
+    monkeypatch.setattr(ingest, "decode", slow)
+    results = ingest._decode_all(dataset, find_images(dataset_at(dataset)), SETTINGS, 1)
+    next(results)
+    before = len(decoded)
+    results.close()
+    assert len(decoded) <= before + 2
+
+
+def test_name_that_is_not_utf8_is_named(tmp_path):
+    data = dataset_at(draw_llcm(tmp_path / "llcm")).model_copy(update={"layout": "llcm"})
+    folder = os.fsencode(tmp_path / "llcm" / "test_vis" / "cam1" / "0002")
+    Path(os.fsdecode(folder + b"/x\xff.jpg")).write_bytes(b"")
+    with pytest.raises(UserError, match="not UTF-8") as error:
+        find_images(data)
+    assert str(error.value.where).endswith("0002/x\\xff.jpg")
+
+
+def test_identity_beyond_the_column_is_named(tmp_path):
+    data = dataset_at(draw_regdb(tmp_path / "data", train=(99999999999,), images=1, trials=(1,)))
+    with pytest.raises(UserError, match="too many digits") as error:
+        find_images(data.model_copy(update={"layout": "regdb", "trial": 1}))
+    assert error.value.found == 99999999999
 
 
 def test_source_hash_changes_with_a_byte_and_with_the_split(tmp_path, small):

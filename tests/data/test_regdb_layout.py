@@ -129,7 +129,8 @@ def test_path_that_climbs_out_is_refused(root, name):
     edit_list(root, "test_thermal_1.txt", "Thermal/7/male_back_t_00000_7.bmp", name)
     with pytest.raises(UserError, match="leads out") as error:
         find_images(root, 1)
-    assert error.value.found == name
+    assert error.value.found == repr(name)
+    assert "test_thermal_1.txt, line 1" in str(error.value.where)
 
 
 def test_image_listed_twice_is_refused_with_its_line(root):

@@ -65,3 +65,8 @@ def test_files_stay_open_while_images_are_used(stored, tmp_path):
     found = stored(4)[np.array([3])]
     (tmp_path / "0.h5").unlink()
     assert np.array_equal(found, pixels(4)[[3]])
+
+
+def test_single_images_are_refused(stored):
+    with pytest.raises(TypeError):
+        stored(4)[0]

@@ -88,6 +88,23 @@ def test_identity_that_is_listed_twice_is_named(root, text):
     assert error.value.found == "1"
 
 
+def test_file_in_the_place_of_an_identitys_folder_is_refused(root):
+    shutil.rmtree(root / "cam1" / "0001")
+    (root / "cam1" / "0001").write_bytes(b"")
+    with pytest.raises(UserError, match="not a folder") as error:
+        find_images(root)
+    assert error.value.where == root / "cam1" / "0001"
+
+
+def test_stray_files_are_counted_and_the_first_named(root):
+    for folder in ("cam3/0002", "cam1/0001"):
+        (root / folder / "Thumbs.db").touch()
+    with pytest.raises(UserError, match="not of the layout") as error:
+        find_images(root)
+    assert error.value.where == root / "cam1" / "0001" / "Thumbs.db"
+    assert error.value.found.startswith("2 such files")
+
+
 def test_cameras_whose_folders_are_empty_are_named(root):
     for camera in ("cam2", "cam6"):
         for folder in (root / camera).iterdir():
@@ -226,11 +243,12 @@ def test_official_file_gives_the_official_gallery_sizes(shots, cameras, size):
     assert found[first - 1].official_places[9] == 0
 
 
-def write_shuffles(root, counts):
-    """Write `rand_perm_cam.mat` with ten shuffles of `counts[camid, pid]` images; return them."""
+def write_shuffles(root, counts, trials=()):
+    """Write `rand_perm_cam.mat` with ten, or `trials[camid, pid]`, shuffles of `counts[camid, pid]` images."""
     generator = np.random.default_rng(1)
     shuffles = {
-        key: np.stack([generator.permutation(count) + 1 for _ in range(10)]) for key, count in counts.items()
+        key: np.stack([generator.permutation(count) + 1 for _ in range(dict(trials).get(key, 10))])
+        for key, count in counts.items()
     }
     cameras = np.empty((6, 1), object)
     for camid in CAMERAS:
@@ -259,6 +277,14 @@ def test_official_places_are_those_of_the_files_in_the_shuffles(shuffled):
         number = int(Path(record.name).stem)
         rows = shuffles[record.camid, record.pid]
         assert [rows[trial, place] for trial, place in enumerate(record.official_places)] == [number] * 10
+
+
+def test_official_galleries_of_different_numbers_are_refused(shuffled):
+    root, shuffles = shuffled
+    write_shuffles(root, dict.fromkeys(shuffles, 5), {(2, 4): 9})
+    with pytest.raises(UserError, match="differ in their number") as error:
+        find_images(root)
+    assert error.value.found == "9 to 10"
 
 
 def test_missing_official_galleries_say_where_they_come_from(root):

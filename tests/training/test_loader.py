@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from vireid.data.augmentation import normalise
+from vireid.data.randomness import Stream, generator
 from vireid.training import loader as module
 from vireid.training.data import load_training_images
 from vireid.training.loader import Loader
@@ -66,6 +67,30 @@ def test_batches_depend_on_seed_and_epoch_alone(images, settings):
 @pytest.mark.parametrize("workers", [1, 2, 5])
 def test_number_of_workers_changes_nothing(images, settings, workers):
     assert equal(epoch_of(images, settings), epoch_of(images, settings, workers=workers))
+
+
+def test_steps_of_an_epoch_change_images_in_ways_of_their_own(images, settings, monkeypatch):
+    monkeypatch.setattr(module, "generator", lambda *key: keys.append(key) or original(*key))
+    keys, original = [], generator
+    epoch_of(images, settings, seed=3, epoch=5)
+    assert keys == [(3, Stream.AUGMENTATION, 5, step) for step in range(9)]
+
+
+def test_images_are_copied_to_a_device_in_blocks(images, settings, monkeypatch):
+    monkeypatch.setattr(module, "_BLOCK", 7)
+    for part in images.fitted:
+        copy = module._copied(part.image, CPU)
+        assert copy.dtype == torch.uint8
+        assert np.array_equal(copy, np.asarray(part.image))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_batches_on_a_gpu_are_those_on_the_cpu(images, settings):
+    found = Loader(images, settings, 0, torch.device("cuda"), 2).epoch(0)
+    for batch, expected in zip(found, epoch_of(images, settings), strict=True):
+        assert batch.images.is_cuda
+        assert torch.equal(batch.labels.cpu(), expected.labels)
+        assert torch.allclose(batch.images.cpu(), expected.images, atol=1e-5)
 
 
 def test_images_in_memory_and_in_the_file_make_the_same_batches(images_file, overlay_file, settings):

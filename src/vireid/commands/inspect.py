@@ -29,8 +29,6 @@ def inspect(
     from vireid.data.findings import findings
     from vireid.data.ingest import LAYOUTS, TRIALS, find_images
     from vireid.params import Dataset, check_section
-    from vireid.support.files import sha256
-    from vireid.support.progress import track
 
     name = layout or _recognised(root)
     if name not in LAYOUTS:
@@ -42,28 +40,50 @@ def inspect(
     records = find_images(check_section(Dataset, values, "vireid inspect", remedy="correct the option"))
     title = f"{root}: {name}" + (f", trial {chosen}" if chosen else "")
     Console(width=100).print(_table(title, records))
-    digests = [sha256(root / record.name) for record in track(records, "compare", len(records), "images")]
-    problems = findings(records, digests, name)
+    problems = _unreadable(root, records)
+    problems += findings(records, _digests(root, records), name)
     for problem in problems:
         typer.echo(f"warning: {problem}")
     if not problems:
         typer.echo("nothing suspicious (images were compared, not decoded)")
 
 
+def _unreadable(root: Path, records: "list[ImageRecord]") -> list[str]:
+    """Find what is no file, or an empty one."""
+    bad = [r.name for r in records if not (root / r.name).is_file() or not (root / r.name).stat().st_size]
+    return [f"files that are empty or cannot be read: {len(bad)}; the first is {bad[0]}"] if bad else []
+
+
+def _digests(root: Path, records: "list[ImageRecord]") -> list[str]:
+    """Hash the files' bytes; what is no file counts as its own name."""
+    from vireid.support.files import sha256
+    from vireid.support.progress import track
+
+    paths = [root / record.name for record in records]
+    return [
+        sha256(path) if path.is_file() else str(path) for path in track(paths, "compare", len(paths), "images")
+    ]
+
+
 def _recognised(root: Path) -> str:
-    from vireid.data.layouts.checks import ENTRIES, TITLES, layout_of
+    from vireid.data.layouts.checks import ENTRIES, TITLES, hint, layout_of
 
     found = layout_of(root)
     if found is None:
-        there = sorted(path.name for path in root.iterdir()) if root.is_dir() else None
         raise UserError(
             root,
             "not a folder that looks like a data set",
             expected="; ".join(f"{TITLES[name]}: {', '.join(entries)}" for name, entries in ENTRIES.items()),
-            found="no such folder" if there is None else ", ".join(there[:10]) or "nothing",
+            found=_shown(root) + (hint(root) if root.is_dir() else ""),
             remedy="name the folder that holds these, or for your own images write a manifest: `vireid manifest`",
         )
     return found
+
+
+def _shown(path: Path) -> str:
+    if path.is_dir():
+        return ", ".join(sorted(child.name for child in path.iterdir())[:10]) or "nothing"
+    return "a file" if path.exists() else "no such folder"
 
 
 def _table(title: str, records: "list[ImageRecord]") -> "Table":

@@ -16,7 +16,7 @@ def findings(records: Sequence[ImageRecord], digests: Sequence[Hashable], layout
 
     Args:
         records: What a layout has found.
-        digests: A hash of each file's content.
+        digests: A hash of each file's bytes.
         layout: Its name.
 
     Returns:
@@ -73,22 +73,23 @@ def shared_cameras(records: Sequence[ImageRecord]) -> list[str]:
 
 
 def duplicates(records: Sequence[ImageRecord], digests: Sequence[Hashable]) -> list[str]:
-    """Find files of equal content that are in both splits or show two identities.
+    """Find files of equal bytes that are in both splits, show two identities or are of both modalities.
 
     Args:
         records: What a layout has found.
-        digests: A hash of each file's content.
+        digests: A hash of each file's bytes.
 
     Returns:
         One sentence for each kind of duplicate, with its count and an example.
     """
-    by_content: dict[bytes, list[ImageRecord]] = defaultdict(list)
+    by_content: dict[Hashable, list[ImageRecord]] = defaultdict(list)
     for record, digest in zip(records, digests, strict=True):
         by_content[digest].append(record)
     copies = [same for same in by_content.values() if len(same) > 1]
     kinds = {
         "in both train and test": [same for same in copies if len({r.split for r in same}) > 1],
         "under more than one identity": [same for same in copies if len({r.pid for r in same}) > 1],
+        "as both visible and infrared": [same for same in copies if len({r.modality for r in same}) > 1],
     }
     return [
         f"images {kind}, byte for byte: {len(sets)}; the first is "

@@ -5,7 +5,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from vireid.data.layouts.manifest import FILE, REQUIRED, read_manifest
+from vireid.data.layouts.checks import require_utf8
+from vireid.data.layouts.manifest import FILE, REQUIRED, checked_records
 from vireid.data.records import ImageRecord, Modality
 from vireid.support.errors import UserError
 from vireid.support.files import replacing
@@ -33,7 +34,7 @@ def write_manifest(
 
     Raises:
         UserError: If there is a manifest already, the pattern is not of this form or leaves images out, a modality
-            is another word, or the manifest would not pass the checks of `manifest.read_manifest`.
+            is another word, or the manifest would not pass the checks of `manifest.checked_records`.
     """
     import pandas as pd
 
@@ -49,9 +50,24 @@ def write_manifest(
     _name_modalities(root, rows, words)
     if "split" not in rows[0]:
         _draw_split(rows, test_share, seed)
+    table = pd.DataFrame(rows)[list(REQUIRED)]
+    remedy = "correct the pattern, or rename these files; no manifest was written"
+    records = checked_records(root / FILE, table, root, dict(enumerate(table["path"])), remedy)
     with replacing(root / FILE) as partial:
-        pd.DataFrame(rows)[list(REQUIRED)].to_csv(partial, index=False, lineterminator="\n")
-        return read_manifest(partial, root)
+        table.to_csv(partial, index=False, lineterminator="\n")
+    return records
+
+
+def image_names(root: Path) -> list[str]:
+    """List the image files below a folder by their suffix: sorted paths relative to it, POSIX style.
+
+    Raises:
+        UserError: If a name is not UTF-8.
+    """
+    names = sorted(p.relative_to(root).as_posix() for p in root.rglob("*") if p.suffix.lower() in _SUFFIXES)
+    for name in names:
+        require_utf8(root, name)
+    return names
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:
@@ -68,9 +84,22 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 
 def _match_all(root: Path, pattern: re.Pattern[str], skip: bool) -> list[dict[str, str]]:
-    names = sorted(p.relative_to(root).as_posix() for p in root.rglob("*") if p.suffix.lower() in _SUFFIXES)
-    matches = {name: pattern.fullmatch(name) for name in names}
-    others = [name for name, match in matches.items() if match is None]
+    names = image_names(root)
+    if not names:
+        raise UserError(
+            root,
+            "no image in the folder",
+            expected=f"files that end in {', '.join(sorted(_SUFFIXES))}",
+            found="none in it or below it",
+            remedy="name the folder that holds the images",
+        )
+    # An optional group that has found nothing says nothing of the image.
+    matches = {
+        name: found
+        for name in names
+        if (found := pattern.fullmatch(name)) and None not in found.groupdict().values()
+    }
+    others = [name for name in names if name not in matches]
     if len(others) == len(names) or (others and not skip):
         raise UserError(
             root,
@@ -79,7 +108,7 @@ def _match_all(root: Path, pattern: re.Pattern[str], skip: bool) -> list[dict[st
             found=f"{len(others)} of {len(names)} images that are not: {', '.join(others[:3])}",
             remedy="correct the pattern, or leave these images out with --skip",
         )
-    return [{"path": name} | match.groupdict() for name, match in matches.items() if match is not None]
+    return [{"path": name} | match.groupdict() for name, match in matches.items()]
 
 
 def _name_modalities(root: Path, rows: list[dict[str, str]], words: Mapping[str, Modality]) -> None:
@@ -96,8 +125,8 @@ def _name_modalities(root: Path, rows: list[dict[str, str]], words: Mapping[str,
 
 
 def _draw_split(rows: list[dict[str, str]], test_share: float, seed: int) -> None:
-    """Put a share of the identities into the test split."""
-    pids = sorted({row["pid"] for row in rows})
+    """Put a share of the identities into the test split; 7 and 0007 are one."""
+    pids = sorted({row["pid"].lstrip("0") for row in rows})
     test = set(random.Random(seed).sample(pids, round(test_share * len(pids))))  # noqa: S311 not a secret
     for row in rows:
-        row["split"] = "test" if row["pid"] in test else "train"
+        row["split"] = "test" if row["pid"].lstrip("0") in test else "train"

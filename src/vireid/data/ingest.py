@@ -3,15 +3,17 @@
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import groupby, islice
+from itertools import groupby, islice, takewhile
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 
 from vireid.data.decode import Decoded, decode, quiet_pillow
 from vireid.data.layouts import llcm, manifest, regdb, sysu_mm01
+from vireid.data.layouts.checks import require_storable
 from vireid.data.records import ImageRecord
 from vireid.data.store import ImagesInfo, create_images
 from vireid.params import Dataset, Ingest
@@ -54,7 +56,7 @@ def find_images(dataset: Dataset) -> list[ImageRecord]:
 
     Raises:
         UserError: If the root is missing, empty or a symbolic link, breaks the layout, or has no
-            such trial or validation list.
+            such trial or validation list; if a name or identity cannot be stored.
     """
     root = Path(dataset.root)
     remedy = "draw the embedded data set with `vireid synthesize`, or set dataset.root to your own"
@@ -84,7 +86,9 @@ def find_images(dataset: Dataset) -> list[ImageRecord]:
             remedy=remedy,
         )
     _check_choices(dataset)
-    return LAYOUTS[dataset.layout](root, dataset)
+    records = LAYOUTS[dataset.layout](root, dataset)
+    require_storable(root, records)
+    return records
 
 
 def _check_choices(dataset: Dataset) -> None:
@@ -138,7 +142,8 @@ def pack_images(
         output: The images file to create.
 
     Raises:
-        UserError: If an image cannot be read and `settings.on_bad_image` is `error`.
+        UserError: If an image cannot be read and `settings.on_bad_image` is `error`, or if skipping such images
+            would leave a camera without one.
     """
     root, digest = Path(dataset.root), hashlib.sha256()
     packed, skipped = [], {}
@@ -161,6 +166,7 @@ def pack_images(
                 packed += [(record, read.digest) for record, read in readable]
             bar.advance(len(task))
         writer.set_source_hash(digest.hexdigest())
+        _check_cameras(root, records, [record for record, _ in packed])
     kept, digests = ([pair[i] for pair in packed] for i in range(2))
     return Packed(kept, digests, skipped, digest.hexdigest())
 
@@ -185,6 +191,20 @@ def _skip(path: Path, problem: str, on_bad_image: str) -> str:
     return problem
 
 
+def _check_cameras(root: Path, found: list[ImageRecord], kept: list[ImageRecord]) -> None:
+    """Refuse to leave out all images of a camera in a split."""
+    before, after = ({(r.split, r.modality, r.camid) for r in records} for records in (found, kept))
+    if before != after:
+        split, modality, camid = min(before - after)
+        raise UserError(
+            root,
+            f"no {split} image of {modality.group} camera {camid} can be read",
+            expected="a few unreadable images at most, for ingest.on_bad_image: skip",
+            found=f"{len(found) - len(kept)} of {len(found)} images that cannot be read",
+            remedy="replace the files; an interrupted copy or unpacking may have cut them short",
+        )
+
+
 def _decode_all(
     root: Path, records: list[ImageRecord], settings: Ingest, workers: int
 ) -> Iterator[tuple[list[ImageRecord], list[Decoded]]]:
@@ -192,12 +212,17 @@ def _decode_all(
 
     Threads are enough: Pillow and hashlib let go of the interpreter's lock while they work.
     """
-    tasks = _tasks(records)
+    tasks, stopped = _tasks(records), Event()
+
+    def work(task: list[ImageRecord]) -> list[Decoded]:
+        # After an error or Ctrl-C nobody asks for the rest.
+        running = takewhile(lambda _: not stopped.is_set(), task)
+        return [decode(root / record.name, settings.height, settings.width) for record in running]
+
     with ThreadPoolExecutor(workers) as pool:
 
-        def submit(task: list[ImageRecord]):
-            names = [record.name for record in task]
-            return task, pool.submit(_decode_task, root, names, settings.height, settings.width)
+        def submit(task: list[ImageRecord]) -> tuple[list[ImageRecord], Future[list[Decoded]]]:
+            return task, pool.submit(work, task)
 
         pending = deque(submit(task) for task in islice(tasks, _TASKS_PER_WORKER * workers))
         try:
@@ -207,7 +232,8 @@ def _decode_all(
                 pending.extend(submit(following) for following in islice(tasks, 1))
                 yield task, results
         finally:
-            pool.shutdown(cancel_futures=True)  # after an error, or Ctrl-C
+            stopped.set()
+            pool.shutdown(cancel_futures=True)
 
 
 def _tasks(records: list[ImageRecord]) -> Iterator[list[ImageRecord]]:
@@ -215,7 +241,3 @@ def _tasks(records: list[ImageRecord]) -> Iterator[list[ImageRecord]]:
     for _, group in groupby(records, key=lambda record: (record.split, record.modality)):
         while task := list(islice(group, _IMAGES_PER_TASK)):
             yield task
-
-
-def _decode_task(root: Path, names: list[str], height: int, width: int) -> list[Decoded]:
-    return [decode(root / name, height, width) for name in names]

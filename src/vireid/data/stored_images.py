@@ -19,9 +19,8 @@ class StoredImages:
     """
 
     def __init__(self, path: Path, name: str):
-        self._files = (
-            h5py.File(path, "r", rdcc_nbytes=0),
-        )  # kept open; see `support.hdf5.open_hdf5` for the cache
+        # Kept open; without the cache of chunks for the reason given in `support.hdf5.open_hdf5`.
+        self._files = (h5py.File(path, "r", rdcc_nbytes=0),)
         self._arrays = (self._files[0][name],)
         self._row = np.arange(len(self._arrays[0]))  # of each image, in its array
         self._array = np.zeros_like(self._row)  # of each image, the number of its array
@@ -40,6 +39,8 @@ class StoredImages:
         return int(np.prod(self.shape))
 
     def __getitem__(self, rows: slice | np.ndarray) -> "StoredImages":
+        if isinstance(rows, int | np.integer):
+            raise TypeError("images are taken by a slice or an array of rows, not one by one")
         chosen = self.copy()
         chosen._row, chosen._array = self._row[rows], self._array[rows]
         return chosen

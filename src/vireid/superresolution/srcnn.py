@@ -83,19 +83,23 @@ def load_originals(root: Path, names: list[str], height: int, width: int) -> np.
         UserError: If a file cannot be decoded.
     """
     images = np.empty((len(names), height, width, 3), np.uint8)
-    for row, name in enumerate(track(names, "load originals", len(names), "images")):
-        with quiet_pillow():
-            decoded = decode(inside(root, name), height, width)
-        if decoded.image is None:
-            raise UserError(
-                root / name,
-                "an image that cannot be read",
-                expected="the image that ingest packed",
-                found=decoded.problem,
-                remedy="restore the file, or run `dvc repro` to ingest again",
-            )
-        images[row] = decoded.image
+    with quiet_pillow():
+        for row, name in enumerate(track(names, "load originals", len(names), "images")):
+            images[row] = _original(root, name, height, width)
     return images
+
+
+def _original(root: Path, name: str, height: int, width: int) -> np.ndarray:
+    decoded = decode(inside(root, name), height, width)
+    if decoded.image is None:
+        raise UserError(
+            root / name,
+            "an image that cannot be read",
+            expected="the image that ingest packed",
+            found=decoded.problem,
+            remedy="restore the file, or run `dvc repro` to ingest again",
+        )
+    return decoded.image
 
 
 def train_srcnn(images: np.ndarray, settings: Superresolve, seed: int, device: torch.device) -> SRCNN:

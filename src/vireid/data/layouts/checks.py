@@ -14,6 +14,7 @@ ENTRIES = {
     "llcm": ("vis", "nir", "test_vis", "test_nir", "idx"),
     "manifest": ("manifest.csv",),
 }
+LARGEST_PID = 2**31 - 1  # what the column of images.h5 holds
 _SPLITS = ("train", "test")
 
 
@@ -29,13 +30,14 @@ def require_folders(root: Path, layout: str) -> None:
             root,
             f"not in {TITLES[layout]}'s layout",
             expected=f"folders {', '.join(ENTRIES[layout])}",
-            found=f"no {', '.join(missing)}{_hint(root)}",
+            found=f"no {', '.join(missing)}{hint(root)}",
             remedy=f"set dataset.root to the folder that holds {ENTRIES[layout][0]}, "
             "or choose the data set with `vireid preset dataset=NAME`",
         )
 
 
-def _hint(root: Path) -> str:
+def hint(root: Path) -> str:
+    """Say which layout a folder looks like, or one of the folders in it; as the end of a sentence, or empty."""
     layout = layout_of(root)
     if layout is not None:
         return f"; it looks like {TITLES[layout]}"
@@ -113,7 +115,8 @@ def require_files(root: Path, names: Iterable[str]) -> None:
     Raises:
         UserError: If one is not.
     """
-    missing = [name for name in names if not (root / name).is_file()]
+    # Path.is_file raises for a name that is too long.
+    missing = [name for name in names if not os.path.isfile(root / name)]  # noqa: PTH113
     if missing:
         raise UserError(
             root / missing[0],
@@ -143,6 +146,77 @@ def require_every_camera(root: Path, records: Iterable[ImageRecord], folder_of: 
             expected=f"images of the listed identities in {', '.join(folder_of.values())}",
             found=f"none in {', '.join(empty)}",
             remedy="complete the data set; an interrupted copy or unpacking may have left folders empty",
+        )
+
+
+def require_storable(root: Path, records: Iterable[ImageRecord]) -> None:
+    """Check that names and identities can be written to `images.h5`.
+
+    Raises:
+        UserError: If a name is not UTF-8, or an identity has too many digits.
+    """
+    for record in records:
+        require_utf8(root, record.name)
+        if record.pid > LARGEST_PID:
+            raise UserError(
+                root / record.name,
+                "an identity with too many digits",
+                expected=f"at most {LARGEST_PID}",
+                found=record.pid,
+                remedy="number the identities anew",
+            )
+
+
+def require_utf8(root: Path, name: str) -> None:
+    """Check that a name found on disk is text.
+
+    Raises:
+        UserError: If it is not UTF-8.
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise UserError(
+            os.fsencode(root / name).decode(errors="backslashreplace"),
+            "a file name that is not UTF-8",
+            expected="a name in UTF-8",
+            found="other bytes",
+            remedy="rename the file",
+        ) from error
+
+
+def files_in(folder: Path) -> list[Path]:
+    """List a folder by name; an absent one is empty.
+
+    Raises:
+        UserError: If there is something else of its name.
+    """
+    if not folder.exists():
+        return []
+    if not folder.is_dir():
+        raise UserError(
+            folder,
+            "not a folder",
+            expected="a folder of one identity's images",
+            found="a file",
+            remedy="complete the data set; an interrupted copy or unpacking may have left this",
+        )
+    return sorted(folder.iterdir())
+
+
+def refuse_strays(root: Path, strays: Sequence[str], expected: str) -> None:
+    """Refuse files whose names, relative to the data set, are not of the layout.
+
+    Raises:
+        UserError: If there is one; the message counts them and names the first.
+    """
+    if strays:
+        raise UserError(
+            root / strays[0],
+            "a file that is not of the layout",
+            expected=expected,
+            found=strays[0] if len(strays) == 1 else f"{len(strays)} such files; this is the first",
+            remedy="move it out of the data set" if len(strays) == 1 else "move them out of the data set",
         )
 
 

@@ -17,7 +17,7 @@ from vireid.support.errors import UserError
 
 _REMEDY = (
     "copy rand_perm_cam.mat from the authors' evaluation code (github.com/wuancong/SYSU-MM01) into exp, "
-    "or set dataset.gallery_draw: seeded"
+    "or have none there and set dataset.gallery_draw: seeded"
 )
 
 
@@ -42,6 +42,15 @@ def with_official_places(records: Sequence[ImageRecord], path: Path) -> list[Ima
                 for image, column in zip(images, places.T.tolist(), strict=True)
             ]
         found += images
+    trials = {len(record.official_places) for record in found if record.official_places is not None}
+    if len(trials) > 1:
+        raise UserError(
+            path,
+            "the official galleries differ in their number",
+            expected="as many shuffles of each camera and identity",
+            found=f"{min(trials)} to {max(trials)}",
+            remedy=_REMEDY,
+        )
     return found
 
 

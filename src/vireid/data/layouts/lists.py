@@ -93,7 +93,10 @@ def read_images(root: Path, name: str) -> dict[str, int]:
         match = _IMAGE_LINE.fullmatch(text)
         if match is None or "\ufffd" in text:
             raise _refused(path, number, "not a line of an image list", expected, text)
-        inside(root, match["name"])
+        try:
+            inside(root, match["name"])
+        except UserError as error:
+            raise _refused(path, number, error.problem, "paths below the data set", match["name"]) from error
         if match["name"] in labels:
             raise _refused(path, number, "an image is listed twice", "each image once", match["name"])
         labels[match["name"]] = int(match["label"])

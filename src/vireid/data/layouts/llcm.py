@@ -10,8 +10,10 @@ import re
 from pathlib import Path
 
 from vireid.data.layouts.checks import (
+    files_in,
     in_order,
     labels_of,
+    refuse_strays,
     require_disjoint,
     require_every_camera,
     require_files,
@@ -93,17 +95,10 @@ def _test_images(root: Path, modality: Modality, pids: set[int]) -> list[ImageRe
     records = []
     for camid in CAMERAS[modality]:
         for pid in pids:
-            below = folder / f"cam{camid}" / f"{pid:04d}"
-            for path in below.iterdir() if below.is_dir() else ():
-                name = path.relative_to(root).as_posix()
-                if not _TEST_IMAGE.fullmatch(name):
-                    raise UserError(
-                        path,
-                        "a file that is not of the layout",
-                        expected=f"{folder.name}/cam<1-9>/<4 digits>/<name>.jpg (or png, bmp)",
-                        found=name,
-                        remedy="move it out of the data set",
-                    )
-                records.append(ImageRecord(name, pid, camid, modality, "test"))
+            files = files_in(folder / f"cam{camid}" / f"{pid:04d}")
+            names = [path.relative_to(root).as_posix() for path in files]
+            records += [ImageRecord(name, pid, camid, modality, "test") for name in names]
+    strays = [record.name for record in records if not _TEST_IMAGE.fullmatch(record.name)]
+    refuse_strays(root, strays, f"{folder.name}/cam<1-9>/<4 digits>/<name>.jpg (or png, bmp)")
     require_every_camera(root, records, {camid: f"{folder.name}/cam{camid}" for camid in CAMERAS[modality]})
     return records

@@ -7,11 +7,11 @@ counted as a spreadsheet does: the header is row 1.
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vireid.data.layouts.checks import in_order, require_disjoint
+from vireid.data.layouts.checks import LARGEST_PID, in_order, require_disjoint
 from vireid.data.records import ImageRecord, Modality
 from vireid.support.errors import UserError
 
@@ -22,7 +22,7 @@ FILE = "manifest.csv"
 REQUIRED = ("path", "pid", "camid", "modality", "split")
 OPTIONAL = ("location",)
 _EXPECTED = f"the columns {', '.join(REQUIRED)} and, if wanted, {', '.join(OPTIONAL)}"
-_LARGEST = {"pid": 2**31 - 1, "camid": 2**15 - 1, "location": 2**15 - 1}  # what the columns of images.h5 hold
+_LARGEST = {"pid": LARGEST_PID, "camid": 2**15 - 1, "location": 2**15 - 1}  # what the columns of images.h5 hold
 
 
 def find_images(root: Path) -> list[ImageRecord]:
@@ -46,14 +46,34 @@ def read_manifest(path: Path, root: Path) -> list[ImageRecord]:
             which case the message names every one with its row and column; if an identity is in both splits.
     """
     table = _read_table(path)
-    problems = _problems(table, root)
+    rows = {index: f"row {index + 1}" for index in table.index}
+    return checked_records(path, table, root, rows, "correct these rows; row 1 is the header")
+
+
+def checked_records(
+    path: Path, table: "pd.DataFrame", root: Path, shown: Mapping[int, str], remedy: str
+) -> list[ImageRecord]:
+    """Turn a manifest's rows into images, after checking every value.
+
+    Args:
+        path: The manifest, for the message.
+        table: Its columns as text.
+        root: The folder that its paths are relative to.
+        shown: Index of a row -> how the message calls it.
+        remedy: What to do about wrong values.
+
+    Raises:
+        UserError: If any value is wrong, in which case the message names every one; if an identity is in both
+            splits.
+    """
+    problems = _problems(table, root, shown)
     if problems:
         raise UserError(
             path,
             f"{len(problems)} wrong value{'s' if len(problems) > 1 else ''}",
             expected="; ".join(f"{column}: {_ALLOWED[column]}" for column in table),
             found="\n    " + "\n    ".join(problems),
-            remedy="correct these rows; row 1 is the header",
+            remedy=remedy,
         )
     pids = {split: set(rows["pid"].astype(int)) for split, rows in table.groupby("split")}
     require_disjoint(path, pids.get("train", ()), pids.get("test", ()), "the column split")
@@ -93,7 +113,7 @@ def _refused(path: Path, problem: str, found: object) -> UserError:
     return UserError(path, problem, expected=_EXPECTED, found=found, remedy=remedy)
 
 
-def _problems(table: "pd.DataFrame", root: Path) -> list[str]:
+def _problems(table: "pd.DataFrame", root: Path, shown: Mapping[int, str]) -> list[str]:
     """Describe every wrong value, in the order of the rows."""
     is_right: dict[str, Callable[[str], bool]] = {
         "path": lambda value: _is_file_below(root, value),
@@ -103,7 +123,7 @@ def _problems(table: "pd.DataFrame", root: Path) -> list[str]:
     wrong = {column: ~table[column].map(is_right[column]).astype(bool) for column in table}
     repeated = table["path"].duplicated()
     return [
-        f"row {row + 1}, {column}: {table.at[row, column]!r}" + (" again" if not wrong[column][row] else "")
+        f"{shown[row]}, {column}: {table.at[row, column]!r}" + (" again" if not wrong[column][row] else "")
         for row in table.index
         for column in table
         if wrong[column][row] or (column == "path" and repeated[row])

@@ -8,7 +8,14 @@ of train alone are asked for.
 import re
 from pathlib import Path
 
-from vireid.data.layouts.checks import in_order, require_disjoint, require_every_camera, require_folders
+from vireid.data.layouts.checks import (
+    files_in,
+    in_order,
+    refuse_strays,
+    require_disjoint,
+    require_every_camera,
+    require_folders,
+)
 from vireid.data.layouts.galleries import with_official_places
 from vireid.data.layouts.lists import read_matlab_pids, read_pids
 from vireid.data.records import ImageRecord, Modality
@@ -43,6 +50,8 @@ def find_images(root: Path, train_on_val: bool = True, official: bool = False) -
     files = "exp/train_id.txt, exp/val_id.txt or exp/test_id.txt"
     require_disjoint(root / "exp", pids["train"], pids["test"], files)
     records = in_order(record for split in pids for pid in pids[split] for record in _images_of(root, pid, split))
+    strays = [record.name for record in records if not _IMAGE.fullmatch(record.name)]
+    refuse_strays(root, strays, "cam<1-6>/<4 digits>/<digits>.jpg (or png, bmp)")
     require_every_camera(root, records, {camid: f"cam{camid}" for camid in MODALITY_OF_CAMERA})
     shuffles = root / "exp" / "rand_perm_cam.mat"
     # Read wherever it is there, so that choosing between official and seeded galleries reruns no training.
@@ -59,17 +68,8 @@ def _images_of(root: Path, pid: int, split: str) -> list[ImageRecord]:
     records = []
     for camid, modality in MODALITY_OF_CAMERA.items():
         folder = root / f"cam{camid}" / f"{pid:04d}"
-        for path in folder.iterdir() if folder.is_dir() else ():
-            name = path.relative_to(root).as_posix()
-            if not _IMAGE.fullmatch(name):
-                raise UserError(
-                    path,
-                    "a file that is not of the layout",
-                    expected="cam<1-6>/<4 digits>/<digits>.jpg (or png, bmp)",
-                    found=name,
-                    remedy="move it out of the data set",
-                )
-            records.append(ImageRecord(name, pid, camid, modality, split))
+        names = [path.relative_to(root).as_posix() for path in files_in(folder)]
+        records += [ImageRecord(name, pid, camid, modality, split) for name in names]
     if not records:
         raise UserError(
             root,
