@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-MAX_PIXELS = 64_000_000
+MAX_PIXELS = 32_000_000
 MAX_BYTES = 4 * MAX_PIXELS
 _LARGE = 8_000_000  # pixels
 _one_large = threading.Lock()  # a large image takes hundreds of MB while it is decoded: one at a time does
@@ -38,8 +38,8 @@ class Decoded:
 def decode(path: Path, height: int, width: int) -> Decoded:
     """Read an image file as RGB, upright, resized with antialiasing to `height` x `width` pixels.
 
-    Every mode that Pillow knows (grey, palette, CMYK, alpha, 16 bits) becomes RGB. A file of more than 64 million
-    pixels is refused before it is decoded, one of more than 256 MB before it is read.
+    Every mode that Pillow knows (grey, palette, CMYK, alpha, 16 bits) becomes RGB. A file of more than 32 million
+    pixels is refused before it is decoded, one of more than 128 MB before it is read.
     """
     try:
         size = path.stat().st_size
@@ -69,7 +69,9 @@ def _decode(content: bytes, height: int, width: int) -> np.ndarray:
             image = Image.fromarray(_eight_bits(np.asarray(image)))
         if image.mode != "RGB":
             image = image.convert("RGB")
-        return np.asarray(image.resize((width, height), Image.Resampling.LANCZOS))
+        resized = image.resize((width, height), Image.Resampling.LANCZOS)
+        image.close()  # before the next large one is let in
+    return np.asarray(resized)
 
 
 def _eight_bits(pixels: np.ndarray) -> np.ndarray:
