@@ -2,9 +2,9 @@
 
     python benchmarks/rerank.py
 
-The usual form keeps N x N arrays and loops over the rows in Python. It is written here from the definition (see
-src/vireid/retrieval/reranking.py). Prints seconds and peak memory of both, their ratios, measured in one process, and
-the largest difference of the results. With two threads, sizes as in SYSU-MM01's all-search, single-shot test.
+The usual form keeps N x N arrays and loops over the rows in Python; it is written here from the definition (see
+src/vireid/retrieval/reranking.py). Prints seconds and peak memory of both, their ratios, measured in one process,
+and the largest difference of the results. The sizes are those of SYSU-MM01's all-search, single-shot test.
 """
 
 import time
@@ -16,8 +16,9 @@ import numpy as np
 import torch
 import typer
 
+from vireid.params import Reranking
 from vireid.retrieval.distances import euclidean, unit_length
-from vireid.retrieval.reranking import Reranking, rerank_matrix
+from vireid.retrieval.reranking import rerank_matrix
 
 PAPER = Reranking(k1=20, k2=6, lambda_value=0.3)
 TOLERANCE = 1e-5  # the usual form computes in float32
@@ -33,8 +34,8 @@ def main(
 ) -> None:
     """Re-rank random clustered embeddings (k1 = 20, k2 = 6, lambda = 0.3) row by row and by sparse matrices.
 
-    Both get the same matrix of squared distances; computing it is not timed. Memory is what each allocates beyond that
-    matrix, measured in runs of their own. Ends with exit code 1 if the results differ.
+    Both get the same matrix of squared distances; computing it is not timed. Memory is what each allocates beyond
+    that matrix, measured in runs of their own. Ends with exit code 1 if the results differ.
     """
     if quick:
         queries, gallery = queries // 10, gallery // 10

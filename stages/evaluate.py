@@ -44,11 +44,14 @@ def main(
     from vireid.retrieval.evaluation import evaluate_protocols
     from vireid.retrieval.features import read_features
     from vireid.retrieval.protocols import protocol
+    from vireid.retrieval.reranked import rerank
 
     settings = load_params(params)
     protocols = [protocol(name, settings.dataset.gallery_draw) for name in settings.evaluate.protocols]
     source = read_features(features, settings.evaluate.embedding)
     results = evaluate_protocols(source, protocols, settings.evaluate.ranks)
+    if settings.evaluate.rerank:
+        results = rerank(source, results, settings.evaluate.reranking)
     draw_figures(figures, results, source, images, training, settings.evaluate.ranked_queries)
     write_cmc(cmc, results)
     write_evaluation(evaluation, results, source, features)

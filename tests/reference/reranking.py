@@ -1,4 +1,4 @@
-"""Slow k-reciprocal re-ranking by loops and sets in float64, written from the definition: the oracle of tests/retrieval.
+"""Slow k-reciprocal re-ranking by loops and sets in float64, written from the definition: an oracle.
 
 Nothing here comes from the package or from another repository.
 """
@@ -10,8 +10,8 @@ def rerank(distances, num_queries, k1, k2, lambda_value):
     """Re-rank a gallery.
 
     Args:
-        distances: N rows of N numbers; what enters (squared Euclidean distances, for the paper). Column i holds the
-            distances of image i, the first images are the queries.
+        distances: N rows of N numbers; what enters (squared Euclidean distances, for the paper). Column i holds
+            the distances of image i, the first images are the queries.
         num_queries: Q.
         k1: Neighbours among which reciprocal ones are sought.
         k2: Neighbours whose encodings are averaged.

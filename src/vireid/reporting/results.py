@@ -25,6 +25,8 @@ def nested_metrics(evaluations: Sequence[Evaluation]) -> dict[str, Any]:
         for part in evaluation.protocol.name.split("/"):
             node = node.setdefault(part, {})
         node.update(percent(evaluation.means))
+        if evaluation.reranked:
+            node["reranked"] = percent(evaluation.reranked.means)
     return root
 
 
@@ -64,11 +66,23 @@ def _details(evaluation: Evaluation, features: Features) -> dict[str, Any]:
         "mean": percent(evaluation.means),
         "std": percent(evaluation.deviations),
         "trials": [
-            {"gallery_hash": _names_hash(names[gallery])}
-            | percent({name: float(values[trial]) for name, values in evaluation.metrics.items()})
+            {"gallery_hash": _names_hash(names[gallery])} | _trial(evaluation, trial)
             for trial, gallery in enumerate(selection.galleries)
         ],
+    } | ({"reranked": _reranked(evaluation.reranked)} if evaluation.reranked else {})
+
+
+def _reranked(evaluation: Evaluation) -> dict[str, Any]:
+    return {
+        "parameters": evaluation.reranking.model_dump(),
+        "mean": percent(evaluation.means),
+        "std": percent(evaluation.deviations),
+        "trials": [_trial(evaluation, trial) for trial in range(len(evaluation.selection.galleries))],
     }
+
+
+def _trial(evaluation: Evaluation, trial: int) -> dict[str, float]:
+    return percent({name: float(values[trial]) for name, values in evaluation.metrics.items()})
 
 
 def _names_hash(names: np.ndarray) -> str:

@@ -20,13 +20,14 @@ class Comparison:
 
     Attributes:
         pids: (P,) int32, the identities of the pool.
+        gallery_vectors: (P, D) float64, of length 1 where the protocol normalises.
     """
 
     def __init__(self, features: Features, protocol: Protocol, pool: np.ndarray):
         gallery = features.of(protocol.gallery_modality)
         self.pids, self._places = gallery.pid[pool], _places(protocol, gallery, pool)
         self._features, self._protocol = features, protocol
-        self._gallery = self._vectors(features.vectors(protocol.gallery_modality, pool))
+        self.gallery_vectors = self._vectors(features.vectors(protocol.gallery_modality, pool))
 
     def distances(self, rows: np.ndarray) -> Tensor:
         """Compute the distances of queries to the pool.
@@ -37,8 +38,11 @@ class Comparison:
         Returns:
             (B, P) float32, smaller is closer.
         """
-        queries = self._vectors(self._features.vectors(self._protocol.query_modality, rows))
-        return DISTANCES[self._protocol.distance](queries, self._gallery)
+        return DISTANCES[self._protocol.distance](self.query_vectors(rows), self.gallery_vectors)
+
+    def query_vectors(self, rows: np.ndarray) -> Tensor:
+        """Return the embeddings of queries as they are compared, (B, D) float64."""
+        return self._vectors(self._features.vectors(self._protocol.query_modality, rows))
 
     def keys(self, rows: np.ndarray) -> Tensor:
         """Compute ranking keys of queries against the pool, junk excluded.

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vireid.params import Reranking
 from vireid.retrieval.comparison import Comparison
 from vireid.retrieval.features import Features
 from vireid.retrieval.galleries import Selection, select_images
@@ -37,6 +38,8 @@ class Evaluation:
             match.
         average_precision: (T, Q) float64 in (0, 1], NaN for a query without a match.
         inverse_negative_penalty: (T, Q) float64 in (0, 1], NaN for a query without a match.
+        reranking: The parameters, if these are results of re-ranking.
+        reranked: The same protocol's results of re-ranking, if they were asked for.
     """
 
     protocol: Protocol
@@ -45,6 +48,8 @@ class Evaluation:
     match_ranks: np.ndarray
     average_precision: np.ndarray
     inverse_negative_penalty: np.ndarray
+    reranking: Reranking | None = None
+    reranked: "Evaluation | None" = None
 
     @property
     def gallery_size(self) -> int:
@@ -147,16 +152,16 @@ def _evaluate(
 ) -> Evaluation:
     comparison = Comparison(features, protocol, selection.pool)
     pids = torch.from_numpy(comparison.pids)
-    blocks = []
-    for queries in _blocks(selection.queries, max(1, _BLOCK_ITEMS // len(selection.pool))):
+    scored = []
+    for queries in blocks(selection.queries, max(1, _BLOCK_ITEMS // len(selection.pool))):
         # Against all that can be drawn, once; a trial takes its columns.
         keys = comparison.keys(queries)
-        blocks.append([_score(keys[:, gallery], pids[gallery], protocol) for gallery in selection.galleries])
+        scored.append([score(keys[:, gallery], pids[gallery], protocol) for gallery in selection.galleries])
         advance(len(queries))
     # (blocks, trials, values, queries of the block) -> for each value (trials, queries), those asked in each trial
     match_ranks, precisions, penalties = (
         _of_asked(
-            np.concatenate([np.stack([trial[value] for trial in block]) for block in blocks], axis=1), selection
+            np.concatenate([np.stack([trial[value] for trial in block]) for block in scored], axis=1), selection
         )
         for value in range(3)
     )
@@ -176,11 +181,12 @@ def _of_asked(values: np.ndarray, selection: Selection) -> np.ndarray:
     return np.stack([values[trial, asked] for trial, asked in enumerate(selection.asked)])
 
 
-def _blocks(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
+def blocks(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
+    """Cut rows into runs of `size`."""
     return (rows[start : start + size] for start in range(0, len(rows), size))
 
 
-def _score(keys: Tensor, gallery_pids: Tensor, protocol: Protocol) -> tuple[np.ndarray, ...]:
+def score(keys: Tensor, gallery_pids: Tensor, protocol: Protocol) -> tuple[np.ndarray, ...]:
     """Return match ranks, average precisions and inverse negative penalties, each (B,)."""
     hits = ranked_hits(keys)
     values = (

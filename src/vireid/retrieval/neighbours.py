@@ -4,16 +4,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from vireid.retrieval.distances import DISTANCES
 
-# (rows, columns) -> (R, C) float32 array, not NaN and not negative: distances between the images at these positions.
+# (rows, columns) -> (R, C) float32, finite and not negative: distances between the images at these positions.
 DistanceBlock = Callable[[np.ndarray, np.ndarray | slice], np.ndarray]
 
 _BLOCK_ITEMS = 1 << 20  # distances held at a time; about 40 MB with keys and copies
-_POSITION = 0xFFFFFFFF  # the bits of a key that hold the position
+_ROWS_COMPARED = 16  # images that are compared at a time with the few others of each
 
 
 @dataclass(frozen=True)
@@ -21,8 +20,8 @@ class Neighbours:
     """What one set of N images needs to know of all its pairs.
 
     Attributes:
-        nearest: (N, K) int32 positions in the set, nearest first. Every image is its own first neighbour; then equal
-            distances are ordered by position.
+        nearest: (N, K) int32 positions in the set, nearest first. Every image is its own first neighbour; then
+            equal distances are ordered by position.
         furthest: (N,) float32, the distance to the furthest image of the set.
     """
 
@@ -65,6 +64,26 @@ def distances_of_matrix(distmat: np.ndarray) -> DistanceBlock:
     return block
 
 
+def distances_at(block: DistanceBlock, starts: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Compute the distances of each image to a few others.
+
+    Args:
+        block: Distances between the images.
+        starts: (N + 1,) int; image i is compared with `columns[starts[i] : starts[i + 1]]`.
+        columns: (P,) int positions.
+
+    Returns:
+        (P,) float32, the same as in a block of all.
+    """
+    distances = np.empty(len(columns), np.float32)
+    for rows in blocks(len(starts) - 1, _ROWS_COMPARED):
+        bounds = starts[rows[0] : rows[-1] + 2]
+        others, place = np.unique(columns[bounds[0] : bounds[-1]], return_inverse=True)
+        row = np.repeat(np.arange(len(rows)), np.diff(bounds))
+        distances[bounds[0] : bounds[-1]] = block(rows, others)[row, place]
+    return distances
+
+
 def find_neighbours(
     block: DistanceBlock,
     sets: Sequence[np.ndarray],
@@ -88,34 +107,65 @@ def find_neighbours(
         for items in sets
     ]
     places = [_inverse(items, size) for items in sets]
-    for rows in _blocks(size, max(1, _BLOCK_ITEMS // size)):
-        distances = block(rows, slice(None)) + np.float32(0)  # + 0 makes -0.0 equal to 0.0
-        keys = _sorting_keys(distances, rows)
+    for rows in blocks(size, max(1, _BLOCK_ITEMS // size)):
+        distances = block(rows, slice(None))
+        keys = _own_first(sorting_keys(distances, np.arange(size)), rows)
         for items, place, neighbours in zip(sets, places, found, strict=True):
             members = np.flatnonzero(place[rows] >= 0)
-            own = place[rows[members]]
             if len(members):
-                kept = _smallest(keys[np.ix_(members, items)], neighbours.nearest.shape[1])
-                neighbours.nearest[own] = place[kept & _POSITION]
-                neighbours.furthest[own] = distances[np.ix_(members, items)].max(axis=1)
+                own = place[rows[members]]
+                kept = smallest(_part(keys, members, items), neighbours.nearest.shape[1])
+                neighbours.nearest[own] = place[positions(kept)]
+                neighbours.furthest[own] = _part(distances, members, items).max(axis=1)
         advance(len(rows))
     return found
 
 
-def _sorting_keys(distances: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Make integers that sort like distances, then by position, with each image before all others of its row.
+def compare_with_all(block: DistanceBlock, rows: np.ndarray, neighbours: Neighbours) -> None:
+    """Find the neighbours of some images of one set, and write them in their place."""
+    everything = np.arange(len(neighbours.nearest))
+    for part in blocks(len(rows), max(1, _BLOCK_ITEMS // len(everything))):
+        distances = block(rows[part], slice(None))
+        keys = _own_first(sorting_keys(distances, everything), rows[part])
+        neighbours.nearest[rows[part]] = positions(smallest(keys, neighbours.nearest.shape[1]))
+        neighbours.furthest[rows[part]] = distances.max(axis=1)
 
-    Bits 63..32 order the distance (floats that are not negative sort like their bits), bits 31..0 are the position.
+
+def _part(values: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Take some rows and columns, without a copy where that is all of them (they are ascending)."""
+    return values if values.shape == (len(rows), len(columns)) else values[np.ix_(rows, columns)]
+
+
+def sorting_keys(distances: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Make integers that sort like distances, equal distances by position.
+
+    Bits 63..32 order the distance (floats that are not negative sort like their bits), bits 31..0 are positions.
+
+    Args:
+        distances: (B, C) float32, not negative.
+        columns: (C,) or (B, C) int, their positions.
+
+    Returns:
+        (B, C) int64.
     """
-    keys = distances.view(np.int32).astype(np.int64) << 32
-    keys[np.arange(len(rows)), rows] = np.int64(-1) << 32
-    return keys | np.arange(distances.shape[1])
+    ordered = (distances + np.float32(0)).view(np.int32)  # + 0 makes -0.0 equal to 0.0
+    return ordered.astype(np.int64) << 32 | columns
 
 
-def _smallest(keys: np.ndarray, count: int) -> np.ndarray:
+def positions(keys: np.ndarray) -> np.ndarray:
+    """Return the positions that keys hold."""
+    return keys & 0xFFFFFFFF
+
+
+def smallest(keys: np.ndarray, count: int) -> np.ndarray:
     """Return the smallest keys of each row, ascending."""
-    keys.partition(count - 1, axis=1)
-    return np.sort(keys[:, :count], axis=1)
+    return np.sort(np.partition(keys, count - 1, axis=1)[:, :count], axis=1)
+
+
+def _own_first(keys: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Put each image before all others of its row."""
+    keys[np.arange(len(rows)), rows] = rows - (1 << 32)
+    return keys
 
 
 def _inverse(items: np.ndarray, size: int) -> np.ndarray:
@@ -125,5 +175,6 @@ def _inverse(items: np.ndarray, size: int) -> np.ndarray:
     return place
 
 
-def _blocks(count: int, size: int) -> Iterator[np.ndarray]:
+def blocks(count: int, size: int) -> Iterator[np.ndarray]:
+    """Cut positions 0 to count - 1 into runs of `size`."""
     return (np.arange(start, min(start + size, count)) for start in range(0, count, size))

@@ -1,57 +1,48 @@
 """K-reciprocal re-ranking: two images are close if the images around them are the same.
 
 Z. Zhong, L. Zheng, D. Cao and S. Li, "Re-ranking Person Re-identification with k-reciprocal Encoding", CVPR 2017.
-The N images are the queries and one gallery. No matrix of all pairs is made: memory grows with the neighbours kept.
+The N images are the queries and one gallery. There is no matrix of all pairs: memory grows with the neighbours.
 
     paper       here
-    d(i, j)     distance to the power `exponent`, divided by that to the furthest of the N from i (so not symmetric)
+    d(i, j)     distance to the power `exponent`, divided by that to the furthest image from i (so not symmetric)
     N(i, k)     the first k + 1 `nearest` of i: i itself, then its k nearest
     R(i, k)     `reciprocal_neighbours`: j in N(i, k) with i in N(j, k)
-    R*(i, k1)   `expanded_neighbours`: R(i, k1) and every R(j, k1 / 2), j in R(i, k1), of which more than two thirds
+    R*(i, k1)   `expanded_neighbours`: R(i, k1) and, for each j in it, R(j, k1 / 2) if more than two thirds of that
                 lie in R(i, k1)
-    V(i)        `encode`: exp(-d(i, j)) for j in R*(i, k1), scaled to sum 1; then the mean over the first k2 `nearest`
+    V(i)        `encode`: exp(-d(i, j)) for j in R*(i, k1), scaled to sum 1; then the mean over the k2 `nearest`
     d_J         `jaccard_distances`: 1 - m / (2 - m), m the sum of the smaller entries of V(q) and V(g)
     d*          (1 - lambda) d_J + lambda d
 
-Where paper and authors' program leave a choice, this is the program: half of k1 is rounded to the even number, "more
-than" two thirds is strict. Ours: equal distances are ordered by position, and every image is its own first neighbour
-(in a plain sort a duplicate could stand before it). V is kept in float64.
+Half of k1 is rounded, a half to the even number, as in the authors' program. Ours: equal distances are ordered by
+position, and every image is its own first neighbour (in a plain sort a duplicate could stand before it). V is kept
+in float64.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy.sparse import csc_array, csr_array
 
-from vireid.retrieval.neighbours import DistanceBlock, Neighbours, distances_of_matrix, find_neighbours
+from vireid.params import Reranking
+from vireid.retrieval.neighbours import (
+    DistanceBlock,
+    Neighbours,
+    distances_at,
+    distances_of_matrix,
+    find_neighbours,
+)
 
-# Squared Euclidean distances enter. One minus the cosine is half of that between unit vectors already, and the half
-# is divided away.
+# Squared Euclidean distances enter. One minus the cosine is half of that between unit vectors; the half is divided
+# away.
 EXPONENTS = {"euclidean": 2, "cosine": 1}
 
-_ROWS_COMPARED = 16  # images whose neighbourhoods are compared at a time
-_TERMS = 1 << 22  # terms of the sums m held at a time; about 130 MB
+_TERMS = 1 << 18  # terms of the sums m held at a time; about 10 MB
 
 
-@dataclass(frozen=True)
-class Reranking:
-    """The parameters, by the paper's names.
-
-    Attributes:
-        k1: Neighbours among which reciprocal ones are sought, from 1 (paper: 20).
-        k2: Neighbours whose encodings are averaged, from 1; 1 averages nothing (paper: 6).
-        lambda_value: Share of the original distance, in [0, 1] (paper: 0.3).
-    """
-
-    k1: int
-    k2: int
-    lambda_value: float
-
-    @property
-    def neighbours(self) -> int:
-        """Neighbours needed of each image, itself among them."""
-        return max(self.k1 + 1, self.k2)
+def neighbours_needed(settings: Reranking) -> int:
+    """Return how many neighbours are needed of each image, itself among them."""
+    return max(settings.k1 + 1, settings.k2)
 
 
 class Reranker:
@@ -59,7 +50,7 @@ class Reranker:
 
     Args:
         block: Distances between the N images: first the Q queries, then the G images of the gallery.
-        neighbours: Their neighbours, at least `settings.neighbours` of each where there are so many.
+        neighbours: Their neighbours, at least `neighbours_needed` of each where there are so many.
         num_queries: Q.
         exponent: Power of the distances that enters, a value of `EXPONENTS`.
         settings: The parameters.
@@ -112,7 +103,7 @@ def rerank_matrix(distmat: np.ndarray, num_queries: int, exponent: int, settings
     if not 0 < num_queries < len(distmat):
         raise ValueError(f"of {len(distmat)} images, 1 to {len(distmat) - 1} are queries, not {num_queries}")
     everything = np.arange(len(distmat))
-    (neighbours,) = find_neighbours(block, [everything], settings.neighbours, lambda images: None)
+    (neighbours,) = find_neighbours(block, [everything], neighbours_needed(settings), lambda images: None)
     reranker = Reranker(block, neighbours, num_queries, exponent, settings)
     queries, gallery = everything[:num_queries], everything[num_queries:]
     return reranker.distances(queries, block(queries, gallery))
@@ -144,7 +135,9 @@ def expanded_neighbours(nearest: np.ndarray, k1: int) -> csr_array:
     """
     near = reciprocal_neighbours(nearest, k1)
     nearer = reciprocal_neighbours(nearest, round(k1 / 2))  # Python and NumPy round a half to the even number
-    shared = csr_array((near @ nearer).multiply(near))  # how much of R(j, k1 / 2), which is symmetric, is in R(i, k1)
+    shared = csr_array(
+        (near @ nearer).multiply(near)
+    )  # how much of R(j, k1 / 2), which is symmetric, is in R(i, k1)
     size = np.diff(nearer.indptr)
     shared.data = (3 * shared.data > 2 * size[shared.indices]).astype(np.int32)
     expanded = near + shared @ nearer
@@ -161,7 +154,7 @@ def encode(block: DistanceBlock, neighbours: Neighbours, exponent: int, settings
     """
     expanded = expanded_neighbours(neighbours.nearest, settings.k1)
     owner = np.repeat(np.arange(expanded.shape[0]), np.diff(expanded.indptr))
-    scaled = _scaled(_distances_at(block, expanded), neighbours.furthest[owner], exponent)
+    scaled = _scaled(distances_at(block, expanded.indptr, expanded.indices), neighbours.furthest[owner], exponent)
     weights = np.exp(-scaled)
     weights /= np.bincount(owner, weights)[owner]
     encodings = csr_array((weights, expanded.indices, expanded.indptr), expanded.shape)
@@ -206,7 +199,7 @@ def _query_blocks(queries: csr_array, partners: np.ndarray) -> Iterator[tuple[in
     run = terms[1:] // _TERMS
     cuts = np.flatnonzero(np.diff(run)) + 1
     edges = [0, *cuts.tolist(), queries.shape[0]]
-    return zip(edges[:-1], edges[1:], strict=True)
+    return pairwise(edges)
 
 
 def _rows_of(columns: np.ndarray, value: float) -> csr_array:
@@ -220,14 +213,3 @@ def _scaled(distances: np.ndarray, furthest: np.ndarray, exponent: int) -> np.nd
     """Divide by the furthest and raise to a power, in float64; 0 where all images are at one point."""
     apart = furthest.astype(np.float64)
     return (distances / np.where(apart > 0, apart, 1)) ** exponent
-
-
-def _distances_at(block: DistanceBlock, pattern: csr_array) -> np.ndarray:
-    """Compute the distances where a sparse matrix has entries, in its order, float32."""
-    distances = np.empty(pattern.nnz, np.float32)
-    for first in range(0, pattern.shape[0], _ROWS_COMPARED):
-        bounds = pattern.indptr[first : first + _ROWS_COMPARED + 1]
-        row = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
-        columns, column = np.unique(pattern.indices[bounds[0] : bounds[-1]], return_inverse=True)
-        distances[bounds[0] : bounds[-1]] = block(first + np.arange(len(bounds) - 1), columns)[row, column]
-    return distances
