@@ -54,7 +54,7 @@ def from_vectors(vectors, num_queries, distance, settings):
     (near,) = find_neighbours(block, [items], neighbours_needed(settings), lambda images: None)
     reranker = Reranker(block, near, num_queries, EXPONENTS[distance], settings)
     queries, gallery = items[:num_queries], items[num_queries:]
-    return reranker.distances(queries, block(queries, gallery))
+    return reranker.distances(queries, gallery - num_queries, block(queries, gallery))
 
 
 def slow(distmat, num_queries, chosen):
@@ -271,11 +271,12 @@ def test_results_do_not_depend_on_how_many_rows_are_compared_at_a_time(monkeypat
     np.testing.assert_array_equal(from_vectors(vectors, 20, "euclidean", PAPER), whole)
 
 
-def test_queries_can_be_reranked_by_blocks():
+def test_queries_and_gallery_can_be_reranked_in_parts():
     distmat = squared(points(50))
     block = distances_of_matrix(distmat)
     (near,) = find_neighbours(block, [np.arange(50)], neighbours_needed(PAPER), lambda images: None)
     reranker = Reranker(block, near, 20, 1, PAPER)
     some = np.array([17, 3, 4])
-    expected = rerank_matrix(distmat, 20, 1, PAPER)[some]
-    np.testing.assert_array_equal(reranker.distances(some, distmat[some, 20:]), expected)
+    few = np.array([5, 29, 0])
+    expected = rerank_matrix(distmat, 20, 1, PAPER)[np.ix_(some, few)]
+    np.testing.assert_array_equal(reranker.distances(some, few, distmat[np.ix_(some, 20 + few)]), expected)

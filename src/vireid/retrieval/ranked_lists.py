@@ -42,7 +42,7 @@ def from_best_to_worst(evaluation: Evaluation, count: int, trial: int = 0) -> np
         (K,) positions among the trial's queries, the best first and the worst last.
     """
     precision = evaluation.average_precision[trial]
-    best_first = np.argsort(-precision, kind="stable")[: evaluation.valid_queries]  # NaN sorts to the end
+    best_first = np.argsort(-precision, kind="stable")[: evaluation.valid_by_trial[trial]]  # NaN sorts to the end
     places = np.linspace(0, len(best_first) - 1, min(count, len(best_first)))
     return best_first[places.round().astype(int)]
 

@@ -65,22 +65,23 @@ class Reranker:
         settings: Reranking,
     ):
         encodings = encode(block, neighbours, exponent, settings)
-        self._queries, self._gallery = encodings[:num_queries], csc_array(encodings[num_queries:])
+        self._queries, self._gallery = encodings[:num_queries], encodings[num_queries:]
         self._furthest = neighbours.furthest[:num_queries]
         self._exponent, self._lambda = exponent, settings.lambda_value
 
-    def distances(self, queries: np.ndarray, original: np.ndarray) -> np.ndarray:
-        """Compute the final distances of some queries to the gallery.
+    def distances(self, queries: np.ndarray, gallery: np.ndarray, original: np.ndarray) -> np.ndarray:
+        """Compute the final distances of some queries to some images of the gallery.
 
         Args:
             queries: (B,) positions among the queries.
-            original: (B, G) float32, their distances to the gallery.
+            gallery: (C,) positions in the gallery.
+            original: (B, C) float32, the distances between them.
 
         Returns:
-            (B, G) float32, smaller is closer.
+            (B, C) float32, smaller is closer.
         """
         scaled = _scaled(original, self._furthest[queries][:, None], self._exponent)
-        jaccard = jaccard_distances(self._queries[queries], self._gallery)
+        jaccard = jaccard_distances(self._queries[queries], csc_array(self._gallery[gallery]))
         return ((1 - self._lambda) * jaccard + self._lambda * scaled).astype(np.float32)
 
 
@@ -106,7 +107,7 @@ def rerank_matrix(distmat: np.ndarray, num_queries: int, exponent: int, settings
     (neighbours,) = find_neighbours(block, [everything], neighbours_needed(settings), lambda images: None)
     reranker = Reranker(block, neighbours, num_queries, exponent, settings)
     queries, gallery = everything[:num_queries], everything[num_queries:]
-    return reranker.distances(queries, block(queries, gallery))
+    return reranker.distances(queries, gallery - num_queries, block(queries, gallery))
 
 
 def reciprocal_neighbours(nearest: np.ndarray, k: int) -> csr_array:
