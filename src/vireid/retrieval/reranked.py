@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vireid.params import Reranking
+from vireid.params import Evaluate, Reranking
 from vireid.retrieval.comparison import WHOLE, Compared, Comparison
 from vireid.retrieval.counting import Scores
-from vireid.retrieval.evaluation import Evaluation
+from vireid.retrieval.evaluation import Evaluation, evaluate_protocols
 from vireid.retrieval.features import Features
 from vireid.retrieval.neighbour_index import find_neighbours_by_index
 from vireid.retrieval.neighbours import DistanceBlock, Neighbours, distances_of_vectors, find_neighbours
@@ -50,6 +50,16 @@ class RerankedComparison(Comparison):
         original = super().distances_between(queries, part).numpy()
         rows, columns = np.searchsorted(self._queries, queries.rows), self._position[part.rows]
         return torch.from_numpy(self._reranker.distances(rows, columns, original))
+
+
+def evaluate_as_asked(features: Features, protocols: Sequence[Protocol], settings: Evaluate) -> list[Evaluation]:
+    """Evaluate several protocols, and by re-ranking as well where the parameters say so.
+
+    Raises:
+        UserError: As `evaluation.evaluate_protocols`.
+    """
+    evaluations = evaluate_protocols(features, protocols, settings.ranks)
+    return rerank(features, evaluations, settings.reranking) if settings.rerank else evaluations
 
 
 def rerank(features: Features, evaluations: Sequence[Evaluation], settings: Reranking) -> list[Evaluation]:
