@@ -27,13 +27,13 @@ def features():
 
 
 def reranked_by_loops(features, original, trial, settings):
-    """Score every query of a trial: distances of all images, the oracle's re-ranking, then junk, image by image."""
+    """Score every query of a trial: distances of all images, the oracle's re-ranking, then junk."""
     selection = original.selection
     queries, gallery = selection.queries[selection.asked[trial]], selection.pool[selection.galleries[trial]]
-    vectors = np.concatenate(
-        [features.infrared.embeddings["bn"][queries], features.visible.embeddings["bn"][gallery]]
+    infrared, visible = (
+        part.embeddings["bn"].astype(np.float64) for part in (features.infrared, features.visible)
     )
-    vectors = vectors.astype(np.float64)
+    vectors = np.concatenate([infrared[queries], visible[gallery]])
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     distmat = cdist(vectors, vectors).astype(np.float32).astype(np.float64) ** 2
     final = oracle.rerank(distmat.tolist(), len(queries), settings.k1, settings.k2, settings.lambda_value)
@@ -88,9 +88,8 @@ def test_perfect_embedding_stays_perfect():
 def test_drawn_queries_are_reranked_among_themselves():
     images = layout(range(6), (1, 2, 4), 3)
     generator = np.random.default_rng(5)
-    features = features_of(
-        *(feature_set(images, generator.standard_normal((len(images), 3))) for _ in range(2)), "llcm"
-    )
+    sets = [feature_set(images, generator.standard_normal((len(images), 3))) for _ in range(2)]
+    features = features_of(*sets, "llcm")
     original = evaluate(features, protocol("llcm/visible_to_infrared_as_released"), RANKS)
     (result,) = rerank(features, [original], FEW)
     assert result.reranked.match_ranks.shape == original.match_ranks.shape == (10, 18)
