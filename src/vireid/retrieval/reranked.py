@@ -23,7 +23,7 @@ from vireid.retrieval.reranking import EXPONENTS, Reranker, neighbours_needed
 from vireid.retrieval.scoring import score
 from vireid.support.progress import progress
 
-_INDEXED = 20_000  # images of a single trial from which FAISS is the faster search
+_INDEXED = 20_000  # images of a single trial from which FAISS proposes their neighbours
 
 
 class RerankedComparison(Comparison):

@@ -136,9 +136,8 @@ def expanded_neighbours(nearest: np.ndarray, k1: int) -> csr_array:
     """
     near = reciprocal_neighbours(nearest, k1)
     nearer = reciprocal_neighbours(nearest, round(k1 / 2))  # Python and NumPy round a half to the even number
-    shared = csr_array(
-        (near @ nearer).multiply(near)
-    )  # how much of R(j, k1 / 2), which is symmetric, is in R(i, k1)
+    # How many images R(i, k1) and R(j, k1 / 2) share, for each j in R(i, k1); both matrices are symmetric.
+    shared = csr_array((near @ nearer).multiply(near))
     size = np.diff(nearer.indptr)
     shared.data = (3 * shared.data > 2 * size[shared.indices]).astype(np.int32)
     expanded = near + shared @ nearer
@@ -199,8 +198,7 @@ def _query_blocks(queries: csr_array, partners: np.ndarray) -> Iterator[tuple[in
     terms = np.concatenate([[0], np.cumsum(partners[queries.indices])])[queries.indptr]
     run = terms[1:] // _TERMS
     cuts = np.flatnonzero(np.diff(run)) + 1
-    edges = [0, *cuts.tolist(), queries.shape[0]]
-    return pairwise(edges)
+    return pairwise([0, *cuts.tolist(), queries.shape[0]])
 
 
 def _rows_of(columns: np.ndarray, value: float) -> csr_array:
