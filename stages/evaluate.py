@@ -41,14 +41,14 @@ def main(
     from vireid.reporting.figures import draw_figures
     from vireid.reporting.results import write_evaluation, write_metrics
     from vireid.reporting.tables import print_results
-    from vireid.retrieval.evaluation import evaluate_protocols
     from vireid.retrieval.features import read_features
     from vireid.retrieval.protocols import protocol
+    from vireid.retrieval.reranked import evaluate_as_asked
 
     settings = load_params(params)
     protocols = [protocol(name, settings.dataset.gallery_draw) for name in settings.evaluate.protocols]
     source = read_features(features, settings.evaluate.embedding)
-    results = evaluate_protocols(source, protocols, settings.evaluate.ranks)
+    results = evaluate_as_asked(source, protocols, settings.evaluate)
     draw_figures(figures, results, source, images, training, settings.evaluate.ranked_queries)
     write_cmc(cmc, results)
     write_evaluation(evaluation, results, source, features)

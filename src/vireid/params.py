@@ -117,13 +117,29 @@ class Extract(Section):
     batch_size: Count
 
 
+class Reranking(Section):
+    """K-reciprocal re-ranking, by the names of its paper: Z. Zhong et al., CVPR 2017 (20, 6 and 0.3).
+
+    Attributes:
+        k1: Neighbours among which reciprocal ones are sought.
+        k2: Neighbours whose encodings are averaged; 1 averages nothing.
+        lambda_value: Share of the original distance in the final one.
+    """
+
+    k1: Count
+    k2: Count
+    lambda_value: Probability
+
+
 class Evaluate(Section):
-    """Protocols by name, the ranks to report, and the embedding that is ranked."""
+    """Protocols by name, the ranks to report, the embedding that is ranked, and re-ranking beside it."""
 
     protocols: Annotated[list[str], Field(min_length=1)]
     ranks: Annotated[list[Count], Field(min_length=1)]
     embedding: str
     ranked_queries: Count
+    rerank: bool
+    reranking: Reranking
 
 
 class Compute(Section):

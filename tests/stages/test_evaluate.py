@@ -88,6 +88,35 @@ def test_repeats_to_the_byte(app, project):
     assert len(first) == 6
 
 
+def test_reranked_results_stand_beside_the_others(app, project):
+    assert CliRunner().invoke(app).exit_code == 0
+    plain = json.loads(Path("results/metrics.json").read_text())["synthetic"]["all_search"]["single_shot"]
+    set_params(rerank=True)
+    result = CliRunner().invoke(app)
+    assert result.exit_code == 0, result.output
+    metrics = json.loads(Path("results/metrics.json").read_text())["synthetic"]["all_search"]["single_shot"]
+    again = metrics.pop("reranked")
+    assert metrics == plain
+    assert set(again) == set(plain)
+    assert again["mAP"] != plain["mAP"]
+    stored = json.loads(Path("results/evaluation.json").read_text())["protocols"]
+    details = stored["synthetic/all_search/single_shot"]["reranked"]
+    assert details["parameters"] == {"k1": 20, "k2": 6, "lambda_value": 0.3}
+    assert details["mean"] == pytest.approx(again, abs=1e-5)
+    assert len(details["trials"]) == 10
+    assert f"{again['mAP']:.2f}" in result.stdout
+    assert result.stdout.count("  re-ranked") == 2
+    assert "k1 20, k2 6, lambda 0.3" in result.stdout
+
+
+def test_reranked_results_repeat_to_the_byte(app, project):
+    set_params(rerank=True)
+    assert CliRunner().invoke(app).exit_code == 0
+    first = written()
+    assert CliRunner().invoke(app).exit_code == 0
+    assert written() == first
+
+
 def test_other_paths_can_be_given(app, project):
     arguments = ["--metrics", "a/m.json", "--evaluation", "a/e.json", "--cmc", "a/c.csv", "--figures", "a/f"]
     assert CliRunner().invoke(app, arguments).exit_code == 0
@@ -156,6 +185,7 @@ def no_params(features):
         (lambda _: set_params(protocols=["synthetic/all"]), "unknown protocol"),
         (lambda _: set_params(protocols=["sysu_mm01/all_search/single_shot"]), "another data set"),
         (lambda _: set_params(embedding="pooled"), "no embedding `pooled`"),
+        (lambda _: set_params(reranking={"k1": 0, "k2": 6, "lambda_value": 0.3}), "evaluate.reranking.k1"),
         (lambda _: set_params(ranks=[1, 23]), "smaller than the ranks"),
     ],
 )

@@ -25,6 +25,8 @@ def nested_metrics(evaluations: Sequence[Evaluation]) -> dict[str, Any]:
         for part in evaluation.protocol.name.split("/"):
             node = node.setdefault(part, {})
         node.update(percent(evaluation.means))
+        if evaluation.reranked:
+            node["reranked"] = percent(evaluation.reranked.means)
     return root
 
 
@@ -61,19 +63,35 @@ def _details(evaluation: Evaluation, features: Features) -> dict[str, Any]:
         "gallery_size": evaluation.gallery_size,
         "gallery_identities": selection.identities,
         "short_cells": selection.short_cells,
-        "mean": percent(evaluation.means),
-        "std": percent(evaluation.deviations),
-        "interval95": {name: [100 * low, 100 * high] for name, (low, high) in evaluation.intervals.items()},
+        **_over_trials(evaluation),
         "trials": [
             {
                 "gallery_hash": _names_hash(names[gallery]),
                 "valid_queries": int(evaluation.valid_by_trial[trial]),
                 "skipped_queries": len(selection.asked[trial]) - int(evaluation.valid_by_trial[trial]),
             }
-            | percent({name: float(values[trial]) for name, values in evaluation.metrics.items()})
+            | _of_trial(evaluation, trial)
             for trial, gallery in enumerate(selection.galleries)
         ],
+        **({"reranked": _reranked(evaluation.reranked)} if evaluation.reranked else {}),
     }
+
+
+def _reranked(evaluation: Evaluation) -> dict[str, Any]:
+    trials = [_of_trial(evaluation, trial) for trial in range(len(evaluation.selection.galleries))]
+    return {"parameters": evaluation.reranking.model_dump(), **_over_trials(evaluation), "trials": trials}
+
+
+def _over_trials(evaluation: Evaluation) -> dict[str, Any]:
+    return {
+        "mean": percent(evaluation.means),
+        "std": percent(evaluation.deviations),
+        "interval95": {name: [100 * low, 100 * high] for name, (low, high) in evaluation.intervals.items()},
+    }
+
+
+def _of_trial(evaluation: Evaluation, trial: int) -> dict[str, float]:
+    return percent({name: float(values[trial]) for name, values in evaluation.metrics.items()})
 
 
 def _names_hash(names: np.ndarray) -> str:

@@ -21,11 +21,13 @@ class Compared:
     """Images that are ready to be compared.
 
     Attributes:
+        rows: (N,) rows of their modality's group.
         vectors: (N, D) float64, of length 1 where the protocol normalises.
         pids: (N,) int32.
         places: (N,) int, where they were taken.
     """
 
+    rows: np.ndarray
     vectors: Tensor
     pids: np.ndarray
     places: np.ndarray
@@ -34,7 +36,7 @@ class Compared:
         return len(self.pids)
 
     def __getitem__(self, rows: slice | np.ndarray) -> "Compared":
-        return Compared(self.vectors[rows], self.pids[rows], self.places[rows])
+        return Compared(self.rows[rows], self.vectors[rows], self.pids[rows], self.places[rows])
 
 
 class Comparison:
@@ -76,7 +78,7 @@ class Comparison:
         Returns:
             (B, P) float32, smaller is closer.
         """
-        return self._distances(self.queries(rows), self.gallery(WHOLE))
+        return self.distances_between(self.queries(rows), self.gallery(WHOLE))
 
     def keys(self, rows: np.ndarray) -> Tensor:
         """Compute ranking keys of queries against the pool, junk excluded.
@@ -104,9 +106,12 @@ class Comparison:
         """
         match = queries.pids[:, None] == part.pids
         junk = self._protocol.junk(match, queries.places, part.places)
-        return ranking_keys(self._distances(queries, part), torch.from_numpy(match), torch.from_numpy(junk), first)
+        return ranking_keys(
+            self.distances_between(queries, part), torch.from_numpy(match), torch.from_numpy(junk), first
+        )
 
-    def _distances(self, queries: Compared, part: Compared) -> Tensor:
+    def distances_between(self, queries: Compared, part: Compared) -> Tensor:
+        """Compute the distances of prepared queries to a prepared part of the pool, (B, C) float32."""
         return DISTANCES[self._protocol.distance](queries.vectors, part.vectors)
 
     def _compared(self, modality: Modality, rows: np.ndarray) -> Compared:
@@ -114,7 +119,7 @@ class Comparison:
         vectors = torch.from_numpy(self._features.vectors(modality, rows)).double()
         if self._protocol.normalise:
             normalize(vectors, dim=1, out=vectors)  # in place: galleries are large
-        return Compared(vectors, images.pid[rows], _places(self._protocol, images, rows))
+        return Compared(rows, vectors, images.pid[rows], _places(self._protocol, images, rows))
 
 
 def _places(protocol: Protocol, images: FeatureSet, rows: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from vireid.params import Reranking
 from vireid.retrieval.bootstrap import confidence_intervals
 from vireid.retrieval.comparison import Comparison
 from vireid.retrieval.counting import Scores
@@ -42,6 +43,8 @@ class Evaluation:
             match.
         average_precision: (T, Q) float64 in (0, 1], NaN for a query without a match.
         inverse_negative_penalty: (T, Q) float64 in (0, 1], NaN for a query without a match.
+        reranking: The parameters, if these are results of re-ranking.
+        reranked: The same protocol's results of re-ranking, if they were asked for.
     """
 
     protocol: Protocol
@@ -50,6 +53,8 @@ class Evaluation:
     match_ranks: np.ndarray
     average_precision: np.ndarray
     inverse_negative_penalty: np.ndarray
+    reranking: Reranking | None = None
+    reranked: "Evaluation | None" = None
 
     @property
     def gallery_size(self) -> int:
