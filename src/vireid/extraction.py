@@ -31,7 +31,7 @@ def extract(params: Params, images: Path, model: Path, features: Path) -> int:
         UserError: If the model is of another method, data set, trial or image size; if it has seen a test
             identity; if a modality has no test image; if an embedding is not finite.
     """
-    fabric = choose_device(params.compute).fabric()
+    fabric, settings = choose_device(params.compute).fabric(), params.extract
     with open_images(images) as file:
         method, description, model_hash = load_model(model, params.method, file.info)
         seen = description.train_pids + description.holdout_pids
@@ -53,7 +53,7 @@ def extract(params: Params, images: Path, model: Path, features: Path) -> int:
     sets = []
     with progress("extract", total, "images") as bar:
         for modality, part in zip(Modality, tests, strict=True):
-            batches = embed_images(method, part, modality, params.extract.batch_size, fabric.device)
+            batches = embed_images(method, part, modality, settings.batch_size, fabric.device, settings.flip)
             embeddings = concatenate(bar.over(batches, lambda batch: len(batch[names[0]])))
             sets.append(FeatureSet(part.pid, part.camid, part.name, embeddings, part.optional))
     info = FeaturesInfo(
@@ -64,6 +64,7 @@ def extract(params: Params, images: Path, model: Path, features: Path) -> int:
         default=names[0],
         model_hash=model_hash,
         superresolve=description.images["superresolve"],
+        flip=settings.flip,
         train_pids=np.array(sorted(seen), np.int32),
     )
     write_features(features, info, *sets)

@@ -112,9 +112,10 @@ class Train(Section):
 
 
 class Extract(Section):
-    """Embedding of the test images."""
+    """Embedding of the test images, each alone or together with its mirror image."""
 
     batch_size: Count
+    flip: bool
 
 
 class Evaluate(Section):
