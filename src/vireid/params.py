@@ -124,7 +124,14 @@ class Evaluate(Section):
     protocols: Annotated[list[str], Field(min_length=1)]
     ranks: Annotated[list[Count], Field(min_length=1)]
     embedding: str
+
+
+class Figures(Section):
+    """How much the figures show."""
+
     ranked_queries: Count
+    worst_queries: Count
+    embedded_pids: Count
 
 
 class Compute(Section):
@@ -150,6 +157,7 @@ class Params(Section):
     train: Train
     extract: Extract
     evaluate: Evaluate
+    figures: Figures
     compute: Compute
 
 
