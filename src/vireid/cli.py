@@ -2,6 +2,8 @@
 
 import typer
 
+from vireid.commands.convert import convert
+from vireid.commands.evaluate import evaluate
 from vireid.commands.inspect import inspect
 from vireid.commands.manifest import manifest
 from vireid.commands.preset import preset
@@ -19,3 +21,5 @@ app.command("inspect")(inspect)
 app.command("manifest")(manifest)
 app.command("preset")(preset)
 app.command("yardsticks")(yardsticks)
+app.command("evaluate")(evaluate)
+app.command("convert")(convert)
