@@ -7,6 +7,7 @@ from vireid.commands.evaluate import evaluate
 from vireid.commands.inspect import inspect
 from vireid.commands.manifest import manifest
 from vireid.commands.preset import preset
+from vireid.commands.search import search
 from vireid.commands.synthesize import contact_sheet, synthesize
 from vireid.commands.yardsticks import yardsticks
 
@@ -23,3 +24,4 @@ app.command("preset")(preset)
 app.command("yardsticks")(yardsticks)
 app.command("evaluate")(evaluate)
 app.command("convert")(convert)
+app.command("search")(search)

@@ -54,6 +54,11 @@ def write_manifest(
         return read_manifest(partial, root)
 
 
+def image_names(root: Path) -> list[str]:
+    """List the image files below a folder by their suffix: sorted paths relative to it, POSIX style."""
+    return sorted(p.relative_to(root).as_posix() for p in root.rglob("*") if p.suffix.lower() in _SUFFIXES)
+
+
 def _compiled(pattern: str) -> re.Pattern[str]:
     expected = f"a regular expression with the named groups {', '.join(_GROUPS)} and, if wanted, split"
     remedy = r"for example: --pattern '(?P<modality>rgb|ir)/(?P<pid>\d+)/c(?P<camid>\d+)_.*'"
@@ -68,7 +73,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 
 def _match_all(root: Path, pattern: re.Pattern[str], skip: bool) -> list[dict[str, str]]:
-    names = sorted(p.relative_to(root).as_posix() for p in root.rglob("*") if p.suffix.lower() in _SUFFIXES)
+    names = image_names(root)
     matches = {name: pattern.fullmatch(name) for name in names}
     others = [name for name, match in matches.items() if match is None]
     if len(others) == len(names) or (others and not skip):
