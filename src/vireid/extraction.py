@@ -6,7 +6,7 @@ import numpy as np
 
 from vireid.compute import choose_device
 from vireid.data.records import Modality
-from vireid.data.store import open_images
+from vireid.data.store import ImageSet, open_images
 from vireid.params import Params
 from vireid.retrieval.features import FeatureSet, FeaturesInfo, write_features
 from vireid.support.errors import UserError
@@ -37,15 +37,7 @@ def extract(params: Params, images: Path, model: Path, features: Path) -> int:
         seen = description.train_pids + description.holdout_pids
         check_disjoint(seen, file.pids("test"))
         tests = [file.read("test", modality) for modality in Modality]
-    for modality, part in zip(Modality, tests, strict=True):
-        if len(part) == 0:
-            raise UserError(
-                images,
-                f"no {modality.group} test image",
-                expected="test images of both modalities",
-                found="none",
-                remedy="complete the data set's test split, then run `dvc repro`",
-            )
+    _check_modalities(images, tests)
     names = list(method.embedding_dims)
     method = fabric.setup_module(method.eval())
     method.mark_forward_method("embed")
@@ -69,3 +61,15 @@ def extract(params: Params, images: Path, model: Path, features: Path) -> int:
     )
     write_features(features, info, *sets)
     return total
+
+
+def _check_modalities(path: Path, tests: list[ImageSet]) -> None:
+    for modality, part in zip(Modality, tests, strict=True):
+        if len(part) == 0:
+            raise UserError(
+                path,
+                f"no {modality.group} test image",
+                expected="test images of both modalities",
+                found="none",
+                remedy="complete the data set's test split, then run `dvc repro`",
+            )

@@ -15,7 +15,7 @@ from vireid.data.records import Modality
 from vireid.retrieval.features import Features
 from vireid.search.embedder import Embedder
 from vireid.search.index import EXACT_UP_TO, build_index, load_index, save_index, unit_vectors
-from vireid.search.pictures import find_pictures
+from vireid.search.pictures import Picture, find_pictures
 from vireid.support.errors import UserError
 from vireid.support.hdf5 import create_hdf5, open_hdf5, plain
 from vireid.support.progress import console, progress
@@ -71,6 +71,26 @@ def embed_folder(
         UserError: If the folder has no such picture, nobody says of which spectrum they are, or one cannot be
             read.
     """
+    chosen = _choose(root, modality, assume)
+    paths = [root / picture.name for picture in chosen]
+    with progress("embed", len(paths), "pictures") as bar:
+        vectors, bad = embedder.embed(paths, modality, False, skip_bad, bar.advance)
+    kept = [picture for picture, path in zip(chosen, paths, strict=True) if path not in bad]
+    gallery = Gallery(
+        root=root.resolve(),
+        modality=modality,
+        name=np.array([picture.name for picture in kept], object),
+        pid=np.array([picture.pid for picture in kept], np.int32),
+        vectors=vectors,
+        embedding=embedder.embedding,
+        flip=False,
+        model_hash=embedder.model_hash,
+    )
+    return gallery, bad
+
+
+def _choose(root: Path, modality: Modality, assume: bool) -> list[Picture]:
+    """List the pictures of one spectrum."""
     pictures = find_pictures(root)
     if pictures[0].modality is None and not assume:
         raise UserError(
@@ -89,21 +109,7 @@ def embed_folder(
             found=f"{len(pictures)} others",
             remedy="choose the other spectrum with --gallery-modality",
         )
-    paths = [root / picture.name for picture in chosen]
-    with progress("embed", len(paths), "pictures") as bar:
-        vectors, bad = embedder.embed(paths, modality, False, skip_bad, bar.advance)
-    kept = [picture for picture, path in zip(chosen, paths, strict=True) if path not in bad]
-    gallery = Gallery(
-        root=root.resolve(),
-        modality=modality,
-        name=np.array([picture.name for picture in kept], object),
-        pid=np.array([picture.pid for picture in kept], np.int32),
-        vectors=vectors,
-        embedding=embedder.embedding,
-        flip=False,
-        model_hash=embedder.model_hash,
-    )
-    return gallery, bad
+    return chosen
 
 
 def from_features(features: Features, modality: Modality) -> Gallery:
