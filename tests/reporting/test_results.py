@@ -57,6 +57,10 @@ def test_evaluation_holds_all_that_stands_behind_a_number(features, evaluations,
     assert len(values) == 10
     assert single["mean"]["mAP"] == pytest.approx(np.mean(values), abs=1e-5)
     assert single["std"]["mAP"] == pytest.approx(np.std(values), abs=1e-5)
+    assert {(trial["valid_queries"], trial["skipped_queries"]) for trial in single["trials"]} == {(120, 0)}
+    assert list(single["interval95"]) == ["rank1", "rank5", "mAP", "mINP"]
+    low, high = single["interval95"]["mAP"]
+    assert 0 < low < single["mean"]["mAP"] < high < 100
     assert len({trial["gallery_hash"] for trial in single["trials"]}) == 10
 
 

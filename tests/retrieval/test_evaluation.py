@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.reference.ranking import evaluate_sysu
-from tests.retrieval.made import feature_set, features_of, random_features
+from tests.retrieval.made import feature_set, features_of, layout, random_features
 from tests.retrieval.test_galleries import shuffled
-from vireid.retrieval import evaluation
+from vireid.retrieval import counting, evaluation, scoring
 from vireid.retrieval.evaluation import evaluate, evaluate_protocols
 from vireid.retrieval.protocols import protocol
 from vireid.support.errors import UserError
@@ -143,7 +145,11 @@ def test_results_do_not_depend_on_the_order_of_the_file():
 def test_results_do_not_depend_on_the_size_of_blocks(monkeypatch):
     features = random_features(noise=0.5)
     whole = evaluate(features, ALL, RANKS)
-    monkeypatch.setattr(evaluation, "_BLOCK_ITEMS", 7 * len(features.visible))
+    monkeypatch.setattr(scoring, "_QUERIES", 50)
+    monkeypatch.setattr(scoring, "_PREPARED", 70 * 30)
+    monkeypatch.setattr(scoring, "_TILE", (7, 16))
+    monkeypatch.setattr(scoring, "_COUNTS", 300)
+    monkeypatch.setattr(counting, "_RANKS", 100)
     blocks = evaluate(features, ALL, RANKS)
     np.testing.assert_array_equal(blocks.match_ranks, whole.match_ranks)
     np.testing.assert_array_equal(blocks.average_precision, whole.average_precision)
@@ -234,3 +240,111 @@ def test_location_decides_what_a_query_of_ones_own_images_ignores():
     )
     together = evaluate(features_of(visible, infrared, "manifest"), chosen, (1,))
     assert (apart.match_ranks.tolist(), together.match_ranks.tolist()) == ([[1]], [[2]])
+
+
+def test_queries_with_a_match_are_counted_in_each_trial_where_one_camera_saw_several_places():
+    visible = feature_set([(1, 1), (1, 1), (2, 1)], [[0.0], [1.0], [2.0]])
+    infrared = feature_set([(1, 2), (2, 2)], [[0.0], [2.0]])
+    visible, infrared = (
+        replace(part, optional={"location": np.array(places)})
+        for part, places in ((visible, [7, 8, 8]), (infrared, [7, 7]))
+    )
+    chosen = replace(protocol("manifest/infrared_to_visible/single_shot"), normalise=False)
+    result = evaluate(features_of(visible, infrared, "manifest"), chosen, (1,))
+    # The gallery's image of identity 1 is at the query's own place in some trials, and then junk.
+    drawn = [result.selection.pool[gallery][0] for gallery in result.selection.galleries]
+    assert result.valid_by_trial.tolist() == [2 if row == 1 else 1 for row in drawn]
+    assert set(result.valid_by_trial) == {1, 2}
+    assert (result.valid_queries, result.skipped_queries) == (1, 1)
+    assert result.means["rank1"] == 1
+
+
+def test_identity_that_only_camera_2_saw_is_skipped_from_camera_3_and_found_from_camera_6():
+    visible = feature_set([(1, 1), (1, 4), (2, 2), (3, 4), (3, 5)], [[1.0], [4], [2], [5], [3]])
+    infrared = feature_set([(2, 3), (2, 6), (3, 3)], [[2.0], [0], [0]])
+    result = evaluate(features_of(visible, infrared), replace(ALL, normalise=False, trials=1), (1, 2, 3))
+    # From 3: nothing left of identity 2. From 6: 1 2 3 1 3. Identity 3 from 3 sees 1 3 1 3 without camera 2.
+    assert result.match_ranks.tolist() == [[0, 2, 2]]
+    assert result.average_precision.tolist() == [
+        [pytest.approx(value, nan_ok=True) for value in (np.nan, 0.5, 0.5)]
+    ]
+    assert (result.valid_queries, result.skipped_queries) == (2, 1)
+
+
+def test_a_gallery_of_several_trials_is_scored_once(monkeypatch):
+    images = [(pid, camid) for pid in range(6) for camid in (1, 2, 4) for _ in range(3)]
+    sets = [feature_set(images, np.random.default_rng(seed).standard_normal((54, 3))) for seed in (1, 2)]
+    scored = []
+
+    def counted(comparison, rows, galleries, counting, advance):
+        scored.append(len(galleries))
+        return scoring.score(comparison, rows, galleries, counting, advance)
+
+    monkeypatch.setattr(evaluation, "score", counted)
+    evaluate(features_of(*sets, "llcm"), protocol("llcm/visible_to_infrared_as_released"), (1, 5))
+    evaluate(features_of(*sets, "llcm"), protocol("llcm/visible_to_infrared"), (1, 5))
+    assert scored == [1, 10]
+
+
+@pytest.mark.parametrize("names", [["all_search", "indoor_search"], ["indoor_search", "all_search"]])
+def test_sharing_distances_changes_nothing(names):
+    features = random_features(visible=12, noise=0.5)
+    chosen = [protocol(f"synthetic/{name}/{shots}_shot") for name in names for shots in ("multi", "single")]
+    chosen += [replace(chosen[0], normalise=False), replace(chosen[1], cmc_counting="image")]
+    for shared in evaluate_protocols(features, chosen, RANKS):
+        alone = evaluate(features, shared.protocol, RANKS)
+        np.testing.assert_array_equal(shared.match_ranks, alone.match_ranks)
+        np.testing.assert_array_equal(shared.average_precision, alone.average_precision)
+        np.testing.assert_array_equal(shared.inverse_negative_penalty, alone.inverse_negative_penalty)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 1000),
+    tile=st.tuples(st.integers(1, 9), st.integers(1, 40)),
+    queries=st.integers(1, 30),
+    prepared=st.integers(1, 60),
+    counts=st.integers(1, 300),
+)
+def test_scores_with_ties_do_not_depend_on_blocks_of_any_size(seed, tile, queries, prepared, counts):
+    coarse = np.random.default_rng(seed)
+    visible, infrared = (
+        feature_set(images, coarse.integers(0, 3, (len(images), 2)))
+        for images in (layout(range(6), (1, 2, 4), 2), layout(range(7), (3, 6), 2))
+    )
+    features, chosen = features_of(visible, infrared), [replace(ALL, normalise=False), MULTI]
+    whole = evaluate_protocols(features, chosen, (1, 5))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scoring, "_TILE", tile)
+        patch.setattr(scoring, "_QUERIES", queries)
+        patch.setattr(scoring, "_PREPARED", prepared)
+        patch.setattr(scoring, "_COUNTS", counts)
+        blocks = evaluate_protocols(features, chosen, (1, 5))
+    for one, other in zip(whole, blocks, strict=True):
+        np.testing.assert_array_equal(one.match_ranks, other.match_ranks)
+        np.testing.assert_array_equal(one.average_precision, other.average_precision)
+
+
+def test_a_duplicate_of_every_gallery_image_halves_no_precision():
+    features = random_features(pids=range(8), visible=1, noise=0.5)
+    twice = feature_set(
+        layout(range(8), (1, 2, 4, 5), 2),
+        np.repeat(features.visible.embeddings["bn"], 2, axis=0),
+    )
+    chosen = replace(MULTI, trials=1, cmc_counting="image")
+    once, doubled = (
+        evaluate(features_of(visible, features.infrared), chosen, (1,)) for visible in (features.visible, twice)
+    )
+    # Each place of the ranking becomes two of the same identity, the first match one of the first two.
+    np.testing.assert_array_equal(doubled.match_ranks, 2 * once.match_ranks - 1)
+    np.testing.assert_allclose(doubled.inverse_negative_penalty, once.inverse_negative_penalty)
+
+
+def test_intervals_lie_around_the_means_and_are_the_same_again():
+    features = random_features(noise=0.7)
+    result, again = (evaluate(features, ALL, RANKS) for _ in range(2))
+    assert result.intervals == again.intervals
+    assert list(result.intervals) == list(result.metrics)
+    for name, (low, high) in result.intervals.items():
+        assert 0 <= low <= result.means[name] <= high <= 1
+    assert result.intervals["mAP"][0] < result.means["mAP"] < result.intervals["mAP"][1]

@@ -241,12 +241,64 @@ def test_importing_the_file_format_does_not_import_torch():
 def test_location_is_written_and_read_where_there_is_one(tmp_path):
     visible, infrared = sets()
     path = tmp_path / "features.h5"
-    write_features(path, info_of(), replace(visible, optional={"location": np.array([4, 3, 2, 1])}), infrared)
+    visible, infrared = (
+        replace(part, optional={"location": np.array(places)})
+        for part, places in ((visible, [4, 3, 2, 1]), (infrared, [4, 5]))
+    )
+    write_features(path, info_of(), visible, infrared)
     features = read_features(path)
     assert features.visible.optional["location"].tolist() == [4, 3, 2, 1]
-    assert features.infrared.optional == {}
+    assert features.infrared.optional["location"].tolist() == [4, 5]
     edit(path, "visible", "location", lambda values: values[:3])
     assert "differ in length" in refusal(path)
+
+
+@pytest.mark.parametrize("without", ["visible", "infrared"])
+def test_locations_of_one_modality_are_neither_read_nor_written(tmp_path, without):
+    parts = dict(zip(("visible", "infrared"), sets(), strict=True))
+    located = {name: replace(part, optional={"location": np.arange(len(part))}) for name, part in parts.items()}
+    path = tmp_path / "features.h5"
+    with pytest.raises(UserError, match="only one modality"):
+        write_features(path, info_of(), **(located | {without: parts[without]}))
+    assert not path.exists()
+    write_features(path, info_of(), **located)
+    with h5py.File(path, "r+") as file:
+        del file[f"{without}/location"]
+    message = refusal(path)
+    assert "only one modality" in message
+    assert f"one in /{({'visible', 'infrared'} - {without}).pop()} only" in message
+
+
+def test_several_embeddings_are_ranked_as_one_of_unit_parts(path):
+    features = read_features(path, "pooled+bn")
+    assert features.embedding == "pooled+bn"
+    for read, written in zip((features.visible, features.infrared), sets(), strict=True):
+        both = read.embeddings["pooled+bn"]
+        assert both.dtype == np.float32
+        for name, found in (("pooled", both[:, :2]), ("bn", both[:, 2:])):
+            vectors = written.embeddings[name].astype(np.float64)
+            np.testing.assert_allclose(found, vectors / np.linalg.norm(vectors, axis=1)[:, None], rtol=1e-6)
+
+
+def test_default_and_a_row_of_zeros_may_be_joined(path):
+    edit(path, "visible", "embeddings/bn", lambda values: values * np.array([[0], [1], [1], [1]], "f4"))
+    features = read_features(path, "default+pooled")
+    assert features.embedding == "bn+pooled"
+    assert features.visible.embeddings["bn+pooled"][0, :3].tolist() == [0, 0, 0]
+    lengths = np.linalg.norm(features.visible.embeddings["bn+pooled"], axis=1)
+    np.testing.assert_allclose(lengths, [1, 2**0.5, 2**0.5, 2**0.5], rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["bn+pooed", "bn+", "+"])
+def test_unknown_part_lists_those_there_are(path, name):
+    message = refusal(path, name)
+    assert "bn, pooled" in message
+    assert name in message
+
+
+def test_not_finite_part_is_refused(path):
+    edit(path, "infrared", "embeddings/pooled", lambda values: values + np.nan)
+    assert "2 of 2 images" in refusal(path, "bn+pooled")
 
 
 @pytest.mark.parametrize(

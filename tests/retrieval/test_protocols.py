@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from vireid.data.layouts import llcm, regdb
+from vireid.retrieval.counting import CMC_RANKS
 from vireid.retrieval.distances import DISTANCES
 from vireid.retrieval.galleries import DRAWS
 from vireid.retrieval.protocols import DIRECTIONS, EXCLUSIONS, PROTOCOLS, protocol
-from vireid.retrieval.ranking import CMC_RANKS
 from vireid.support.errors import UserError
 
 

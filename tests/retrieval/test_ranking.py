@@ -1,6 +1,7 @@
 """Ranking metrics: worked by hand, against a slow oracle and two libraries, by their properties. CPU, seconds."""
 
 import doctest
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -12,16 +13,9 @@ from sklearn.metrics import average_precision_score
 from torchmetrics.functional.retrieval import retrieval_average_precision
 
 from tests.reference.ranking import score_query
-from vireid.retrieval import distances, galleries, ranking
-from vireid.retrieval.ranking import (
-    average_precision,
-    cumulative_matching,
-    identity_ranks,
-    image_ranks,
-    inverse_negative_penalty,
-    ranked_hits,
-    ranking_keys,
-)
+from vireid.retrieval import distances, galleries, ranking, scoring
+from vireid.retrieval.counting import Tally
+from vireid.retrieval.ranking import JUNK_KEY, cumulative_matching, ranking_keys
 
 
 def keys_of(distmat, query_pids, gallery_pids, junk=None):
@@ -31,11 +25,30 @@ def keys_of(distmat, query_pids, gallery_pids, junk=None):
     return ranking_keys(distmat, match, junk)
 
 
+def together(pids):
+    """Order a gallery so that the images of each identity stand where its first one does."""
+    _, first, identity = np.unique(pids, return_index=True, return_inverse=True)
+    return np.argsort(first[identity], kind="stable")
+
+
 def scores_of(distmat, query_pids, gallery_pids, junk=None):
-    keys = keys_of(distmat, query_pids, gallery_pids, junk)
-    hits = ranked_hits(keys)
-    ranks = identity_ranks(keys, torch.as_tensor(gallery_pids)), image_ranks(keys)
-    return [value.tolist() for value in (*ranks, average_precision(hits), inverse_negative_penalty(hits))]
+    """Score queries in one gallery, which is shown in as many parts as it has identities."""
+    columns = together(gallery_pids)
+    junk = None if junk is None else np.asarray(junk)[:, columns]
+    pids = np.asarray(gallery_pids)[columns]
+    keys = keys_of(np.asarray(distmat)[:, columns], query_pids, pids, junk)
+    match_keys = keys.masked_fill((keys & 1) == 0, JUNK_KEY).sort(1).values
+    values = []
+    with ThreadPoolExecutor(1) as threads:
+        for counting in ("identity", "image"):
+            tally = Tally(match_keys, pids, np.ones((len(pids), 1), bool), counting, threads)
+            for part in np.split(np.arange(len(pids)), np.flatnonzero(np.diff(pids)) + 1):
+                tally.add(slice(0, len(keys)), keys[:, part], int(part[0]))
+            values.append(tally.scores())
+    identity, image = values
+    np.testing.assert_array_equal(identity.average_precision, image.average_precision)
+    columns = identity.match_ranks, image.match_ranks, image.average_precision, image.inverse_negative_penalty
+    return [column[:, 0].tolist() for column in columns]
 
 
 def random_case(seed, queries=20, gallery=30, levels=None):
@@ -48,7 +61,7 @@ def random_case(seed, queries=20, gallery=30, levels=None):
     return distmat, generator.integers(0, 9, queries), generator.integers(0, 8, gallery), junk
 
 
-@pytest.mark.parametrize("module", [ranking, distances, galleries])
+@pytest.mark.parametrize("module", [ranking, distances, galleries, scoring])
 def test_examples_in_docstrings_are_true(module):
     result = doctest.testmod(module)
     assert result.attempted
@@ -147,6 +160,8 @@ def test_scores_agree_with_slow_oracle(seed, levels):
     distmat, query_pids, gallery_pids, junk = case
     found = zip(*scores_of(*case), strict=True)
     missing = 0
+    columns = together(gallery_pids)
+    distmat, gallery_pids, junk = distmat[:, columns], gallery_pids[columns], junk[:, columns]
     for query, scores in enumerate(found):
         expected = score_query(distmat[query].tolist(), query_pids[query], gallery_pids, junk[query])
         missing += expected is None

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from vireid.params import Compute
 
 _SHOWN = 5  # unreadable pictures that are named
+_NO_SHEET = "no contact sheet: say with --pictures in which folder the data set is"
 
 
 class Spectrum(StrEnum):
@@ -98,14 +99,12 @@ def search(
     if save is not None:
         save_gallery(save, source)
     index = open_index(gallery, source, exact)
-    print_found(found := find(embedder, source, index, asked, top))
+    found = find(embedder, source, index, asked, top)
+    print_found(found)
     _report(f"{len(source.name):,} {source.modality.group} pictures", index is None, save, bad)
     root = pictures or source.root
-    if root is None:
-        typer.echo("no contact sheet: say with --pictures in which folder the data set is")
-        return
-    drawn = draw_found(sheet, found, root, embedder.size, (asked.modality, source.modality))
-    typer.echo(f"{sheet}: {drawn} of {len(found)} queries")
+    drawn = root and draw_found(sheet, found, root, embedder.size, (asked.modality, source.modality))
+    typer.echo(f"{sheet}: {drawn} of {len(found)} queries" if drawn else _NO_SHEET)
 
 
 def _modality(spectrum: Spectrum | None) -> "Modality | None":

@@ -85,8 +85,13 @@ def _details(evaluation: Evaluation, features: Features) -> dict[str, Any]:
         "short_cells": selection.short_cells,
         "mean": percent(evaluation.means),
         "std": percent(evaluation.deviations),
+        "interval95": {name: [100 * low, 100 * high] for name, (low, high) in evaluation.intervals.items()},
         "trials": [
-            {"gallery_hash": _names_hash(names[gallery])}
+            {
+                "gallery_hash": _names_hash(names[gallery]),
+                "valid_queries": int(evaluation.valid_by_trial[trial]),
+                "skipped_queries": len(selection.asked[trial]) - int(evaluation.valid_by_trial[trial]),
+            }
             | percent({name: float(values[trial]) for name, values in evaluation.metrics.items()})
             for trial, gallery in enumerate(selection.galleries)
         ],

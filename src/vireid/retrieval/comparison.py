@@ -1,17 +1,44 @@
 """Queries against everything that a protocol can draw into a gallery."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
-from vireid.retrieval.distances import DISTANCES, unit_length
+from vireid.data.records import Modality
+from vireid.retrieval.distances import DISTANCES
 from vireid.retrieval.features import Features, FeatureSet
 from vireid.retrieval.protocols import Protocol
 from vireid.retrieval.ranking import ranking_keys
 
+WHOLE = slice(None)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Images that are ready to be compared.
+
+    Attributes:
+        vectors: (N, D) float64, of length 1 where the protocol normalises.
+        pids: (N,) int32.
+        places: (N,) int, where they were taken.
+    """
+
+    vectors: Tensor
+    pids: np.ndarray
+    places: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.pids)
+
+    def __getitem__(self, rows: slice | np.ndarray) -> "Compared":
+        return Compared(self.vectors[rows], self.pids[rows], self.places[rows])
+
 
 class Comparison:
-    """A protocol's pool of gallery images, ready to be compared with queries.
+    """A protocol's pool of gallery images, to be compared with queries, whole or in parts.
 
     Args:
         features: Embeddings of the test images.
@@ -20,13 +47,25 @@ class Comparison:
 
     Attributes:
         pids: (P,) int32, the identities of the pool.
+        dimension: D, the length of the embeddings.
     """
 
     def __init__(self, features: Features, protocol: Protocol, pool: np.ndarray):
-        gallery = features.of(protocol.gallery_modality)
-        self.pids, self._places = gallery.pid[pool], _places(protocol, gallery, pool)
-        self._features, self._protocol = features, protocol
-        self._gallery = self._vectors(features.vectors(protocol.gallery_modality, pool))
+        self.pids = features.of(protocol.gallery_modality).pid[pool]
+        self.dimension = features.vectors(protocol.gallery_modality, pool[:0]).shape[1]
+        self._features, self._protocol, self._pool = features, protocol, pool
+
+    def by_identity(self, rows: np.ndarray) -> np.ndarray:
+        """Return positions that sort rows of the query modality's group by identity."""
+        return np.argsort(self._features.of(self._protocol.query_modality).pid[rows], kind="stable")
+
+    def queries(self, rows: np.ndarray) -> Compared:
+        """Prepare some rows of the query modality's group."""
+        return self._compared(self._protocol.query_modality, rows)
+
+    def gallery(self, columns: slice) -> Compared:
+        """Prepare a part of the pool."""
+        return self._compared(self._protocol.gallery_modality, self._pool[columns])
 
     def distances(self, rows: np.ndarray) -> Tensor:
         """Compute the distances of queries to the pool.
@@ -37,8 +76,7 @@ class Comparison:
         Returns:
             (B, P) float32, smaller is closer.
         """
-        queries = self._vectors(self._features.vectors(self._protocol.query_modality, rows))
-        return DISTANCES[self._protocol.distance](queries, self._gallery)
+        return self._distances(self.queries(rows), self.gallery(WHOLE))
 
     def keys(self, rows: np.ndarray) -> Tensor:
         """Compute ranking keys of queries against the pool, junk excluded.
@@ -51,14 +89,32 @@ class Comparison:
         Returns:
             (B, P) int64, see `ranking.ranking_keys`.
         """
-        queries = self._features.of(self._protocol.query_modality)
-        match = queries.pid[rows][:, None] == self.pids
-        junk = self._protocol.junk(match, _places(self._protocol, queries, rows), self._places)
-        return ranking_keys(self.distances(rows), torch.from_numpy(match), torch.from_numpy(junk))
+        return self.keys_between(self.queries(rows), self.gallery(WHOLE), 0)
 
-    def _vectors(self, embeddings: np.ndarray) -> Tensor:
-        vectors = torch.from_numpy(embeddings).double()
-        return unit_length(vectors) if self._protocol.normalise else vectors
+    def keys_between(self, queries: Compared, part: Compared, first: int) -> Tensor:
+        """Compute ranking keys of prepared queries against a prepared part of the pool.
+
+        Args:
+            queries: B images.
+            part: C neighbouring images of the pool.
+            first: Position in the pool of the first of them.
+
+        Returns:
+            (B, C) int64, see `ranking.ranking_keys`.
+        """
+        match = queries.pids[:, None] == part.pids
+        junk = self._protocol.junk(match, queries.places, part.places)
+        return ranking_keys(self._distances(queries, part), torch.from_numpy(match), torch.from_numpy(junk), first)
+
+    def _distances(self, queries: Compared, part: Compared) -> Tensor:
+        return DISTANCES[self._protocol.distance](queries.vectors, part.vectors)
+
+    def _compared(self, modality: Modality, rows: np.ndarray) -> Compared:
+        images = self._features.of(modality)
+        vectors = torch.from_numpy(self._features.vectors(modality, rows)).double()
+        if self._protocol.normalise:
+            normalize(vectors, dim=1, out=vectors)  # in place: galleries are large
+        return Compared(vectors, images.pid[rows], _places(self._protocol, images, rows))
 
 
 def _places(protocol: Protocol, images: FeatureSet, rows: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.linalg import vecdot
+from torch.linalg import vector_norm
 
 _SAME_POINT = 1e-12  # relative to the squared norms; above the rounding error of the expansion below
 
@@ -29,7 +29,7 @@ def euclidean(queries: Tensor, gallery: Tensor) -> Tensor:
         >>> euclidean(torch.tensor([[0.0, 0.0]]).double(), torch.tensor([[3.0, 4.0]]).double())
         tensor([[5.]])
     """
-    norms = vecdot(queries, queries)[:, None] + vecdot(gallery, gallery)
+    norms = vector_norm(queries, dim=1).square()[:, None] + vector_norm(gallery, dim=1).square()
     squared = torch.addmm(norms, queries, gallery.T, alpha=-2)
     return squared.masked_fill_(squared < _SAME_POINT * norms, 0).sqrt_().float()
 

@@ -1,28 +1,33 @@
 """From features and a protocol to results: values of every query and trial first, means last."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import torch
-from torch import Tensor
 
+from vireid.retrieval.bootstrap import confidence_intervals
 from vireid.retrieval.comparison import Comparison
+from vireid.retrieval.counting import Scores
 from vireid.retrieval.features import Features
-from vireid.retrieval.galleries import Selection, select_images
+from vireid.retrieval.galleries import Selection, ranking_order, select_images
 from vireid.retrieval.protocols import Protocol
-from vireid.retrieval.ranking import (
-    CMC_RANKS,
-    average_precision,
-    cumulative_matching,
-    inverse_negative_penalty,
-    ranked_hits,
-)
+from vireid.retrieval.ranking import cumulative_matching
+from vireid.retrieval.scoring import score
 from vireid.support.errors import UserError
 from vireid.support.progress import progress
 
-_BLOCK_ITEMS = 1 << 20  # distances held at a time; about 50 MB with keys and masks
+# Protocols that are equal in these score the same distances, in galleries of their own.
+_SHARED = (
+    "query_modality",
+    "gallery_modality",
+    "exclusion",
+    "locations",
+    "cmc_counting",
+    "normalise",
+    "distance",
+)
 
 
 @dataclass(frozen=True)
@@ -48,17 +53,26 @@ class Evaluation:
 
     @property
     def gallery_size(self) -> int:
-        """Number of gallery images (the same in every trial)."""
+        """Number of gallery images (the same in every trial: each identity and camera gives as many)."""
         return len(self.selection.galleries[0])
 
     @property
+    def valid_by_trial(self) -> np.ndarray:
+        """Number of queries that have a match, (T,) int64.
+
+        It differs between trials where a camera saw an identity at several places, and a gallery may hold an image
+        of the query's own place or of another.
+        """
+        return (self.match_ranks > 0).sum(axis=1)
+
+    @property
     def valid_queries(self) -> int:
-        """Number of queries that have a match (the same in every trial: each cell gives an image)."""
-        return int((self.match_ranks[0] > 0).sum())
+        """Number of queries that have a match, in the trial with the fewest."""
+        return int(self.valid_by_trial.min())
 
     @property
     def skipped_queries(self) -> int:
-        """Number of queries without a match, which are in no mean."""
+        """Number of queries without a match, which are in no mean, in the trial with the most."""
         return self.match_ranks.shape[1] - self.valid_queries
 
     @cached_property
@@ -85,6 +99,17 @@ class Evaluation:
         """Name -> standard deviation over the trials (of the T values, not of a population behind them)."""
         return {name: float(values.std()) for name, values in self.metrics.items()}
 
+    @cached_property
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        """Name -> 95 % confidence interval of the mean over the trials, see `bootstrap.confidence_intervals`."""
+        asked = np.stack([self.selection.query_pids[positions] for positions in self.selection.asked])
+        found = np.where(self.match_ranks > 0, self.match_ranks, np.nan)
+        scores = {f"rank{rank}": np.where(np.isnan(found), np.nan, found <= rank) for rank in self.ranks} | {
+            "mAP": self.average_precision,
+            "mINP": self.inverse_negative_penalty,
+        }
+        return dict(zip(scores, confidence_intervals(asked, np.stack(list(scores.values()))), strict=True))
+
 
 def cmc_length(protocol: Protocol, selection: Selection) -> int:
     """Return the number of ranks of a protocol's CMC: the identities or the images of a gallery."""
@@ -96,15 +121,21 @@ def evaluate_protocols(
 ) -> list[Evaluation]:
     """Evaluate several protocols behind one progress bar.
 
+    Distances are computed once for all protocols that share them (SYSU-MM01's four settings do).
+
     Raises:
         UserError: As `evaluate`; all protocols are checked before the first is evaluated.
     """
     selections = [_checked_selection(features, protocol, ranks) for protocol in protocols]
-    with progress("evaluate", sum(len(selection.queries) for selection in selections), "queries") as bar:
-        return [
-            _evaluate(features, protocol, selection, ranks, bar.advance)
-            for protocol, selection in zip(protocols, selections, strict=True)
-        ]
+    groups: dict[tuple, list[int]] = {}
+    for index, protocol in enumerate(protocols):
+        groups.setdefault(tuple(getattr(protocol, name) for name in _SHARED), []).append(index)
+    works = [_Work(features, [(protocols[i], selections[i]) for i in group]) for group in groups.values()]
+    found: dict[int, Evaluation] = {}
+    with progress("evaluate", sum(work.distances for work in works), "distances") as bar:
+        for group, work in zip(groups.values(), works, strict=True):
+            found |= zip(group, work.evaluate(ranks, bar.advance), strict=True)
+    return [found[index] for index in range(len(protocols))]
 
 
 def evaluate(features: Features, protocol: Protocol, ranks: Sequence[int]) -> Evaluation:
@@ -120,7 +151,7 @@ def evaluate(features: Features, protocol: Protocol, ranks: Sequence[int]) -> Ev
             smaller than the largest rank, or leaves no query with a match.
     """
     selection = _checked_selection(features, protocol, ranks)
-    return _evaluate(features, protocol, selection, ranks, lambda queries: None)
+    return _Work(features, [(protocol, selection)]).evaluate(ranks, lambda distances: None)[0]
 
 
 def _checked_selection(features: Features, protocol: Protocol, ranks: Sequence[int]) -> Selection:
@@ -138,54 +169,66 @@ def _checked_selection(features: Features, protocol: Protocol, ranks: Sequence[i
     return selection
 
 
-def _evaluate(
-    features: Features,
-    protocol: Protocol,
-    selection: Selection,
-    ranks: Sequence[int],
-    advance: Callable[[int], None],
-) -> Evaluation:
-    comparison = Comparison(features, protocol, selection.pool)
-    pids = torch.from_numpy(comparison.pids)
-    blocks = []
-    for queries in _blocks(selection.queries, max(1, _BLOCK_ITEMS // len(selection.pool))):
-        # Against all that can be drawn, once; a trial takes its columns.
-        keys = comparison.keys(queries)
-        blocks.append([_score(keys[:, gallery], pids[gallery], protocol) for gallery in selection.galleries])
-        advance(len(queries))
-    # (blocks, trials, values, queries of the block) -> for each value (trials, queries), those asked in each trial
-    match_ranks, precisions, penalties = (
-        _of_asked(
-            np.concatenate([np.stack([trial[value] for trial in block]) for block in blocks], axis=1), selection
+class _Work:
+    """Protocols that share their distances, with the queries and the pool of them all.
+
+    Attributes:
+        distances: How many distances there are between them.
+    """
+
+    def __init__(self, features: Features, chosen: Sequence[tuple[Protocol, Selection]]):
+        self._features, self._chosen = features, chosen
+        images = features.of(chosen[0][0].gallery_modality)
+        asked = [selection.queries[positions] for _, selection in chosen for positions in selection.asked]
+        self._rows = np.unique(np.concatenate(asked))
+        pool = np.unique(np.concatenate([selection.pool for _, selection in chosen]))
+        self._pool = pool[ranking_order(images, pool)]
+        self.distances = len(self._rows) * len(self._pool)
+
+    def evaluate(self, ranks: Sequence[int], advance: Callable[[int], None]) -> list[Evaluation]:
+        """Score every query in every gallery, each gallery once, and share the scores out."""
+        protocol = self._chosen[0][0]
+        position = np.empty(self._pool.max() + 1, np.int64)
+        position[self._pool] = np.arange(len(self._pool))
+        galleries = [
+            position[selection.pool[gallery]] for _, selection in self._chosen for gallery in selection.galleries
+        ]
+        distinct: dict[bytes, int] = {}
+        numbers = [distinct.setdefault(gallery.tobytes(), len(distinct)) for gallery in galleries]
+        scores = score(
+            Comparison(self._features, protocol, self._pool),
+            self._rows,
+            [np.frombuffer(gallery, np.int64) for gallery in distinct],
+            protocol.cmc_counting,
+            advance,
         )
-        for value in range(3)
-    )
-    if not (match_ranks > 0).any(axis=1).all():
+        evaluations = []
+        for protocol, selection in self._chosen:
+            trials, numbers = numbers[: protocol.trials], numbers[protocol.trials :]
+            evaluations.append(self._evaluation(protocol, selection, ranks, scores, trials))
+        return evaluations
+
+    def _evaluation(
+        self, protocol: Protocol, selection: Selection, ranks: Sequence[int], scores: Scores, trials: Sequence[int]
+    ) -> Evaluation:
+        """Take a protocol's own queries and galleries: (R, T) -> (trials, Q)."""
+        rows = [np.searchsorted(self._rows, selection.queries[asked]) for asked in selection.asked]
+        values = (
+            np.stack([values[asked, trial] for asked, trial in zip(rows, trials, strict=True)])
+            for values in (scores.match_ranks, scores.average_precision, scores.inverse_negative_penalty)
+        )
+        evaluation = Evaluation(protocol, selection, tuple(ranks), *values)
+        _check_matches(evaluation)
+        return evaluation
+
+
+def _check_matches(evaluation: Evaluation) -> None:
+    """Refuse a trial in which no mean can be taken."""
+    if not (evaluation.match_ranks > 0).any(axis=1).all():
         raise UserError(
-            protocol.name,
+            evaluation.protocol.name,
             "no query has a match in the gallery",
             expected="identities that both the query and the gallery cameras saw",
-            found=f"{match_ranks.shape[1]} queries, all without a match",
+            found=f"{evaluation.match_ranks.shape[1]} queries, all without a match",
             remedy="check the identities in the features file, or leave this protocol out of evaluate.protocols",
         )
-    return Evaluation(protocol, selection, tuple(ranks), match_ranks, precisions, penalties)
-
-
-def _of_asked(values: np.ndarray, selection: Selection) -> np.ndarray:
-    """Keep each trial's own queries: (T, R) -> (T, Q)."""
-    return np.stack([values[trial, asked] for trial, asked in enumerate(selection.asked)])
-
-
-def _blocks(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
-    return (rows[start : start + size] for start in range(0, len(rows), size))
-
-
-def _score(keys: Tensor, gallery_pids: Tensor, protocol: Protocol) -> tuple[np.ndarray, ...]:
-    """Return match ranks, average precisions and inverse negative penalties, each (B,)."""
-    hits = ranked_hits(keys)
-    values = (
-        CMC_RANKS[protocol.cmc_counting](keys, gallery_pids),
-        average_precision(hits),
-        inverse_negative_penalty(hits),
-    )
-    return tuple(value.numpy() for value in values)

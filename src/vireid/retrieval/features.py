@@ -7,7 +7,7 @@ Root attributes `schema`, `dataset`, `trial`, `source_hash`, `method`, `default`
 gallery is the protocol's business, not the file's.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from vireid.support.hdf5 import create_hdf5, open_hdf5, plain
 
 SCHEMA = "vireid.features/1"
 DEFAULT = "default"
+JOIN = "+"  # between the names of embeddings that are ranked as one
 _COLUMNS = {"pid": ("i4", "iu"), "camid": ("i2", "iu"), "name": (h5py.string_dtype(), "OS")}
 _OPTIONAL_DIMENSIONS = {"location": 1, "official_places": 2}
 _REMEDY = "run `dvc repro extract`, or write the file as README describes it"
@@ -80,7 +81,7 @@ class Features:
 
     Attributes:
         info: Where they come from.
-        embedding: Name of the embedding that is ranked.
+        embedding: Name of the embedding that is ranked, or several names joined by `+`.
         visible: Images of the visible cameras.
         infrared: Images of the infrared cameras.
     """
@@ -109,8 +110,9 @@ def write_features(path: Path, info: FeaturesInfo, visible: FeatureSet, infrared
         infrared: The same for the infrared cameras.
 
     Raises:
-        UserError: If columns differ in length, or an embedding is not finite.
+        UserError: If columns differ in length, an embedding is not finite, or only one modality has locations.
     """
+    _check_locations(path, visible, infrared)
     with create_hdf5(path, SCHEMA, {item.name: getattr(info, item.name) for item in fields(info)}) as file:
         for modality, images in zip(Modality, (visible, infrared), strict=True):
             group = file.create_group(modality.group)
@@ -124,22 +126,27 @@ def write_features(path: Path, info: FeaturesInfo, visible: FeatureSet, infrared
 
 
 def read_features(path: Path, embedding: str = DEFAULT) -> Features:
-    """Read one embedding of every test image, and check it.
+    """Read one embedding of every test image, or several as one, and check it.
 
     Args:
         path: A features file.
         embedding: Name of an embedding; `default` stands for the one that the file's attribute `default` names.
+            `first+second` stands for both, each scaled to length 1 and then concatenated, so that each has the
+            same say whatever its length and scale.
 
     Raises:
         UserError: If the file is missing, cut short or of another format; if columns differ in length, names
-            repeat, values are not finite or the embedding is unknown; if a test identity was trained on.
+            repeat, values are not finite or the embedding is unknown; if only one modality has locations; if a
+            test identity was trained on.
     """
     attributes = [item.name for item in fields(FeaturesInfo)]
     with open_hdf5(path, SCHEMA, attributes, _REMEDY) as file:
         info = _checked_info(path, FeaturesInfo(**{key: plain(file.attrs[key]) for key in attributes}))
-        embedding = info.default if embedding == DEFAULT else embedding
-        visible, infrared = (_read_set(path, file, modality, embedding) for modality in Modality)
+        names = [info.default if name == DEFAULT else name for name in embedding.split(JOIN)]
+        visible, infrared = (_read_set(path, file, modality, names) for modality in Modality)
+    embedding = JOIN.join(names)
     _check_dimensions(path, embedding, visible, infrared)
+    _check_locations(path, visible, infrared)
     _check_leak(path, info, visible, infrared)
     return Features(info, embedding, visible, infrared)
 
@@ -167,7 +174,7 @@ def _checked_info(path: Path, info: FeaturesInfo) -> FeaturesInfo:
     return replace(info, train_pids=pids.astype(np.int32))
 
 
-def _read_set(path: Path, file: h5py.File, modality: Modality, embedding: str) -> FeatureSet:
+def _read_set(path: Path, file: h5py.File, modality: Modality, names: Sequence[str]) -> FeatureSet:
     group = file.get(modality.group, {})
     missing = [key for key in (*_COLUMNS, "embeddings") if key not in group]
     if missing:
@@ -178,12 +185,13 @@ def _read_set(path: Path, file: h5py.File, modality: Modality, embedding: str) -
             found=f"no {', '.join(missing)}",
             remedy=_REMEDY,
         )
-    if embedding not in group["embeddings"]:
+    unknown = [name for name in names if name not in group["embeddings"]]
+    if unknown:
         raise UserError(
             path,
-            f"no embedding `{embedding}` in group /{modality.group}",
-            expected=f"one of {', '.join(group['embeddings'])}, or {DEFAULT}",
-            found=embedding,
+            f"no embedding `{unknown[0]}` in group /{modality.group}",
+            expected=f"{', '.join(group['embeddings'])}, {DEFAULT}, or several of these joined by {JOIN}",
+            found=JOIN.join(names),
             remedy="set evaluate.embedding to one of these",
         )
     for key, (dtype, kinds) in _COLUMNS.items():
@@ -196,7 +204,7 @@ def _read_set(path: Path, file: h5py.File, modality: Modality, embedding: str) -
                 remedy=_REMEDY,
             )
     name = group["name"].asstr()[:].astype(object)
-    values = group["embeddings"][embedding][:]
+    parts = {part: group["embeddings"][part][:] for part in names}
     optional = {key: group[key][:] for key in _OPTIONAL_DIMENSIONS if key in group}
     for key, column in optional.items():
         if column.dtype.kind not in "iu" or column.ndim != _OPTIONAL_DIMENSIONS[key]:
@@ -207,9 +215,20 @@ def _read_set(path: Path, file: h5py.File, modality: Modality, embedding: str) -
                 found=f"{column.shape} {column.dtype}",
                 remedy=_REMEDY,
             )
-    images = FeatureSet(group["pid"][:], group["camid"][:], name, {embedding: values}, optional)
-    _check_embedding(path, modality, images, values)
-    return replace(images, embeddings={embedding: values.astype(np.float32, copy=False)})
+    images = FeatureSet(group["pid"][:], group["camid"][:], name, parts, optional)
+    for values in parts.values():
+        _check_embedding(path, modality, images, values)
+    return replace(images, embeddings={JOIN.join(names): _joined([parts[part] for part in names])})
+
+
+def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Leave one embedding as it is; scale several to length 1 and concatenate them. (N, D) float32."""
+    if len(parts) == 1:
+        return parts[0].astype(np.float32, copy=False)
+    lengths = [np.linalg.norm(part.astype(np.float64), axis=1, keepdims=True) for part in parts]
+    # A row of zeros stays as it is.
+    scaled = [part / np.where(length > 0, length, 1) for part, length in zip(parts, lengths, strict=True)]
+    return np.concatenate(scaled, axis=1, dtype=np.float32, casting="same_kind")
 
 
 def _check_embedding(path: Path, modality: Modality, images: FeatureSet, values: np.ndarray) -> None:
@@ -243,7 +262,8 @@ def _check_embedding(path: Path, modality: Modality, images: FeatureSet, values:
             remedy=_REMEDY,
         )
     # Values beyond float32 are infinite to every reader, whatever type they were stored in.
-    bad = np.flatnonzero(~(np.abs(values) <= np.finfo(np.float32).max).all(axis=1))
+    largest = np.maximum(values.max(axis=1), -values.min(axis=1))  # NaN if there is one; no copy of a large file
+    bad = np.flatnonzero(~(largest <= np.finfo(np.float32).max))
     if len(bad):
         raise UserError(
             path,
@@ -262,6 +282,23 @@ def _check_dimensions(path: Path, embedding: str, visible: FeatureSet, infrared:
             f"the embedding `{embedding}` differs between the modalities",
             expected="the same D in /visible and /infrared",
             found=f"D = {shapes[0]} and {shapes[1]}",
+            remedy=_REMEDY,
+        )
+
+
+def _check_locations(path: Path, visible: FeatureSet, infrared: FeatureSet) -> None:
+    """Refuse locations of one modality: the other's cameras would be taken for places of the same numbers."""
+    having = [
+        modality.group
+        for modality, images in zip(Modality, (visible, infrared), strict=True)
+        if "location" in images.optional
+    ]
+    if len(having) == 1:
+        raise UserError(
+            path,
+            "only one modality says where its images were taken",
+            expected="a column location in /visible and in /infrared, or in neither",
+            found=f"one in /{having[0]} only",
             remedy=_REMEDY,
         )
 

@@ -21,6 +21,7 @@ class Selection:
 
     Attributes:
         queries: (R,) rows of the query modality's group that can be drawn, ascending.
+        query_pids: (R,) int32, their identities.
         asked: For each trial (Q,) ascending positions in `queries`.
         pool: (P,) rows of the gallery modality's group that can be drawn, by identity, camera and name.
         galleries: For each trial (G,) ascending positions in `pool`.
@@ -29,6 +30,7 @@ class Selection:
     """
 
     queries: np.ndarray
+    query_pids: np.ndarray
     asked: tuple[np.ndarray, ...]
     pool: np.ndarray
     galleries: tuple[np.ndarray, ...]
@@ -55,13 +57,14 @@ def select_images(features: Features, protocol: Protocol) -> Selection:
     askers, images = (features.of(m) for m in (protocol.query_modality, protocol.gallery_modality))
     queries = _rows_of_cameras(features, protocol, "query")
     pool = _rows_of_cameras(features, protocol, "gallery")
-    pool = pool[_order(images, pool)]
+    pool = pool[ranking_order(images, pool)]
     query_cells, cells = _cells(askers, queries), _cells(images, pool)
     ask = _draw(protocol.query_draw, protocol, askers, queries)
     draw = _draw(protocol.gallery_draw, protocol, images, pool)
     trials = range(protocol.trials)
     return Selection(
         queries=queries,
+        query_pids=askers.pid[queries],
         asked=tuple(np.sort(ask(query_cells, protocol.query_shots, trial)) for trial in trials),
         pool=pool,
         galleries=tuple(np.sort(draw(cells, protocol.shots, trial)) for trial in trials),
@@ -115,14 +118,18 @@ def _rows_of_cameras(features: Features, protocol: Protocol, role: str) -> np.nd
     return rows
 
 
-def _order(images: FeatureSet, rows: np.ndarray) -> np.ndarray:
-    """Sort rows by identity, camera and name; return positions in `rows`."""
+def ranking_order(images: FeatureSet, rows: np.ndarray) -> np.ndarray:
+    """Sort rows by identity, camera and name, the order in which equal distances are ranked.
+
+    Returns:
+        (len(rows),) positions in `rows`.
+    """
     return np.lexsort([images.name[rows].astype(str), images.camid[rows], images.pid[rows]])
 
 
 def _cells(images: FeatureSet, rows: np.ndarray) -> list[list[int]]:
     """Group positions in `rows` by identity and camera, in this order, each group by name."""
-    order = _order(images, rows)
+    order = ranking_order(images, rows)
     pid, camid = images.pid[rows[order]], images.camid[rows[order]]
     starts = np.flatnonzero((np.diff(pid) != 0) | (np.diff(camid) != 0)) + 1
     return [cell.tolist() for cell in np.split(order, starts)]

@@ -38,7 +38,7 @@ class Protocol:
         exclusion: Which gallery images a query must ignore, a key of `EXCLUSIONS`.
         locations: (camera, location) pairs; cameras of equal location watch the same place. Empty where the
             features say where each image was taken; if they do not, each camera is a place of its own.
-        cmc_counting: What the ranks of the CMC count, a key of `ranking.CMC_RANKS`.
+        cmc_counting: What the ranks of the CMC count, a key of `counting.CMC_RANKS`.
         normalise: Whether embeddings are scaled to unit length first.
         distance: What orders the gallery, a key of `distances.DISTANCES`.
     """

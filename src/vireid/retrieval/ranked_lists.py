@@ -46,7 +46,7 @@ def from_best_to_worst(evaluation: Evaluation, count: int, trial: int = 0) -> np
         (K,) positions among the trial's queries, the best first and the worst last.
     """
     precision = evaluation.average_precision[trial]
-    best_first = np.argsort(-precision, kind="stable")[: evaluation.valid_queries]  # NaN sorts to the end
+    best_first = np.argsort(-precision, kind="stable")[: evaluation.valid_by_trial[trial]]  # NaN sorts to the end
     places = np.linspace(0, len(best_first) - 1, min(count, len(best_first)))
     return best_first[places.round().astype(int)]
 
@@ -64,7 +64,7 @@ def worst(features: Features, evaluation: Evaluation, count: int, trial: int = 0
         (K,) positions among the trial's queries, the worst first.
     """
     selection, precision = evaluation.selection, evaluation.average_precision[trial]
-    order = np.argsort(precision, kind="stable")[: evaluation.valid_queries]  # NaN sorts to the end
+    order = np.argsort(precision, kind="stable")[: evaluation.valid_by_trial[trial]]  # NaN sorts to the end
     rows = selection.queries[selection.asked[trial][order]]
     _, first = np.unique(features.of(evaluation.protocol.query_modality).pid[rows], return_index=True)
     return order[np.sort(first)[:count]]
