@@ -54,7 +54,7 @@ def write(project, layout, trial):
 def test_layout_goes_through_every_stage(stage, workplace, layout):
     DRAW[layout](workplace / "data")
     write(workplace, layout, int(layout == "regdb"))
-    for name in STAGES:
+    for name in (*STAGES, "figures"):
         result = stage(name)
         assert result.exit_code == 0, result.output
     found = json.loads((workplace / "results/evaluation.json").read_text())
