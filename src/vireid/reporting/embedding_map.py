@@ -58,7 +58,7 @@ def draw_embedding_map(path: Path, features: Features, protocol: Protocol, pids:
         axes.set(xticks=[], yticks=[], aspect="equal")
         axes.spines[:].set_visible(False)
         axes.set_title(
-            f"{features.info.method}, embedding {features.embedding}: {len(chosen)} test identities, by colour"
+            f"t-SNE of {features.info.method}, embedding {features.embedding}: {len(chosen)} identities by colour"
         )
         legend = [
             Line2D([], [], color=INK, marker=marker, linestyle="", label=modality.group)

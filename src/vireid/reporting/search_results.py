@@ -11,8 +11,8 @@ from rich.table import Table
 from vireid.data.decode import decode
 from vireid.data.records import Modality
 from vireid.reporting.picture_rows import Headings, Row, Tile, draw_rows
+from vireid.search.found import Found
 from vireid.search.pictures import unreadable
-from vireid.search.run import Found
 from vireid.support.files import inside
 
 _HEIGHT = 288  # pixels of a picture on the sheet

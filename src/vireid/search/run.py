@@ -6,40 +6,16 @@ from pathlib import Path
 
 import faiss
 import h5py
-import numpy as np
 
 from vireid.data.records import Modality
 from vireid.retrieval import features as features_file
 from vireid.search.embedder import Embedder
+from vireid.search.found import Found
 from vireid.search.gallery import Gallery, check_model, embed_folder, from_features, read_gallery
 from vireid.search.index import nearest
 from vireid.search.pictures import known
 from vireid.support.errors import UserError
 from vireid.support.progress import progress
-
-
-@dataclass(frozen=True)
-class Found:
-    """The pictures closest to one query.
-
-    Attributes:
-        query: The query's file.
-        query_pid: Its identity, -1 where it is unknown.
-        name: (K,) names in the gallery, closest first.
-        pid: (K,) their identities, -1 where they are unknown.
-        distance: (K,) float32, Euclidean between unit vectors, in [0, 2].
-    """
-
-    query: Path
-    query_pid: int
-    name: np.ndarray
-    pid: np.ndarray
-    distance: np.ndarray
-
-    @property
-    def correct(self) -> list[bool | None]:
-        """For each picture whether it shows the query's identity; None where nobody knows."""
-        return [bool(pid == self.query_pid) if min(pid, self.query_pid) >= 0 else None for pid in self.pid]
 
 
 @dataclass(frozen=True)
