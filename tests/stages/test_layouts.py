@@ -89,7 +89,7 @@ def test_official_galleries_reach_the_results(stage, fails, workplace):
     fails(stage("evaluate"), "do not hold the official galleries")
 
 
-def test_model_of_another_trial_is_refused_in_extract_and_its_features_in_evaluate(stage, fails, workplace):
+def test_model_of_another_trial_is_refused_in_extract_and_its_features_in_figures(stage, fails, workplace):
     DRAW["regdb"](workplace / "data")
     write(workplace, "regdb", 1)
     for name in STAGES[:4]:
@@ -100,5 +100,5 @@ def test_model_of_another_trial_is_refused_in_extract_and_its_features_in_evalua
         path.write_bytes(path.with_name(path.name.replace("_3", "_1")).read_bytes())
     write(workplace, "regdb", 3)
     assert stage("ingest").exit_code == 0
-    fails(stage("evaluate"), "trial")
+    fails(stage("figures"), "trial 1", "trial 3")
     fails(stage("extract"), "another trial")
