@@ -3,8 +3,8 @@
     python benchmarks/evaluate.py sysu       # SYSU-MM01's complete evaluation, both ways, in the same run
     python benchmarks/evaluate.py gallery    # 10,000 queries, growing gallery
 
-Embeddings are made up. Each measurement runs in a process of its own and reports its peak of resident memory,
-which Linux tells.
+Embeddings are made up. Each measurement runs in a process of its own and reports its peak of resident memory, as
+Linux tells it.
 """
 
 import re

@@ -15,8 +15,8 @@ from vireid.retrieval.ranking import JUNK_KEY
 
 _QUERIES = 4096  # queries that are prepared at a time
 _PREPARED = 1 << 24  # numbers of the gallery's embeddings that are prepared at a time, 128 MB
-_TILE = 1024, 2048  # queries and gallery images whose distances are held at a time, with keys and masks 100 MB
-_COUNTS = 1 << 24  # counts held at a time: queries x matches x galleries
+_TILE = 512, 2048  # queries and gallery images whose distances are held at a time, with keys and masks 50 MB
+_COUNTS = 1 << 22  # counts held at a time: queries x matches x galleries
 
 
 def score(
