@@ -246,7 +246,7 @@ def feature_set(
 def info(dataset: str) -> FeaturesInfo:
     """Describe features that nobody trained."""
     untrained = np.empty(0, np.int32)
-    return FeaturesInfo(dataset, 0, "none", "made up", "made", "none", "none", untrained)
+    return FeaturesInfo(dataset, 0, "none", "made up", "made", "none", "none", False, untrained)
 
 
 if __name__ == "__main__":

@@ -59,6 +59,23 @@ def overlay_file(images_file, params) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory, params, images_file, overlay_file) -> Path:
+    """A model trained for two tiny epochs; not to be changed."""
+    from vireid.training.run import train
+
+    folder = tmp_path_factory.mktemp("trained")
+    root = os.environ.get("DVC_ROOT")
+    os.environ["DVC_ROOT"] = str(folder)
+    try:
+        train(params, images_file, overlay_file, folder / "model", folder / "curves")
+    finally:
+        del os.environ["DVC_ROOT"]
+        if root is not None:
+            os.environ["DVC_ROOT"] = root
+    return folder / "model"
+
+
 @pytest.fixture
 def workplace(tmp_path, monkeypatch) -> Path:
     """An empty project folder that is the working directory, and where resume points are kept."""

@@ -2,9 +2,12 @@
 
 import typer
 
+from vireid.commands.convert import convert
+from vireid.commands.evaluate import evaluate
 from vireid.commands.inspect import inspect
 from vireid.commands.manifest import manifest
 from vireid.commands.preset import preset
+from vireid.commands.search import search
 from vireid.commands.synthesize import contact_sheet, synthesize
 from vireid.commands.yardsticks import yardsticks
 
@@ -19,3 +22,6 @@ app.command("inspect")(inspect)
 app.command("manifest")(manifest)
 app.command("preset")(preset)
 app.command("yardsticks")(yardsticks)
+app.command("evaluate")(evaluate)
+app.command("convert")(convert)
+app.command("search")(search)

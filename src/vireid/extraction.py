@@ -6,7 +6,7 @@ import numpy as np
 
 from vireid.compute import choose_device
 from vireid.data.records import Modality
-from vireid.data.store import open_images
+from vireid.data.store import ImageSet, open_images
 from vireid.params import Params
 from vireid.retrieval.features import FeatureSet, FeaturesInfo, write_features
 from vireid.support.errors import UserError
@@ -31,21 +31,13 @@ def extract(params: Params, images: Path, model: Path, features: Path) -> int:
         UserError: If the model is of another method, data set, trial or image size; if it has seen a test
             identity; if a modality has no test image; if an embedding is not finite.
     """
-    fabric = choose_device(params.compute).fabric()
+    fabric, settings = choose_device(params.compute).fabric(), params.extract
     with open_images(images) as file:
         method, description, model_hash = load_model(model, params.method, file.info)
         seen = description.train_pids + description.holdout_pids
         check_disjoint(seen, file.pids("test"))
         tests = [file.stored("test", modality) for modality in Modality]
-    for modality, part in zip(Modality, tests, strict=True):
-        if len(part) == 0:
-            raise UserError(
-                images,
-                f"no {modality.group} test image",
-                expected="test images of both modalities",
-                found="none",
-                remedy="complete the data set's test split, then run `dvc repro`",
-            )
+    _check_modalities(images, tests)
     names = list(method.embedding_dims)
     method = fabric.setup_module(method.eval())
     method.mark_forward_method("embed")
@@ -53,7 +45,7 @@ def extract(params: Params, images: Path, model: Path, features: Path) -> int:
     sets = []
     with progress("extract", total, "images") as bar:
         for modality, part in zip(Modality, tests, strict=True):
-            batches = embed_images(method, part, modality, params.extract.batch_size, fabric.device)
+            batches = embed_images(method, part, modality, settings.batch_size, fabric.device, settings.flip)
             embeddings = concatenate(bar.over(batches, lambda batch: len(batch[names[0]])))
             sets.append(FeatureSet(part.pid, part.camid, part.name, embeddings, part.optional))
     info = FeaturesInfo(
@@ -64,7 +56,20 @@ def extract(params: Params, images: Path, model: Path, features: Path) -> int:
         default=names[0],
         model_hash=model_hash,
         superresolve=description.images["superresolve"],
+        flip=settings.flip,
         train_pids=np.array(sorted(seen), np.int32),
     )
     write_features(features, info, *sets)
     return total
+
+
+def _check_modalities(path: Path, tests: list[ImageSet]) -> None:
+    for modality, part in zip(Modality, tests, strict=True):
+        if len(part) == 0:
+            raise UserError(
+                path,
+                f"no {modality.group} test image",
+                expected="test images of both modalities",
+                found="none",
+                remedy="complete the data set's test split, then run `dvc repro`",
+            )

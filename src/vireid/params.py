@@ -112,9 +112,10 @@ class Train(Section):
 
 
 class Extract(Section):
-    """Embedding of the test images."""
+    """Embedding of the test images, each alone or together with its mirror image."""
 
     batch_size: Count
+    flip: bool
 
 
 class Reranking(Section):
@@ -137,9 +138,16 @@ class Evaluate(Section):
     protocols: Annotated[list[str], Field(min_length=1)]
     ranks: Annotated[list[Count], Field(min_length=1)]
     embedding: str
-    ranked_queries: Count
     rerank: bool
     reranking: Reranking
+
+
+class Figures(Section):
+    """How much the figures show."""
+
+    ranked_queries: Count
+    worst_queries: Count
+    embedded_pids: Count
 
 
 class Compute(Section):
@@ -166,6 +174,7 @@ class Params(Section):
     train: Train
     extract: Extract
     evaluate: Evaluate
+    figures: Figures
     compute: Compute
 
 

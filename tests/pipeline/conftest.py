@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
-STAGES = ("ingest", "superresolve", "train", "extract", "evaluate")
+STAGES = ("ingest", "superresolve", "train", "extract", "evaluate", "figures")
 TINY = {
     "ingest": {"height": 64, "width": 32},
     "superresolve": {
@@ -24,7 +24,7 @@ TINY = {
     },
     "train": {"num_pids": 4, "num_instances": 2, "epochs": 2, "steps_per_epoch": 2, "warmup_epochs": 0}
     | {"holdout_pids": 2, "validate_every": 1},
-    "evaluate": {"ranks": [1, 5], "ranked_queries": 2},
+    "evaluate": {"ranks": [1, 5]},
 }
 
 

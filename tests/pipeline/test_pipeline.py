@@ -17,7 +17,7 @@ def test_repro_makes_every_result(project):
     metrics = json.loads((project.root / "results/metrics.json").read_text())
     single_shot = metrics["synthetic"]["all_search"]["single_shot"]
     assert set(single_shot) == {"rank1", "rank5", "mAP", "mINP"}
-    for name in ("cmc.csv", "dataset.json", "superresolve.json", "evaluation.json", "figures/ranked_lists.png"):
+    for name in ("cmc.csv", "dataset.json", "superresolve.json", "evaluation.json", "figures/embedding_map.png"):
         assert (project.root / "results" / name).is_file()
 
 
@@ -32,17 +32,17 @@ def test_forced_repro_gives_the_same_bits(project):
     assert project.run("git", "diff") == ""
 
 
-def test_loss_weight_reruns_train_extract_and_evaluate_and_setting_it_back_nothing(project):
+def test_loss_weight_reruns_train_and_what_follows_and_setting_it_back_nothing(project):
     output = project.run("dvc", "exp", "run", "-S", "loss.lambda1=1.5")
-    assert stages_run(output) == ["train", "extract", "evaluate"]
+    assert stages_run(output) == ["train", "extract", "evaluate", "figures"]
     assert "loss.lambda1" in project.run("dvc", "params", "diff")
     assert "synthetic.all_search.single_shot.mAP" in project.run("dvc", "metrics", "diff", "--all")
     assert stages_run(project.run("dvc", "exp", "run", "-S", "loss.lambda1=1.0")) == []
 
 
-def test_ranks_rerun_evaluate_only(project):
+def test_ranks_rerun_evaluate_and_figures_only(project):
     output = project.run("dvc", "exp", "run", "-S", "evaluate.ranks=[1,2]")
-    assert stages_run(output) == ["evaluate"]
+    assert stages_run(output) == ["evaluate", "figures"]
     assert "rank2" in (project.root / "results/metrics.json").read_text()
 
 
@@ -51,10 +51,27 @@ def test_what_decides_nothing_but_speed_reruns_nothing(project, setting):
     assert stages_run(project.run("dvc", "exp", "run", "-S", setting)) == []
 
 
-def test_edited_evaluator_reruns_evaluate_only(project):
+def test_edited_evaluator_reruns_evaluate_and_figures_only(project):
     ranking = project.root / "src/vireid/retrieval/ranking.py"
     ranking.write_text(ranking.read_text() + "\n# edited\n")
-    assert stages_run(project.run("dvc", "repro")) == ["evaluate"]
+    assert stages_run(project.run("dvc", "repro")) == ["evaluate", "figures"]
+
+
+def test_edited_figure_reruns_figures_only(project):
+    figure = project.root / "src/vireid/reporting/distances.py"
+    figure.write_text(figure.read_text() + "\n# edited\n")
+    assert stages_run(project.run("dvc", "repro")) == ["figures"]
+
+
+def test_plot_of_the_cmc_has_every_protocol(project):
+    (plot,) = json.loads(project.run("dvc", "plots", "show", "results/cmc.csv", "--json"))["data"][
+        "results/cmc.csv"
+    ]
+    content = plot["content"] if isinstance(plot["content"], dict) else json.loads(plot["content"])
+    metrics = json.loads((project.root / "results/metrics.json").read_text())["synthetic"]
+    expected = {f"synthetic/{mode}/{shots}" for mode in metrics for shots in metrics[mode]}
+    assert {row["protocol"] for row in content["data"]["values"]} == expected
+    assert content["encoding"]["color"]["field"] == "protocol"
 
 
 def test_experiment_in_a_temporary_copy_runs_that_copys_code(project):

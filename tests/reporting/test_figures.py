@@ -7,7 +7,8 @@ from PIL import Image
 from tests.retrieval.made import random_features
 from vireid.data.records import ImageRecord, Modality
 from vireid.data.store import ImagesInfo, create_images, open_images
-from vireid.reporting.figures import draw_figures
+from vireid.params import Figures
+from vireid.reporting.figures import Sources, draw_figures
 from vireid.reporting.training import read_curves
 from vireid.retrieval.evaluation import evaluate
 from vireid.retrieval.protocols import protocol
@@ -52,18 +53,28 @@ def drawn(folder, features, images, training, queries=3):
         evaluate(features, protocol(f"synthetic/{name}"), (1, 5))
         for name in ("all_search/single_shot", "indoor_search/single_shot")
     ]
-    draw_figures(folder, evaluations, features, images, training, queries)
+    settings = Figures(ranked_queries=queries, worst_queries=queries, embedded_pids=4)
+    draw_figures(folder, evaluations, features, Sources(images, training), settings)
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
 def test_figures_are_pictures_and_repeat_to_the_byte(features, images, training, tmp_path):
     first = drawn(tmp_path / "first", features, images, training)
-    assert set(first) == {"cmc.png", "training.png", "ranked_lists.png"}
+    pictures = {"ranked_lists.png", "worst_queries.png"}
+    assert set(first) == {"cmc.png", "distances.png", "embedding_map.png", "training.png"} | pictures
     for name in first:
         with Image.open(tmp_path / "first" / name) as picture:
-            assert picture.width >= 800
+            assert picture.width >= 700
             assert picture.convert("L").getextrema()[0] < 100
     assert drawn(tmp_path / "again", features, images, training) == first
+
+
+def test_figures_without_a_source_are_left_out(features, training, tmp_path):
+    assert set(drawn(tmp_path / "figures", features, None, None)) == {
+        "cmc.png",
+        "distances.png",
+        "embedding_map.png",
+    }
 
 
 def test_ranked_lists_frame_right_and_wrong_apart(features, images, training, tmp_path):

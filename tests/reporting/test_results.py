@@ -8,8 +8,7 @@ import pandas as pd
 import pytest
 
 from tests.retrieval.made import feature_set, features_of, random_features
-from vireid.reporting.cmc import write_cmc
-from vireid.reporting.results import nested_metrics, write_evaluation, write_metrics
+from vireid.reporting.results import nested_metrics, write_cmc, write_evaluation, write_metrics
 from vireid.reporting.tables import results_table
 from vireid.retrieval.evaluation import evaluate
 from vireid.retrieval.protocols import PROTOCOLS, protocol
@@ -47,7 +46,7 @@ def test_evaluation_holds_all_that_stands_behind_a_number(features, evaluations,
     stored = json.loads(path.read_text())
     assert (stored["dataset"], stored["trial"], stored["embedding"]) == ("synthetic", 0, "bn")
     assert (stored["model_hash"], stored["superresolve"]) == ("ab" * 32, "none")
-    assert stored["source_hash"] == "cd" * 32
+    assert (stored["source_hash"], stored["flip"], stored["train_identities"]) == ("cd" * 32, False, 0)
     assert stored["features_hash"] == sha256(source)
     multi = stored["protocols"]["synthetic/indoor_search/multi_shot"]
     assert multi["protocol"]["gallery_camids"] == [1, 2]
@@ -73,25 +72,24 @@ def test_means_agree_between_metrics_and_evaluation(features, evaluations, tmp_p
     assert mean == pytest.approx(nested_metrics(evaluations)["synthetic"]["all_search"]["multi_shot"], abs=1e-6)
 
 
-def test_cmc_is_a_wide_table_in_percent(evaluations, tmp_path):
+def test_cmc_has_a_row_for_each_protocol_and_rank_in_percent(evaluations, tmp_path):
     write_cmc(tmp_path / "cmc.csv", evaluations)
     table = pd.read_csv(tmp_path / "cmc.csv")
-    assert list(table) == ["rank", *(name.removeprefix("synthetic/").replace("/", "_") for name in NAMES)]
-    assert table["rank"].tolist() == list(range(1, 31))
-    for evaluation, column in zip(evaluations, list(table)[1:], strict=True):
-        np.testing.assert_allclose(table[column], 100 * evaluation.cmc.mean(axis=0), atol=1e-4)
-        assert table[column].is_monotonic_increasing
+    assert list(table) == ["protocol", "rank", "found"]
+    assert list(table["protocol"].unique()) == NAMES
+    for evaluation, (_, rows) in zip(evaluations, table.groupby("protocol", sort=False), strict=True):
+        assert rows["rank"].tolist() == list(range(1, 31))
+        np.testing.assert_allclose(rows["found"], 100 * evaluation.cmc.mean(axis=0), atol=1e-4)
+        assert rows["found"].is_monotonic_increasing
 
 
-def test_shorter_cmc_goes_on_at_its_end(tmp_path):
-    visible = feature_set([(1, 1), (2, 1), (3, 4)], [[1.0], [2], [3]])
-    infrared = feature_set([(1, 6), (2, 6), (3, 6)], [[1.0], [2], [3]])
-    both = [
-        evaluate(features_of(visible, infrared), replace(protocol(name), normalise=False), (1,))
-        for name in ("synthetic/all_search/single_shot", "synthetic/indoor_search/single_shot")
-    ]
-    write_cmc(tmp_path / "cmc.csv", both)
-    assert pd.read_csv(tmp_path / "cmc.csv")["indoor_search_single_shot"].tolist() == [100] * 3
+def test_long_cmc_is_cut(tmp_path):
+    images = [(pid, camid) for pid in range(1, 121) for camid in (1, 6)]
+    visible, infrared = (
+        feature_set([item for item in images if item[1] == camid], np.eye(120)) for camid in (1, 6)
+    )
+    write_cmc(tmp_path / "cmc.csv", [evaluate(features_of(visible, infrared), protocol(NAMES[0]), (1,))])
+    assert pd.read_csv(tmp_path / "cmc.csv")["rank"].tolist() == list(range(1, 101))
 
 
 def test_table_shows_every_protocol_and_what_was_skipped(evaluations):

@@ -34,6 +34,7 @@ def info_of(dataset="synthetic", train_pids=(), trial=0):
         default="bn",
         model_hash="ab" * 32,
         superresolve="none",
+        flip=False,
         train_pids=np.array(train_pids, np.int32),
     )
 

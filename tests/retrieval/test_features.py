@@ -177,6 +177,52 @@ def test_another_schema_is_refused(path):
     assert "vireid.features/1" in refusal(path)
 
 
+@pytest.mark.parametrize("key", ["flip", "train_pids", "source_hash"])
+def test_missing_attribute_is_named(path, key):
+    with h5py.File(path, "r+") as file:
+        del file.attrs[key]
+    assert f"no ['{key}']" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("dataset", 7),
+        ("method", [1, 2]),
+        ("trial", "0"),
+        ("trial", 0.0),
+        ("flip", "no"),
+        ("flip", 2),
+        ("train_pids", [0.5]),
+        ("train_pids", 7),
+        ("train_pids", "1,2"),
+    ],
+)
+def test_attribute_of_another_type_is_named(path, key, value):
+    with h5py.File(path, "r+") as file:
+        file.attrs[key] = value
+    message = refusal(path)
+    assert "another type" in message
+    assert f"{key}: " in message
+
+
+def test_other_tools_ways_to_write_the_same_are_read(path):
+    with h5py.File(path, "r+") as file:
+        file.attrs["train_pids"] = []  # h5py makes this float64
+        file.attrs["trial"] = np.int16(0)
+        file.attrs["flip"] = np.uint8(1)
+        for key in ("schema", "method"):
+            file.attrs[key] = np.bytes_(file.attrs[key])  # a string of fixed length
+        names = file["visible/name"].asstr()[:]
+        del file["visible/name"]
+        file["visible/name"] = names.astype("S")
+    edit(path, "visible", "pid", lambda values: values.astype("i8"))
+    features = read_features(path)
+    assert features.info.train_pids.tolist() == []
+    assert (features.info.method, features.info.flip) == ("made", True)
+    assert features.visible.name.tolist() == sets()[0].name.tolist()
+
+
 def test_truncated_file_is_refused(path):
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])

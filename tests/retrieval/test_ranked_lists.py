@@ -8,7 +8,7 @@ import pytest
 from tests.retrieval.made import feature_set, features_of, random_features
 from vireid.retrieval.evaluation import evaluate
 from vireid.retrieval.protocols import protocol
-from vireid.retrieval.ranked_lists import from_best_to_worst, ranked_lists
+from vireid.retrieval.ranked_lists import from_best_to_worst, ranked_lists, worst
 
 ALL = protocol("synthetic/all_search/single_shot")
 
@@ -39,9 +39,32 @@ def test_list_holds_the_closest_images_without_junk():
     assert from_3.distance.tolist() == [1, 2, 3]
     assert from_3.correct.tolist() == [False, False, True]
     assert from_3.average_precision == pytest.approx(1 / 3)
+    assert (from_3.match, from_3.match_rank) == (1, 3)
+    assert (from_6.match, from_6.match_rank) == (0, 1)
     assert from_6.gallery.tolist() == [0, 2, 3, 1]
     assert from_6.query == 1
     assert len(ranked_lists(features, result, [1], top=2)[0].gallery) == 2
+
+
+def test_worst_queries_are_one_of_each_identity():
+    features = random_features(noise=0.7)
+    result = evaluate(features, ALL, (1,))
+    positions = worst(features, result, 6)
+    precision, pids = result.average_precision[0], features.infrared.pid
+    assert len(set(pids[positions])) == 6
+    assert precision[positions].tolist() == sorted(precision[positions])
+    assert precision[positions[0]] == precision.min()
+    for position in positions:
+        assert precision[position] == precision[pids == pids[position]].min()
+    others = np.setdiff1d(pids, pids[positions])
+    assert all(precision[pids == pid].min() >= precision[positions[-1]] for pid in others)
+
+
+def test_worst_queries_have_a_match():
+    visible = feature_set([(1, 1), (2, 1)], [[1.0, 0], [0, 1]])
+    infrared = feature_set([(1, 3), (9, 3), (2, 3)], [[0.0, 1], [0, 1], [0, 1]])
+    features = features_of(visible, infrared)
+    assert worst(features, evaluate(features, ALL, (1,)), 8).tolist() == [0, 2]
 
 
 def test_list_agrees_with_the_scores():

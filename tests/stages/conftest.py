@@ -1,9 +1,7 @@
 """Runs a stage in a tiny project through its command line, and says how it should fail."""
 
 import importlib.util
-import os
 import shutil
-from pathlib import Path
 
 import pytest
 import typer
@@ -44,23 +42,6 @@ def fails():
         return message
 
     return check
-
-
-@pytest.fixture(scope="session")
-def model_folder(tmp_path_factory, params, images_file, overlay_file) -> Path:
-    """A model trained for two tiny epochs; not to be changed."""
-    from vireid.training.run import train
-
-    folder = tmp_path_factory.mktemp("trained")
-    root = os.environ.get("DVC_ROOT")
-    os.environ["DVC_ROOT"] = str(folder)
-    try:
-        train(params, images_file, overlay_file, folder / "model", folder / "curves")
-    finally:
-        del os.environ["DVC_ROOT"]
-        if root is not None:
-            os.environ["DVC_ROOT"] = root
-    return folder / "model"
 
 
 @pytest.fixture

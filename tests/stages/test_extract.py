@@ -82,6 +82,28 @@ def test_batch_size_changes_nothing_but_rounding_and_the_same_run_nothing(stage,
     assert np.allclose(vectors, other, rtol=1e-3, atol=1e-4)
 
 
+def test_flip_takes_the_mean_with_the_mirror_image_and_says_so(stage, trained, change):
+    stage("extract")
+    plain = read_features(trained / FEATURES)
+    assert plain.info.flip is False
+    change(extract__flip=True)
+    assert stage("extract").exit_code == 0
+    features = read_features(trained / FEATURES)
+    assert features.info.flip is True
+    with open_images(trained / "artifacts" / "images.h5") as file:
+        method, _, _ = load_model(trained / "artifacts" / "model", "fprnet", file.info)
+        images = file.read("test", Modality.INFRARED).image
+    modality = torch.full((len(images),), int(Modality.INFRARED))
+    with torch.inference_mode():
+        both = [
+            method.eval().embed(normalise(pixels, torch.device("cpu")), modality)["joint"].numpy()
+            for pixels in (images, np.ascontiguousarray(images[:, :, ::-1]))
+        ]
+    found = features.infrared.embeddings["joint"]
+    assert np.allclose(found, (both[0] + both[1]) / 2, rtol=1e-3, atol=1e-4)
+    assert not np.allclose(found, plain.infrared.embeddings["joint"], rtol=1e-3, atol=1e-4)
+
+
 def test_missing_model_is_one_message(stage, fails, project):
     before = tree(project)
     fails(stage("extract"), "artifacts/model", "dvc repro train")

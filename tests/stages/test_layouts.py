@@ -54,7 +54,7 @@ def write(project, layout, trial):
 def test_layout_goes_through_every_stage(stage, workplace, layout):
     DRAW[layout](workplace / "data")
     write(workplace, layout, int(layout == "regdb"))
-    for name in STAGES:
+    for name in (*STAGES, "figures"):
         result = stage(name)
         assert result.exit_code == 0, result.output
     found = json.loads((workplace / "results/evaluation.json").read_text())
@@ -89,7 +89,7 @@ def test_official_galleries_reach_the_results(stage, fails, workplace):
     fails(stage("evaluate"), "do not hold the official galleries")
 
 
-def test_model_of_another_trial_is_refused_in_extract_and_its_features_in_evaluate(stage, fails, workplace):
+def test_model_of_another_trial_is_refused_in_extract_and_its_features_afterwards(stage, fails, workplace):
     DRAW["regdb"](workplace / "data")
     write(workplace, "regdb", 1)
     for name in STAGES[:4]:
@@ -100,5 +100,6 @@ def test_model_of_another_trial_is_refused_in_extract_and_its_features_in_evalua
         path.write_bytes(path.with_name(path.name.replace("_3", "_1")).read_bytes())
     write(workplace, "regdb", 3)
     assert stage("ingest").exit_code == 0
-    fails(stage("evaluate"), "trial")
+    for name in ("evaluate", "figures"):
+        fails(stage(name), "trial 1", "trial 3")
     fails(stage("extract"), "another trial")

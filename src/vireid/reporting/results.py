@@ -1,4 +1,7 @@
-"""Results as files: `metrics.json` for comparing runs, `evaluation.json` for knowing what a number means."""
+"""Results as files.
+
+`metrics.json` for comparing runs, `evaluation.json` for knowing what a number means, `cmc.csv` for plots.
+"""
 
 import hashlib
 from collections.abc import Sequence
@@ -6,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from vireid.retrieval.evaluation import Evaluation
 from vireid.retrieval.features import Features
-from vireid.support.files import sha256, write_json
+from vireid.support.files import replacing, sha256, write_json
+
+_CMC_RANKS = 100
 
 
 def write_metrics(path: Path, evaluations: Sequence[Evaluation]) -> None:
@@ -45,11 +51,27 @@ def write_evaluation(
             "method": info.method,
             "embedding": features.embedding,
             "superresolve": info.superresolve,
+            "flip": info.flip,
             "model_hash": info.model_hash,
+            "train_identities": len(info.train_pids),
             "features_hash": sha256(features_path),
             "protocols": {e.protocol.name: _details(e, features) for e in evaluations},
         },
     )
+
+
+def write_cmc(path: Path, evaluations: Sequence[Evaluation]) -> None:
+    """Write one row for each protocol and rank down to 100: `protocol`, `rank`, and `found`, the mean over trials.
+
+    It is in percent. Rows and not columns, so that one plot in dvc.yaml fits the protocols of every data set.
+    """
+    tables = []
+    for evaluation in evaluations:
+        found = 100 * evaluation.cmc.mean(axis=0)[:_CMC_RANKS]
+        ranks = np.arange(1, len(found) + 1)
+        tables.append(pd.DataFrame({"protocol": evaluation.protocol.name, "rank": ranks, "found": found}))
+    with replacing(path) as partial:
+        pd.concat(tables).to_csv(partial, index=False, float_format="%.4f", lineterminator="\n")
 
 
 def _details(evaluation: Evaluation, features: Features) -> dict[str, Any]:

@@ -1,10 +1,10 @@
 """`features.h5`: the embeddings of every test image, in one file that any tool may write; checked on reading.
 
-Root attributes `schema`, `dataset`, `trial`, `source_hash`, `method`, `default`, `model_hash`, `superresolve` and
-`train_pids`; groups `/visible` and `/infrared`, each with `pid` (N,) int32, `camid` (N,) int16, `name` (N,) UTF-8
-and `embeddings/<name>` (N, D) float32, not normalised, and, where the data set has them, `location` (N,) and
-`official_places` (N, T) int16 (see `records.ImageRecord`). Which images are queries and which are the gallery is
-the protocol's business, not the file's.
+Root attributes `schema`, `dataset`, `trial`, `source_hash`, `method`, `default`, `model_hash`, `superresolve`,
+`flip` and `train_pids`; groups `/visible` and `/infrared`, each with `pid` (N,) int32, `camid` (N,) int16, `name`
+(N,) UTF-8 and `embeddings/<name>` (N, D) float32, not normalised, and, where the data set has them, `location`
+(N,) and `official_places` (N, T) int16 (see `records.ImageRecord`). Which images are queries and which are the
+gallery is the protocol's business, not the file's.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,13 +15,14 @@ import h5py
 import numpy as np
 
 from vireid.data.records import Modality
+from vireid.params import Dataset
 from vireid.support.errors import UserError
 from vireid.support.hdf5 import create_hdf5, open_hdf5, plain
 
 SCHEMA = "vireid.features/1"
 DEFAULT = "default"
 JOIN = "+"  # between the names of embeddings that are ranked as one
-_COLUMNS = {"pid": ("i4", "iu"), "camid": ("i2", "iu"), "name": (h5py.string_dtype(), "O")}
+_COLUMNS = {"pid": ("i4", "iu"), "camid": ("i2", "iu"), "name": (h5py.string_dtype(), "OS")}
 _OPTIONAL_DIMENSIONS = {"location": 1, "official_places": 2}
 _REMEDY = "run `dvc repro extract`, or write the file as README describes it"
 
@@ -38,6 +39,7 @@ class FeaturesInfo:
         default: Name of the embedding that is ranked unless another one is asked for.
         model_hash: SHA-256 of the weights (hexadecimal).
         superresolve: `none`, or what was super-resolved and by which weights.
+        flip: Whether an embedding is the mean of those of the image and of its mirror image.
         train_pids: (P,) int32, the identities that the model was trained on.
     """
 
@@ -48,6 +50,7 @@ class FeaturesInfo:
     default: str
     model_hash: str
     superresolve: str
+    flip: bool
     train_pids: np.ndarray
 
 
@@ -139,7 +142,7 @@ def read_features(path: Path, embedding: str = DEFAULT) -> Features:
     """
     attributes = [item.name for item in fields(FeaturesInfo)]
     with open_hdf5(path, SCHEMA, attributes, _REMEDY) as file:
-        info = FeaturesInfo(**{key: plain(file.attrs[key]) for key in attributes})
+        info = _checked_info(path, FeaturesInfo(**{key: plain(file.attrs[key]) for key in attributes}))
         names = [info.default if name == DEFAULT else name for name in embedding.split(JOIN)]
         visible, infrared = (_read_set(path, file, modality, names) for modality in Modality)
     embedding = JOIN.join(names)
@@ -147,6 +150,45 @@ def read_features(path: Path, embedding: str = DEFAULT) -> Features:
     _check_locations(path, visible, infrared)
     _check_leak(path, info, visible, infrared)
     return Features(info, embedding, visible, infrared)
+
+
+def _checked_info(path: Path, info: FeaturesInfo) -> FeaturesInfo:
+    """Check the types of the root attributes, which other tools may have written."""
+    if isinstance(info.flip, int) and info.flip in (0, 1):  # MATLAB and C have no truth values in HDF5
+        info = replace(info, flip=bool(info.flip))
+    wrong = [
+        f"{item.name}: {getattr(info, item.name)!r}"
+        for item in fields(FeaturesInfo)
+        if item.name != "train_pids" and type(getattr(info, item.name)) is not item.type
+    ]
+    pids = np.asarray(info.train_pids)
+    if pids.ndim != 1 or (pids.size and pids.dtype.kind not in "iu"):
+        wrong.append(f"train_pids: {info.train_pids!r}")
+    if wrong:
+        raise UserError(
+            path,
+            "root attributes of another type",
+            expected="text, but for trial: a whole number, flip: true or false, train_pids: whole numbers (P,)",
+            found="; ".join(wrong),
+            remedy=_REMEDY,
+        )
+    return replace(info, train_pids=pids.astype(np.int32))
+
+
+def require_split(path: Path, info: FeaturesInfo, dataset: Dataset) -> None:
+    """Check that features are of the data set and trial that the parameters name.
+
+    Raises:
+        UserError: If they are of another one: the results would stand under a wrong name.
+    """
+    if (info.dataset, info.trial) != (dataset.name, dataset.trial):
+        raise UserError(
+            path,
+            "features of another data set or trial",
+            expected=f"{dataset.name}, trial {dataset.trial}",
+            found=f"{info.dataset}, trial {info.trial}",
+            remedy="run `dvc repro`, or use `vireid evaluate` for features from elsewhere",
+        )
 
 
 def _read_set(path: Path, file: h5py.File, modality: Modality, names: Sequence[str]) -> FeatureSet:

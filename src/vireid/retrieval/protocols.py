@@ -252,6 +252,24 @@ def _all_protocols() -> Iterator[Protocol]:
 PROTOCOLS: dict[str, Protocol] = {named.name: named for named in _all_protocols()}
 
 
+def protocols_of(dataset: str) -> list[str]:
+    """List the names of a data set's protocols.
+
+    Raises:
+        UserError: If there is none.
+    """
+    names = [named.name for named in PROTOCOLS.values() if named.dataset == dataset]
+    if not names:
+        raise UserError(
+            "dataset",
+            "no protocol is defined for this data set",
+            expected=f"one of {', '.join(dict.fromkeys(named.dataset for named in PROTOCOLS.values()))}",
+            found=dataset,
+            remedy="write one of these names into the features file; `manifest` is for one's own images",
+        )
+    return names
+
+
 def protocol(name: str, gallery_draw: str = "seeded") -> Protocol:
     """Look a protocol up by its name.
 
@@ -268,7 +286,7 @@ def protocol(name: str, gallery_draw: str = "seeded") -> Protocol:
             "unknown protocol",
             expected=f"one of {', '.join(PROTOCOLS)}",
             found=name,
-            remedy="correct it in params.yaml",
+            remedy="correct it in params.yaml (or after --protocol)",
         )
     chosen = PROTOCOLS[name]
     return replace(chosen, gallery_draw=gallery_draw) if chosen.gallery_draw == "seeded" else chosen

@@ -20,6 +20,8 @@ class RankedList:
         gallery: (K,) rows in the gallery modality's group, closest first.
         distance: (K,) float32.
         correct: (K,) bool, True for the query's identity.
+        match: Row of the closest image of the query's identity.
+        match_rank: Its place among all images that the query does not ignore, from 1.
         average_precision: Of the whole ranking, in (0, 1].
     """
 
@@ -27,6 +29,8 @@ class RankedList:
     gallery: np.ndarray
     distance: np.ndarray
     correct: np.ndarray
+    match: int
+    match_rank: int
     average_precision: float
 
 
@@ -47,6 +51,25 @@ def from_best_to_worst(evaluation: Evaluation, count: int, trial: int = 0) -> np
     return best_first[places.round().astype(int)]
 
 
+def worst(features: Features, evaluation: Evaluation, count: int, trial: int = 0) -> np.ndarray:
+    """Choose the queries of the lowest average precision, one of each identity.
+
+    Args:
+        features: What was evaluated.
+        evaluation: Results with these features.
+        count: Number of queries; fewer where fewer identities have a match.
+        trial: The gallery.
+
+    Returns:
+        (K,) positions among the trial's queries, the worst first.
+    """
+    selection, precision = evaluation.selection, evaluation.average_precision[trial]
+    order = np.argsort(precision, kind="stable")[: evaluation.valid_by_trial[trial]]  # NaN sorts to the end
+    rows = selection.queries[selection.asked[trial][order]]
+    _, first = np.unique(features.of(evaluation.protocol.query_modality).pid[rows], return_index=True)
+    return order[np.sort(first)[:count]]
+
+
 def ranked_lists(
     features: Features, evaluation: Evaluation, positions: Sequence[int], top: int, trial: int = 0
 ) -> list[RankedList]:
@@ -55,7 +78,7 @@ def ranked_lists(
     Args:
         features: Embeddings of the test images.
         evaluation: Results with these features.
-        positions: Positions among the trial's queries.
+        positions: Positions among the trial's queries, of queries that have a match.
         top: Number of places; fewer where a query ignores so many that fewer are left.
         trial: The gallery.
     """
@@ -65,14 +88,18 @@ def ranked_lists(
     distmat, keys = comparison.distances(queries).numpy(), comparison.keys(queries).numpy()
     lists = []
     for row, (position, query) in enumerate(zip(positions, queries, strict=True)):
-        places = np.argsort(keys[row])[:top]
-        places = places[keys[row, places] < JUNK_KEY]
+        ranking = np.argsort(keys[row])
+        ranking = ranking[keys[row, ranking] < JUNK_KEY]
+        first_match = int((keys[row, ranking] & 1).argmax())
+        places = ranking[:top]
         lists.append(
             RankedList(
                 query=int(query),
                 gallery=selection.pool[gallery[places]],
                 distance=distmat[row, places],
                 correct=(keys[row, places] & 1).astype(bool),
+                match=int(selection.pool[gallery[ranking[first_match]]]),
+                match_rank=first_match + 1,
                 average_precision=float(evaluation.average_precision[trial, position]),
             )
         )

@@ -33,7 +33,15 @@ def yardstick_features(reader: ImageReader, seed: int) -> dict[str, Features]:
 def _info(images: ImagesInfo, name: str) -> FeaturesInfo:
     untrained = np.empty(0, np.int32)
     return FeaturesInfo(
-        images.dataset, images.trial, images.source_hash, name, name, "none", images.superresolve, untrained
+        dataset=images.dataset,
+        trial=images.trial,
+        source_hash=images.source_hash,
+        method=name,
+        default=name,
+        model_hash="none",
+        superresolve=images.superresolve,
+        flip=False,
+        train_pids=untrained,
     )
 
 

@@ -38,7 +38,7 @@ def open_hdf5(path: Path, schema: str, attributes: Sequence[str], remedy: str) -
         remedy = f"delete it and {remedy}"
         raise UserError(path, "not a whole HDF5 file", expected=schema, found=error, remedy=remedy) from error
     with file:
-        found = file.attrs.get("schema", "no attribute `schema`")
+        found = plain(file.attrs.get("schema", "no attribute `schema`"))
         if found != schema:
             raise UserError(path, "another file format", expected=schema, found=found, remedy=remedy)
         missing = [key for key in attributes if key not in file.attrs]
@@ -79,5 +79,6 @@ def ensure_room(file: h5py.File, size: int) -> None:
 
 
 def plain(value: Any) -> Any:
-    """Turn an HDF5 attribute into the Python value it stands for (NumPy scalars become int, float or str)."""
-    return value.item() if isinstance(value, np.generic) else value
+    """Turn an HDF5 attribute into the Python value it stands for; text of fixed length becomes str."""
+    value = value.item() if isinstance(value, np.generic) else value
+    return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else value

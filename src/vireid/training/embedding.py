@@ -11,24 +11,38 @@ from vireid.data.store import ImageSet
 from vireid.methods.base import Method
 
 
-@torch.inference_mode()
 def embed_images(
-    method: Method, images: ImageSet, modality: Modality, batch_size: int, device: torch.device
+    method: Method, images: ImageSet, modality: Modality, batch_size: int, device: torch.device, flip: bool
 ) -> Iterator[dict[str, np.ndarray]]:
-    """Yield the embeddings of one batch after the other, name to (B, D) float32.
+    """Yield the embeddings of one batch after the other, as `embed_batch` makes them, B at a time."""
+    for start in range(0, len(images), batch_size):
+        batch = np.asarray(images.image[start : start + batch_size])
+        yield embed_batch(method, batch, modality, device, flip)
+
+
+@torch.inference_mode()
+def embed_batch(
+    method: Method, images: np.ndarray, modality: Modality, device: torch.device, flip: bool
+) -> dict[str, np.ndarray]:
+    """Embed one batch.
 
     Args:
         method: In eval mode, on `device`; set up by Fabric, so that its precision applies.
-        images: All of one modality.
+        images: (B, H, W, 3) uint8 RGB, all of one modality.
         modality: Which.
-        batch_size: B.
         device: Where the method lies.
+        flip: Whether to take the mean of the embeddings of each image and of its mirror image.
+
+    Returns:
+        Name to (B, D) float32.
     """
-    for start in range(0, len(images), batch_size):
-        pixels = normalise(torch.from_numpy(np.asarray(images.image[start : start + batch_size])).to(device))
-        modalities = torch.full((len(pixels),), int(modality), device=device)
-        embeddings = method.embed(pixels, modalities)
-        yield {name: values.float().cpu().numpy() for name, values in embeddings.items()}
+    pixels = normalise(torch.from_numpy(images).to(device))
+    modalities = torch.full((len(pixels),), int(modality), device=device)
+    embeddings = {name: values.float() for name, values in method.embed(pixels, modalities).items()}
+    if flip:
+        mirrored = method.embed(pixels.flip(3), modalities)
+        embeddings = {name: (values + mirrored[name].float()) / 2 for name, values in embeddings.items()}
+    return {name: values.cpu().numpy() for name, values in embeddings.items()}
 
 
 def concatenate(parts: Iterator[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:

@@ -130,7 +130,7 @@ class Trainer:
         size = 2 * self.settings.num_pids * self.settings.num_instances
         ranked = next(iter(self.method.module.embedding_dims))
         embeddings = tuple(
-            concatenate(embed_images(self.method, part, modality, size, self.fabric.device))[ranked]
+            concatenate(embed_images(self.method, part, modality, size, self.fabric.device, flip=False))[ranked]
             for part, modality in zip(self.images.holdout, Modality, strict=True)
         )
         if not all(np.isfinite(part).all() for part in embeddings):

@@ -108,13 +108,28 @@ def load_model(folder: Path, method: str, images: ImagesInfo) -> tuple[Method, M
         expected, found = getattr(images, key), description.images[key]
         if expected != found:
             raise _unusable(folder, f"a model trained with another {key}", expected, found)
+    return rebuild_model(folder, description), description, model_hash
+
+
+def rebuild_model(folder: Path, description: ModelDescription) -> Method:
+    """Rebuild a trained method from its folder, whatever images it is for.
+
+    Args:
+        folder: Written by `save_model`.
+        description: What `read_description` read there.
+
+    Raises:
+        UserError: If the weights do not fit.
+    """
     scratch = description.model | {"pretrained": False}  # every weight comes from the file
-    rebuilt = build_method(method, len(description.train_pids), scratch, description.loss)
+    rebuilt = build_method(description.method, len(description.train_pids), scratch, description.loss)
     try:
         rebuilt.load_state_dict(load_file(folder / _WEIGHTS), strict=True)
     except (RuntimeError, SafetensorError) as error:
-        raise _unusable(folder / _WEIGHTS, "the weights do not fit the model", method, error) from error
-    return rebuilt, description, model_hash
+        raise _unusable(
+            folder / _WEIGHTS, "the weights do not fit the model", description.method, error
+        ) from error
+    return rebuilt
 
 
 def check_disjoint(train_pids: list[int], test_pids: np.ndarray) -> None:

@@ -1,0 +1,76 @@
+"""`vireid evaluate`: evaluate any features file, outside the pipeline."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vireid.support.errors import UserError, reports_errors
+
+_RANKS = [1, 5, 10, 20]
+_UNKNOWN_TRAINING = (
+    "the file names no training identities (train_pids is empty), so nothing tells whether the model was trained "
+    "on test identities"
+)
+
+
+FEATURES = typer.Argument(help="Features file, by extract or by any other tool.")
+PROTOCOL = typer.Option("--protocol", help="Protocol by name; again for more. Without it all of the data set.")
+EMBEDDING = typer.Option(help="An embedding of the file, or the file's own default.")
+RANK = typer.Option("--rank", min=1, help="Rank of the CMC; again for more.")
+OFFICIAL = typer.Option("--official/--seeded", help="SYSU-MM01's own galleries, or the community's.")
+AS_GIVEN = typer.Option("--as-given", help="Compare embeddings without scaling them to unit length first.")
+JSON = typer.Option(help="JSON to write: protocols, sources, means, deviations, every trial.")
+FIGURES = typer.Option(help="Folder to write: cmc.png, distances.png, embedding_map.png.")
+IMAGES = typer.Option(help="Images file of the same data set, for ranked_lists.png and worst_queries.png too.")
+
+
+@reports_errors
+def evaluate(
+    features: Annotated[Path, FEATURES],
+    protocols: Annotated[list[str] | None, PROTOCOL] = None,
+    embedding: Annotated[str, EMBEDDING] = "default",
+    ranks: Annotated[list[int], RANK] = _RANKS,
+    official: Annotated[bool, OFFICIAL] = False,
+    as_given: Annotated[bool, AS_GIVEN] = False,
+    json: Annotated[Path | None, JSON] = None,
+    figures: Annotated[Path | None, FIGURES] = None,
+    images: Annotated[Path | None, IMAGES] = None,
+) -> None:
+    """Evaluate a features file by the protocols of the field, and print a table.
+
+    The file may come from any tool: README describes the format. Whether a model was trained on test identities
+    can only be checked where the file names its training identities.
+
+    Example: vireid evaluate features.h5 --protocol sysu_mm01/all_search/single_shot --json result.json
+    """
+    from vireid.params import Figures
+    from vireid.reporting.figures import Sources, draw_figures
+    from vireid.reporting.results import write_evaluation
+    from vireid.reporting.tables import print_results
+    from vireid.retrieval.evaluation import evaluate_protocols
+    from vireid.retrieval.features import read_features
+    from vireid.retrieval.protocols import protocol, protocols_of
+
+    if images is not None and figures is None:
+        raise UserError(
+            "--images",
+            "nothing to draw",
+            expected="--figures DIR",
+            found="no --figures",
+            remedy="add --figures DIR",
+        )
+    source = read_features(features, embedding)
+    names, draw = protocols or protocols_of(source.info.dataset), "official" if official else "seeded"
+    chosen = [protocol(name, draw) for name in names]
+    chosen = [replace(item, normalise=item.normalise and not as_given) for item in chosen]
+    results = evaluate_protocols(source, chosen, sorted(set(ranks)))
+    if figures is not None:
+        settings = Figures(ranked_queries=5, worst_queries=5, embedded_pids=20)
+        draw_figures(figures, results, source, Sources(images, training=None), settings)
+    if json is not None:
+        write_evaluation(json, results, source, features)
+    print_results(f"{source.info.method}, embedding {source.embedding}", results)
+    if not len(source.info.train_pids):
+        typer.echo(f"warning: {_UNKNOWN_TRAINING}", err=True)

@@ -1,0 +1,133 @@
+"""`vireid search`: who is this, among my own pictures?"""
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vireid.support.errors import UserError, reports_errors
+
+if TYPE_CHECKING:
+    from vireid.data.records import Modality
+    from vireid.params import Compute
+
+_SHOWN = 5  # unreadable pictures that are named
+_NO_SHEET = "no contact sheet: say with --pictures in which folder the data set is"
+
+
+class Spectrum(StrEnum):
+    """The two modalities, as words of the command line."""
+
+    VISIBLE = "visible"
+    INFRARED = "infrared"
+
+
+class OnBadImage(StrEnum):
+    """What to do about a picture that cannot be read."""
+
+    ERROR = "error"
+    SKIP = "skip"
+
+
+class DeviceName(StrEnum):
+    """Where to compute."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+QUERIES = typer.Argument(help="Pictures to search with.")
+GALLERY = typer.Option(help="Folder of pictures, a gallery saved by --save, or features.h5.")
+MODEL = typer.Option(help="Model folder, written by train.")
+QUERY_MODALITY = typer.Option(help="What the queries are.")
+GALLERY_MODALITY = typer.Option(help="What the gallery's pictures are.")
+EMBEDDING = typer.Option(help="An embedding of the model, or the one its paper ranks.")
+TOP = typer.Option(min=1, help="Pictures to find for each query.")
+SAVE = typer.Option(help="File to save the embedded folder to, for next time.")
+SHEET = typer.Option(help="Contact sheet to write (PNG).")
+PICTURES = typer.Option(help="Where the pictures of a saved gallery or of features.h5 are.")
+EXACT = typer.Option("--exact", help="Compare all pictures, even of a big gallery.")
+ON_BAD_IMAGE = typer.Option(help="About a gallery's picture that cannot be read.")
+DEVICE = typer.Option(help="Where to compute.")
+BATCH_SIZE = typer.Option(min=1, help="Pictures to embed at a time.")
+
+
+@reports_errors
+def search(
+    queries: Annotated[list[Path], QUERIES],
+    gallery: Annotated[Path, GALLERY],
+    model: Annotated[Path, MODEL] = Path("artifacts/model"),
+    query_modality: Annotated[Spectrum | None, QUERY_MODALITY] = None,
+    gallery_modality: Annotated[Spectrum | None, GALLERY_MODALITY] = None,
+    embedding: Annotated[str, EMBEDDING] = "default",
+    top: Annotated[int, TOP] = 10,
+    save: Annotated[Path | None, SAVE] = None,
+    sheet: Annotated[Path, SHEET] = Path("search.png"),
+    pictures: Annotated[Path | None, PICTURES] = None,
+    exact: Annotated[bool, EXACT] = False,
+    on_bad_image: Annotated[OnBadImage, ON_BAD_IMAGE] = OnBadImage.ERROR,
+    device: Annotated[DeviceName, DEVICE] = DeviceName.AUTO,
+    batch_size: Annotated[int, BATCH_SIZE] = 64,
+) -> None:
+    """Rank a folder of pictures by how much each looks like the person in a query.
+
+    Prints a table for each query and draws a contact sheet. A manifest.csv in the folder says of which spectrum
+    its pictures are, and whom they show; without it use --query-modality and --gallery-modality. Where the
+    gallery's is left open, it is the other one than the query's.
+
+    Nothing is evaluated here: whether the model saw these people in training is neither checked nor of interest.
+
+    Example: vireid search query.jpg --gallery photos --query-modality infrared --gallery-modality visible
+    """
+    from vireid.reporting.search_results import draw_found, print_found
+    from vireid.search.embedder import Embedder
+    from vireid.search.gallery import open_index, save_gallery
+    from vireid.search.run import known_queries, open_gallery
+    from vireid.search.run import search as find
+
+    if save is not None and not gallery.is_dir():
+        raise UserError(
+            "--save", "nothing to embed", expected="a folder", found=gallery, remedy="leave --save out"
+        )
+    asked = known_queries(queries, pictures or gallery, _modality(query_modality))
+    embedder = Embedder(model, embedding, _compute(device), batch_size)
+    skip_bad = on_bad_image is OnBadImage.SKIP
+    source, bad = open_gallery(gallery, _modality(gallery_modality), asked.modality, embedder, skip_bad)
+    if save is not None:
+        save_gallery(save, source)
+    index = open_index(gallery, source, exact)
+    found = find(embedder, source, index, asked, top)
+    print_found(found)
+    _report(f"{len(source.name):,} {source.modality.group} pictures", index is None, save, bad)
+    root = pictures or source.root
+    drawn = root and draw_found(sheet, found, root, embedder.size, (asked.modality, source.modality))
+    typer.echo(f"{sheet}: {drawn} of {len(found)} queries" if drawn else _NO_SHEET)
+
+
+def _modality(spectrum: Spectrum | None) -> "Modality | None":
+    from vireid.data.records import Modality
+
+    return None if spectrum is None else Modality[spectrum.name]
+
+
+def _compute(device: DeviceName) -> "Compute":
+    """Use all cores: nothing here has to repeat to the bit."""
+    from vireid.params import Compute, check_section
+
+    cores = os.cpu_count() or 1
+    values = {"device": device.value, "precision": "auto", "threads": cores, "workers": cores}
+    return check_section(Compute, values, "vireid search", remedy="correct the option")
+
+
+def _report(pictures: str, compared_all: bool, saved: Path | None, bad: dict[Path, str]) -> None:
+    """Say how much was searched, how exactly, and what was left out."""
+    compared = "all" if compared_all else "the likely ones (approximate; --exact compares all) of"
+    typer.echo(f"compared {compared} {pictures}")
+    if saved is not None:
+        typer.echo(f"saved the gallery: --gallery {saved} searches it without embedding it again")
+    if bad:
+        shown = ", ".join(f"{path} ({problem})" for path, problem in list(bad.items())[:_SHOWN])
+        typer.echo(f"warning: {len(bad)} pictures cannot be read and were not searched: {shown}", err=True)

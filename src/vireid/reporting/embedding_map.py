@@ -1,0 +1,113 @@
+"""A map of the embedding: images of some identities in the plane, neighbours next to each other (t-SNE)."""
+
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from matplotlib.lines import Line2D
+
+from vireid.data.records import Modality
+from vireid.reporting.style import INK, figure_file
+from vireid.retrieval.distances import unit_length
+from vireid.retrieval.features import Features
+from vireid.retrieval.protocols import Protocol
+from vireid.support.errors import UserError
+
+_IMAGES = 12  # of an identity and modality at most
+_PERPLEXITY = 15  # about the images of an identity in one modality
+_MARKERS = {Modality.VISIBLE: "o", Modality.INFRARED: "^"}
+_FEWEST = 5  # images, below which there is nothing to arrange
+
+
+def draw_embedding_map(path: Path, features: Features, protocol: Protocol, pids: int) -> None:
+    """Draw the images of some identities, coloured by identity and marked by modality.
+
+    Where a method works, the triangles and the circles of one colour lie together.
+
+    Args:
+        path: The figure.
+        features: What was evaluated.
+        protocol: Says whether embeddings are scaled to unit length.
+        pids: Number of identities, at even steps among those seen in both modalities.
+
+    Raises:
+        UserError: If too few images show identities seen in both modalities.
+    """
+    chosen = _chosen_pids(features, pids)
+    rows = {modality: _rows(features, modality, chosen) for modality in Modality}
+    vectors = np.concatenate([features.vectors(modality, rows[modality]) for modality in Modality])
+    if len(vectors) < _FEWEST:
+        raise UserError(
+            "features",
+            "too few images for a map of the embedding",
+            expected=f"{_FEWEST} images of identities that both modalities saw",
+            found=len(vectors),
+            remedy="evaluate more images",
+        )
+    points = project(unit_length(torch.from_numpy(vectors)).numpy() if protocol.normalise else vectors)
+    with figure_file(path, 6.8, 5.6) as figure:
+        axes = figure.subplots()
+        start = 0
+        for modality in Modality:
+            part = points[start : start + len(rows[modality])]
+            start += len(part)
+            _draw_points(axes, part, features.of(modality).pid[rows[modality]], chosen, modality)
+        axes.set(xticks=[], yticks=[], aspect="equal")
+        axes.spines[:].set_visible(False)
+        axes.set_title(
+            f"t-SNE of {features.info.method}, embedding {features.embedding}: {len(chosen)} identities by colour"
+        )
+        legend = [
+            Line2D([], [], color=INK, marker=marker, linestyle="", label=modality.group)
+            for modality, marker in _MARKERS.items()
+        ]
+        figure.legend(handles=legend, loc="outside lower center", ncols=2, fontsize=9)
+
+
+def project(vectors: np.ndarray) -> np.ndarray:
+    """Arrange vectors in the plane by t-SNE; the same vectors always give the same points.
+
+    L. van der Maaten and G. Hinton, "Visualizing Data using t-SNE", JMLR 2008.
+
+    Args:
+        vectors: (N, D) float.
+
+    Returns:
+        (N, 2) float32.
+    """
+    from sklearn.manifold import TSNE  # a second to import
+
+    perplexity = min(_PERPLEXITY, (len(vectors) - 1) / 3)
+    init = "pca" if vectors.shape[1] > 1 else "random"
+    return TSNE(2, perplexity=perplexity, init=init, random_state=0, n_jobs=1).fit_transform(vectors)
+
+
+def _chosen_pids(features: Features, count: int) -> np.ndarray:
+    both = np.intersect1d(features.visible.pid, features.infrared.pid)
+    return both[np.linspace(0, len(both) - 1, min(count, len(both))).astype(int)] if len(both) else both
+
+
+def _rows(features: Features, modality: Modality, pids: np.ndarray) -> np.ndarray:
+    """List images of each identity at even steps by camera and name, so that every camera is there."""
+    images = features.of(modality)
+    order = np.lexsort([images.name.astype(str), images.camid])
+    cells = [order[images.pid[order] == pid] for pid in pids]
+    steps = [cell[np.linspace(0, len(cell) - 1, min(_IMAGES, len(cell))).astype(int)] for cell in cells]
+    return np.concatenate([np.empty(0, int), *steps])
+
+
+def _draw_points(axes: Axes, points: np.ndarray, pids: np.ndarray, chosen: np.ndarray, modality: Modality) -> None:
+    palette = matplotlib.colormaps["tab20"]
+    colours = [to_hex(palette(place % palette.N)) for place in np.searchsorted(chosen, pids)]
+    axes.scatter(
+        points[:, 0],
+        points[:, 1],
+        c=colours,
+        marker=_MARKERS[modality],
+        s=26,
+        linewidths=0.6,
+        edgecolors="white" if modality is Modality.VISIBLE else INK,
+    )

@@ -1,0 +1,115 @@
+"""Rows of pictures: a query at the left, what was found for it at the right, with frames, marks and two labels."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patches import Circle, Rectangle
+
+from vireid.reporting.style import FAINT, INK, figure_file
+
+_RIGHT, _WRONG = "#1a8f3c", "#d1242f"
+_TICK, _CROSS = "\N{CHECK MARK}", "\N{BALLOT X}"
+# Lengths in widths of one picture.
+_PITCH = 1.2
+_GAP = 0.4
+_LABEL = 0.75
+_HEADER = 0.7
+_MARGIN = 0.25
+_DPI = 130
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One picture with what stands below it.
+
+    Attributes:
+        picture: (H, W, 3) uint8 RGB; all pictures of a figure are of one size.
+        value: The bold line.
+        source: The faint line.
+        correct: Whether it shows the query's identity; None for the query itself, or where nobody knows.
+    """
+
+    picture: np.ndarray
+    value: str
+    source: str
+    correct: bool | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """A query, what was found for it, and, set apart from these, one more picture or none."""
+
+    query: Tile
+    found: Sequence[Tile]
+    apart: Tile | None = None
+
+
+@dataclass(frozen=True)
+class Headings:
+    """What stands above the three columns, a line or two each."""
+
+    query: str
+    found: str
+    apart: str = ""
+
+
+def draw_rows(path: Path, rows: Sequence[Row], headings: Headings, inches: float = 0.72) -> None:
+    """Draw one row of pictures below the other.
+
+    Args:
+        path: The figure.
+        rows: At least one.
+        headings: What stands above them.
+        inches: Width of one picture.
+    """
+    height, width, _ = rows[0].query.picture.shape
+    aspect = height / width
+    places = max(len(row.found) for row in rows)
+    end = _left(places - 1) + 1
+    apart = end + _PITCH - 1 + _GAP
+    across = apart + 1 if any(row.apart for row in rows) else end
+    down = (aspect + _LABEL) * len(rows) + _HEADER
+    with figure_file(path, inches * (across + 2 * _MARGIN), inches * down, dpi=_DPI, layout="none") as figure:
+        axes = figure.add_axes((0, 0, 1, 1))
+        axes.set(xlim=(-_MARGIN, across + _MARGIN), ylim=(down, 0))
+        axes.set_axis_off()
+        _draw_heading(axes, 0.5, headings.query, "center")
+        _draw_heading(axes, _left(0), headings.found, "left")
+        _draw_heading(axes, apart + 0.5, headings.apart, "center")
+        for number, row in enumerate(rows):
+            top = _HEADER + number * (aspect + _LABEL)
+            _draw_tile(axes, 0, top, aspect, row.query)
+            axes.add_patch(
+                Rectangle((-0.06, top - 0.06), 1.12, aspect + 0.12, fill=False, edgecolor=INK, linewidth=1)
+            )
+            for place, tile in enumerate(row.found):
+                _draw_tile(axes, _left(place), top, aspect, tile)
+            if row.apart:
+                _draw_tile(axes, apart, top, aspect, row.apart)
+
+
+def _left(place: int) -> float:
+    return (place + 1) * _PITCH + _GAP
+
+
+def _draw_heading(axes: Axes, left: float, text: str, align: str) -> None:
+    axes.text(left, 0.32, text, ha=align, va="center", fontsize=8.5, color=FAINT)
+
+
+def _draw_tile(axes: Axes, left: float, top: float, aspect: float, tile: Tile) -> None:
+    extent = (left, left + 1, top + aspect, top)
+    axes.imshow(tile.picture, extent=extent, interpolation="bilinear", aspect="auto", zorder=1)
+    colour = INK if tile.correct is None else _RIGHT if tile.correct else _WRONG
+    axes.add_patch(
+        Rectangle((left, top), 1, aspect, fill=False, edgecolor=colour, linewidth=2.5, joinstyle="miter")
+    )
+    if tile.correct is not None:
+        mark = _TICK if tile.correct else _CROSS
+        axes.add_patch(Circle((left + 0.83, top + 0.17), 0.15, facecolor=colour, edgecolor="white"))
+        axes.text(left + 0.83, top + 0.18, mark, ha="center", va="center", color="white", fontsize=9)
+    below = top + aspect
+    axes.text(left + 0.5, below + 0.2, tile.value, ha="center", va="center", fontsize=8, weight="bold")
+    axes.text(left + 0.5, below + 0.42, tile.source, ha="center", va="center", fontsize=7, color=FAINT)

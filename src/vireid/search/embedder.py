@@ -1,0 +1,111 @@
+"""A trained model, ready to embed picture files."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from vireid.compute import choose_device
+from vireid.data.records import Modality
+from vireid.params import Compute
+from vireid.search.pictures import decode_batches, unreadable
+from vireid.support.errors import UserError
+from vireid.training.embedding import embed_batch
+from vireid.training.model_folder import read_description, rebuild_model
+
+DEFAULT = "default"
+
+
+class Embedder:
+    """Embeds picture files as `extract` embeds a data set's images.
+
+    Args:
+        folder: The model, written by `train`.
+        embedding: One that the method offers, or `default` for the one that its paper ranks.
+        compute: Device, precision, and the threads to compute and workers to decode with.
+        batch_size: Images at a time.
+
+    Attributes:
+        model_hash: SHA-256 of the model's weights.
+        embedding: Name of the embedding.
+        size: (height, width) in pixels to which pictures are scaled.
+
+    Raises:
+        UserError: If the model cannot be read or has no such embedding.
+    """
+
+    def __init__(self, folder: Path, embedding: str, compute: Compute, batch_size: int):
+        description, self.model_hash = read_description(folder)
+        method = rebuild_model(folder, description)
+        names = list(method.embedding_dims)
+        self.embedding = names[0] if embedding == DEFAULT else embedding
+        if self.embedding not in names:
+            raise UserError(
+                folder,
+                "the model has no such embedding",
+                expected=f"one of {', '.join(names)}",
+                found=embedding,
+                remedy="choose one of these with --embedding",
+            )
+        self.size = (description.images["height"], description.images["width"])
+        self._fabric = choose_device(compute).fabric()
+        self._method = self._fabric.setup_module(method.eval())
+        self._method.mark_forward_method("embed")
+        self._batch_size, self._workers = batch_size, compute.workers
+
+    def embed(
+        self,
+        paths: Sequence[Path],
+        modality: Modality,
+        flip: bool,
+        skip_bad: bool,
+        advance: Callable[[int], None],
+    ) -> tuple[np.ndarray, dict[Path, str]]:
+        """Embed pictures of one modality.
+
+        Args:
+            paths: The files.
+            modality: Their spectrum.
+            flip: Whether to take the mean with the mirror image's embedding.
+            skip_bad: Leave unreadable pictures out, rather than to end with an error.
+            advance: Called with the number of pictures after each batch.
+
+        Returns:
+            (N, D) float32 of those that can be read, in order; and those that cannot be, with the reason.
+
+        Raises:
+            UserError: If a picture cannot be read and `skip_bad` is not set, or none can be; if an embedding is
+                not finite.
+        """
+        vectors, bad, start = [], {}, 0
+        for batch in decode_batches(paths, *self.size, self._batch_size, self._workers):
+            problems = {
+                path: item.problem
+                for path, item in zip(paths[start : start + len(batch)], batch, strict=True)
+                if item.problem is not None
+            }
+            if problems and not skip_bad:
+                path, problem = next(iter(problems.items()))
+                raise unreadable(path, problem, "replace it; a gallery's are passed over with --on-bad-image skip")
+            bad |= problems
+            images = [item.image for item in batch if item.problem is None]
+            if images:
+                batch_of = embed_batch(self._method, np.stack(images), modality, self._fabric.device, flip)
+                vectors.append(batch_of[self.embedding])
+            start += len(batch)
+            advance(len(batch))
+        if not vectors:
+            raise unreadable(paths[0], "none of the pictures can be read", "name other pictures")
+        return _finite(np.concatenate(vectors)), bad
+
+
+def _finite(vectors: np.ndarray) -> np.ndarray:
+    if not np.isfinite(vectors).all():
+        raise UserError(
+            "the model",
+            "NaN or infinite embeddings",
+            expected="finite numbers",
+            found=f"{(~np.isfinite(vectors).all(axis=1)).sum()} of {len(vectors)} pictures",
+            remedy="look whether the training diverged, and train again",
+        )
+    return vectors

@@ -1,0 +1,85 @@
+"""The user's own pictures: which there are, what is known of them, and reading them without a silent loss."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from vireid.data.decode import Decoded, decode, quiet_pillow
+from vireid.data.folder_tree import image_names
+from vireid.data.layouts import manifest
+from vireid.data.records import Modality
+from vireid.support.errors import UserError
+
+UNKNOWN_PID = -1
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture of a folder.
+
+    Attributes:
+        name: Path relative to the folder, POSIX style.
+        pid: Identity by the folder's manifest, or `UNKNOWN_PID`.
+        modality: Spectrum by the manifest, or None.
+    """
+
+    name: str
+    pid: int = UNKNOWN_PID
+    modality: Modality | None = None
+
+
+def find_pictures(root: Path) -> list[Picture]:
+    """List a folder's pictures: those of its `manifest.csv`, or else all image files below it.
+
+    Raises:
+        UserError: If there is no such folder, no picture in it, or the manifest is wrong.
+    """
+    if not root.is_dir():
+        remedy = "name a folder of pictures"
+        raise UserError(root, "no such folder", expected="a folder", found="nothing", remedy=remedy)
+    if (root / manifest.FILE).is_file():
+        return [Picture(record.name, record.pid, record.modality) for record in manifest.find_images(root)]
+    pictures = [Picture(name) for name in image_names(root)]
+    if not pictures:
+        raise UserError(
+            root,
+            "no picture in the folder",
+            expected="JPEG, PNG or BMP files in it or below it",
+            found="none",
+            remedy="name the folder that holds the pictures",
+        )
+    return pictures
+
+
+def known(root: Path, paths: Sequence[Path]) -> list[Picture]:
+    """Look single files up in a folder's manifest; what is not there is unknown."""
+    pictures = find_pictures(root) if (root / manifest.FILE).is_file() else []
+    by_path = {(root / picture.name).resolve(): picture for picture in pictures}
+    return [by_path.get(path.resolve(), Picture(path.as_posix())) for path in paths]
+
+
+def decode_batches(
+    paths: Sequence[Path], height: int, width: int, batch_size: int, workers: int
+) -> Iterator[list[Decoded]]:
+    """Decode files batch by batch in threads, one batch ahead of the reader."""
+    with quiet_pillow(), ThreadPoolExecutor(workers) as pool:
+
+        def submit(start: int) -> list:
+            return [pool.submit(decode, path, height, width) for path in paths[start : start + batch_size]]
+
+        ahead = submit(0)
+        for start in range(0, len(paths), batch_size):
+            batch, ahead = ahead, submit(start + batch_size)
+            yield [future.result() for future in batch]
+
+
+def unreadable(path: Path, problem: str, remedy: str) -> UserError:
+    """Say that a picture cannot be read."""
+    return UserError(
+        path,
+        "a picture that cannot be read",
+        expected="a JPEG, PNG or BMP image",
+        found=problem,
+        remedy=remedy,
+    )

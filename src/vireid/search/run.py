@@ -1,0 +1,135 @@
+"""From query files and a gallery to what was found, without files for results."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import faiss
+import h5py
+
+from vireid.data.records import Modality
+from vireid.retrieval import features as features_file
+from vireid.search.embedder import Embedder
+from vireid.search.found import Found
+from vireid.search.gallery import Gallery, check_model, embed_folder, from_features, read_gallery
+from vireid.search.index import nearest
+from vireid.search.pictures import known
+from vireid.support.errors import UserError
+from vireid.support.progress import progress
+
+
+@dataclass(frozen=True)
+class Queries:
+    """Pictures to search with, all of one spectrum.
+
+    Attributes:
+        paths: The files.
+        pids: Their identities, -1 where they are unknown.
+        modality: Their spectrum.
+    """
+
+    paths: Sequence[Path]
+    pids: Sequence[int]
+    modality: Modality
+
+
+def known_queries(paths: Sequence[Path], root: Path, said: Modality | None) -> Queries:
+    """Collect what is known of the queries: what was said, or else what the manifest of the gallery's folder says.
+
+    Args:
+        paths: The files.
+        root: The gallery's folder, or where the gallery was saved.
+        said: The modality that the user named, or None.
+
+    Raises:
+        UserError: If neither tells, or the manifest says one thing of one query and another of the next.
+    """
+    for path in paths:
+        if not path.is_file():
+            raise UserError(
+                path, "no such query", expected="a picture", found="nothing", remedy="correct its name"
+            )
+    asked = known(root, paths)
+    kinds = {picture.modality for picture in asked} if said is None else {said}
+    if len(kinds) != 1 or None in kinds:
+        unknown = [picture.name for picture in asked if picture.modality is None]
+        raise UserError(
+            unknown[0] if unknown else "the queries",
+            "nobody says what the query is" if unknown else "queries of both spectra",
+            expected="--query-modality visible or infrared, or a picture in the manifest of the gallery's folder",
+            found="neither" if unknown else "visible and infrared queries by the manifest",
+            remedy="say it: a model embeds visible and infrared pictures differently",
+        )
+    return Queries(paths, [picture.pid for picture in asked], kinds.pop())
+
+
+def open_gallery(
+    path: Path, said: Modality | None, queries: Modality, embedder: Embedder, skip_bad: bool
+) -> tuple[Gallery, dict[Path, str]]:
+    """Embed a folder of pictures, or read a saved gallery or one modality of a features file.
+
+    Args:
+        path: The folder or file.
+        said: The modality that the user named; without one it is the other one than that of the queries.
+        queries: Modality of the queries.
+        embedder: The model.
+        skip_bad: Leave unreadable pictures of a folder out.
+
+    Returns:
+        The gallery, and the pictures that cannot be read, with the reason.
+
+    Raises:
+        UserError: If the folder or file cannot be used, is of another spectrum than was said, or was embedded by
+            another model.
+    """
+    other = Modality.INFRARED if queries is Modality.VISIBLE else Modality.VISIBLE
+    modality = other if said is None else said
+    if path.is_dir():
+        return embed_folder(path, modality, said is not None, embedder, skip_bad)
+    if _schema(path) == features_file.SCHEMA:
+        gallery = from_features(features_file.read_features(path, embedder.embedding), modality)
+    else:
+        gallery = read_gallery(path)
+    if said not in (None, gallery.modality):
+        raise UserError(
+            path,
+            "a gallery of the other spectrum",
+            expected=said.group,
+            found=gallery.modality.group,
+            remedy="leave --gallery-modality out, or search the folder of pictures",
+        )
+    check_model(path, gallery, embedder)
+    return gallery, {}
+
+
+def _schema(path: Path) -> str | None:
+    """Say what an HDF5 file calls itself; None where it cannot be read, which whoever reads it will report."""
+    try:
+        with h5py.File(path, "r") as file:
+            return file.attrs.get("schema")
+    except OSError:
+        return None
+
+
+def search(
+    embedder: Embedder, gallery: Gallery, index: faiss.IndexIVFFlat | None, queries: Queries, top: int
+) -> list[Found]:
+    """Embed queries and find the closest pictures of a gallery.
+
+    Args:
+        embedder: The model that embedded the gallery.
+        gallery: What to search.
+        index: Of the gallery; None to compare all pictures.
+        queries: What to search with.
+        top: Number of pictures.
+
+    Raises:
+        UserError: If a query cannot be read.
+    """
+    with progress("queries", len(queries.paths), "pictures") as bar:
+        vectors, _ = embedder.embed(queries.paths, queries.modality, gallery.flip, False, bar.advance)
+    results = nearest(vectors, gallery.vectors, top, index)
+    return [
+        Found(path, pid, gallery.name[rows], gallery.pid[rows], distance)
+        for path, pid, (rows, distance) in zip(queries.paths, queries.pids, results, strict=True)
+    ]

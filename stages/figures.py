@@ -1,0 +1,49 @@
+"""Draw what the evaluation looks like."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+
+from vireid.support.errors import reports_errors
+
+PARAMS = typer.Option(help="Parameters; reads evaluate, figures and dataset.gallery_draw.")
+FEATURES = typer.Option(help="Features file, written by extract or by any other tool.")
+IMAGES = typer.Option(help="Images file, written by ingest; for the ranked lists.")
+TRAINING = typer.Option(help="Folder of training curves, written by train.")
+FIGURES = typer.Option(help="Folder to write.")
+
+
+@reports_errors
+def main(
+    params: Annotated[Path, PARAMS] = Path("params.yaml"),
+    features: Annotated[Path, FEATURES] = Path("artifacts/features.h5"),
+    images: Annotated[Path, IMAGES] = Path("artifacts/images.h5"),
+    training: Annotated[Path, TRAINING] = Path("results/train/plots"),
+    figures: Annotated[Path, FIGURES] = Path("results/figures"),
+) -> None:
+    """Draw what the evaluation looks like.
+
+    Reads artifacts/features.h5, artifacts/images.h5 and results/train/plots. Writes into results/figures cmc.png,
+    and for the first protocol distances.png (pairs of one and of two identities), embedding_map.png (t-SNE),
+    ranked_lists.png and worst_queries.png; and training.png.
+    """
+    from vireid.params import load_params
+    from vireid.reporting.figures import Sources, draw_figures
+    from vireid.retrieval.evaluation import evaluate_protocols
+    from vireid.retrieval.features import read_features
+    from vireid.retrieval.protocols import protocol
+
+    settings = load_params(params)
+    protocols = [protocol(name, settings.dataset.gallery_draw) for name in settings.evaluate.protocols]
+    source = read_features(features, settings.evaluate.embedding)
+    results = evaluate_protocols(source, protocols, settings.evaluate.ranks)
+    draw_figures(figures, results, source, Sources(images, training), settings.figures)
+    typer.echo(f"drew {figures}")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,220 @@
+"""`vireid search`: what is found in a folder of pictures, how a gallery is kept, how it fails. CPU, seconds."""
+
+import re
+import shutil
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from typer.testing import CliRunner
+
+from tests.made import CAMERAS
+from vireid.cli import app
+from vireid.extraction import extract
+from vireid.search import gallery as gallery_file
+from vireid.search.gallery import read_gallery
+
+SPECTRA = ("--query-modality", "infrared", "--gallery-modality", "visible")
+TEST = (13, 14)
+
+
+@pytest.fixture(autouse=True)
+def _leave_threads_as_they_are(workplace):
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def photos(dataset, tmp_path):
+    """The visible pictures of the test identities."""
+    for camid in (1, 2, 4, 5):
+        for pid in TEST:
+            shutil.copytree(
+                dataset / f"cam{camid}" / f"{pid:04d}", tmp_path / "photos" / f"cam{camid}" / f"{pid:04d}"
+            )
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def query(dataset):
+    return dataset / "cam3" / "0013" / "0001.jpg"
+
+
+@pytest.fixture
+def run(model_folder):
+    def search(*options, model=model_folder):
+        arguments = ["search", *options, "--model", model, "--device", "cpu"]
+        return CliRunner().invoke(app, list(map(str, arguments)))
+
+    return search
+
+
+def refused(result, *parts):
+    assert result.exit_code == 1
+    assert "Traceback" not in result.output
+    for part in ("expected:", "found:", "remedy:", *parts):
+        assert part in result.stderr
+
+
+def ranking(result):
+    """Read (distance, picture) of a printed table."""
+    assert result.exit_code == 0, result.output
+    rows = re.findall(r"^ +\d+ +(\d\.\d{4}) +(?:\d+ +)?(\S+)", result.stdout, re.M)
+    return [(float(distance), name) for distance, name in rows]
+
+
+def test_folder_is_ranked_as_the_features_of_extract_are(
+    run, photos, query, params, images_file, model_folder, dataset
+):
+    extract(params, images_file, model_folder, photos.parent / "features.h5")
+    found = ranking(run(query, "--gallery", photos, *SPECTRA, "--top", 16))
+    assert len(found) == 16
+    same = run(query, "--gallery", photos.parent / "features.h5", "--pictures", dataset, *SPECTRA, "--top", 16)
+    expected = {name: distance for distance, name in ranking(same)}
+    assert [distance for distance, _ in found] == sorted(distance for distance, _ in found)
+    for distance, name in found:
+        assert distance == pytest.approx(expected[name], abs=0.01)  # other batches, other rounding
+
+
+def test_sheet_shows_queries_and_their_pictures(run, photos, query, dataset):
+    other = dataset / "cam6" / "0014" / "0002.jpg"
+    sizes = []
+    for number, queries in enumerate(((query,), (query, other))):
+        result = run(*queries, "--gallery", photos, *SPECTRA, "--top", 4, "--sheet", f"{number}.png")
+        assert f"{number}.png: {len(queries)} of {len(queries)} queries" in result.stdout
+        with Image.open(f"{number}.png") as picture:
+            sizes.append(picture.size)
+    assert sizes[0][0] == sizes[1][0] > 400
+    assert sizes[1][1] > 1.5 * sizes[0][1]
+
+
+def test_saved_gallery_finds_the_same_without_embedding_again(run, photos, query):
+    first = run(query, "--gallery", photos, *SPECTRA, "--save", "kept.h5")
+    second = run(query, "--gallery", "kept.h5", "--query-modality", "infrared")
+    assert ranking(second) == ranking(first)
+    assert "embed" in first.stderr
+    assert "embed" not in second.stderr
+
+
+def test_saving_twice_gives_the_same_bytes(run, photos, query):
+    for name in ("first.h5", "again.h5"):
+        assert run(query, "--gallery", photos, *SPECTRA, "--save", name).exit_code == 0
+    assert (photos.parent / "first.h5").read_bytes() == (photos.parent / "again.h5").read_bytes()
+
+
+def test_big_gallery_gets_an_index_and_says_so(run, photos, query, monkeypatch):
+    monkeypatch.setattr(gallery_file, "EXACT_UP_TO", 10)
+    first = run(query, "--gallery", photos, *SPECTRA, "--save", "kept.h5")
+    assert (photos.parent / "kept.h5.faiss").is_file()
+    second = run(query, "--gallery", "kept.h5", "--query-modality", "infrared")
+    assert "approximate" in second.stdout
+    assert set(ranking(second)) <= set(ranking(first)) | set(ranking(run(query, "--gallery", photos, *SPECTRA)))
+    exact = run(query, "--gallery", "kept.h5", "--query-modality", "infrared", "--exact")
+    assert "compared all 16" in exact.stdout
+    assert ranking(exact) == ranking(run(query, "--gallery", photos, *SPECTRA))
+    (photos.parent / "kept.h5.faiss").write_bytes(b"other")
+    refused(run(query, "--gallery", "kept.h5", "--query-modality", "infrared"), "not the index", "--exact")
+
+
+def test_manifest_says_what_pictures_are_and_whom_they_show(run, dataset, tmp_path):
+    rows = []
+    for camid, spectrum in CAMERAS.items():
+        for pid in TEST:
+            shutil.copytree(dataset / f"cam{camid}" / f"{pid:04d}", tmp_path / "own" / f"c{camid}" / str(pid))
+            rows += [(f"c{camid}/{pid}/{n:04d}.jpg", pid, camid, spectrum, "test") for n in (1, 2)]
+    columns = ["path", "pid", "camid", "modality", "split"]
+    pd.DataFrame(rows, columns=columns).to_csv(tmp_path / "own" / "manifest.csv", index=False)
+    result = run(tmp_path / "own" / "c3" / "13" / "0001.jpg", "--gallery", tmp_path / "own", "--top", 99)
+    assert "id 13" in result.stdout
+    assert "16 visible pictures" in result.stdout
+    assert {name.split("/")[0] for _, name in ranking(result)} == {"c1", "c2", "c4", "c5"}
+    within = run(tmp_path / "own/c3/13/0001.jpg", "--gallery", tmp_path / "own", "--gallery-modality", "infrared")
+    assert ranking(within)[0] == (0, "c3/13/0001.jpg")
+
+
+def test_unreadable_picture_is_an_error_or_counted(run, photos, query):
+    (photos / "cam1" / "0013" / "0001.jpg").write_bytes(b"no image")
+    refused(run(query, "--gallery", photos, *SPECTRA, "--save", "kept.h5"), "0001.jpg", "--on-bad-image skip")
+    assert not (photos.parent / "kept.h5").exists()
+    result = run(query, "--gallery", photos, *SPECTRA, "--on-bad-image", "skip", "--top", 99, "--save", "kept.h5")
+    assert "warning: 1 pictures cannot be read and were not searched" in result.stderr
+    assert len(ranking(result)) == 15
+    assert len(read_gallery(photos.parent / "kept.h5").name) == 15
+
+
+def test_gallery_of_another_model_is_refused(run, photos, query):
+    run(query, "--gallery", photos, *SPECTRA, "--save", "kept.h5")
+    with h5py.File("kept.h5", "r+") as file:
+        file.attrs["model_hash"] = "ab" * 32
+    refused(run(query, "--gallery", "kept.h5", "--query-modality", "infrared"), "another model")
+
+
+def test_gallery_of_another_embedding_is_refused(run, photos, query):
+    run(query, "--gallery", photos, *SPECTRA, "--save", "kept.h5")
+    options = ("--gallery", "kept.h5", "--query-modality", "infrared", "--embedding", "pool5")
+    refused(run(query, *options), "a gallery of another embedding")
+
+
+def test_pictures_that_have_moved_are_named(run, photos, query):
+    run(query, "--gallery", photos, *SPECTRA, "--save", "kept.h5")
+    photos.rename(photos.parent / "moved")
+    refused(run(query, "--gallery", "kept.h5", "--query-modality", "infrared"), "photos", "--pictures")
+    moved = run(
+        query, "--gallery", "kept.h5", "--query-modality", "infrared", "--pictures", photos.parent / "moved"
+    )
+    assert moved.exit_code == 0
+
+
+def test_name_that_leads_out_of_the_folder_is_refused(run, photos, query):
+    run(query, "--gallery", photos, *SPECTRA, "--save", "kept.h5")
+    with h5py.File("kept.h5", "r+") as file:
+        file["name"][:] = "../../etc/passwd"
+    refused(run(query, "--gallery", "kept.h5", "--query-modality", "infrared"), "leads out of the folder")
+
+
+def spoil_rows(path):
+    with h5py.File(path, "r+") as file:
+        del file["pid"]
+        file["pid"] = np.zeros(3, "i4")
+
+
+def spoil_column(path):
+    with h5py.File(path, "r+") as file:
+        del file["vectors"]
+
+
+def spoil_end(path):
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+@pytest.mark.parametrize("spoil", [spoil_rows, spoil_column, spoil_end])
+def test_broken_gallery_is_one_message(run, photos, query, spoil):
+    run(query, "--gallery", photos, *SPECTRA, "--save", "kept.h5")
+    spoil(photos.parent / "kept.h5")
+    refused(run(query, "--gallery", "kept.h5", "--query-modality", "infrared"), "kept.h5", "--save")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--gallery-modality", "visible"), "nobody says what the query is"),
+        (("--query-modality", "infrared"), "nobody says what the gallery's pictures are"),
+        ((*SPECTRA, "--embedding", "no"), "no such embedding"),
+    ],
+)
+def test_missing_or_wrong_option_is_one_message(run, photos, query, options, message):
+    refused(run(query, "--gallery", photos, *options), message)
+
+
+def test_missing_files_are_one_message(run, photos, query, tmp_path):
+    refused(run(tmp_path / "none.jpg", "--gallery", photos, *SPECTRA), "no such query")
+    refused(run(query, "--gallery", tmp_path / "none.h5", *SPECTRA), "none.h5")
+    refused(run(query, "--gallery", photos, *SPECTRA, model=tmp_path / "none"), "the model is incomplete")
+    (tmp_path / "empty").mkdir()
+    refused(run(query, "--gallery", tmp_path / "empty", *SPECTRA), "no picture in the folder")
+    (tmp_path / "bad.jpg").write_bytes(b"")
+    refused(run(tmp_path / "bad.jpg", "--gallery", photos, *SPECTRA), "bad.jpg: a picture that cannot be read")
