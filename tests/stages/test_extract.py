@@ -96,7 +96,7 @@ def test_flip_takes_the_mean_with_the_mirror_image_and_says_so(stage, trained, c
     modality = torch.full((len(images),), int(Modality.INFRARED))
     with torch.inference_mode():
         both = [
-            method.eval().embed(normalise(pixels, torch.device("cpu")), modality)["joint"].numpy()
+            method.eval().embed(normalise(torch.from_numpy(pixels)), modality)["joint"].numpy()
             for pixels in (images, np.ascontiguousarray(images[:, :, ::-1]))
         ]
     found = features.infrared.embeddings["joint"]

@@ -119,6 +119,7 @@ def _compute(device: DeviceName) -> "Compute":
 
     cores = os.cpu_count() or 1
     values = {"device": device.value, "precision": "auto", "threads": cores, "workers": cores}
+    values["image_memory"] = 0.0  # of training images
     return check_section(Compute, values, "vireid search", remedy="correct the option")
 
 

@@ -77,7 +77,8 @@ def load_training_images(images: Path, overlay: Path, settings: Train, seed: int
         for part, replacement in zip(originals, replacements, strict=True)
     )
     if sum(part.image.nbytes for part in (*fitted, *holdout)) <= memory * _GIB:
-        fitted, holdout = _in_memory(fitted), _in_memory(holdout)
+        loaded = _in_memory((*fitted, *holdout))
+        fitted, holdout = loaded[: len(fitted)], loaded[len(fitted) :]
     return TrainingImages(info, fitted, holdout, fitted_pids)
 
 
