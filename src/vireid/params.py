@@ -143,6 +143,7 @@ class Params(Section):
     ingest: Ingest
     superresolve: Superresolve
     method: str
+    recipe: str
     schedule: str
     model: dict[str, Any]
     loss: dict[str, Any]

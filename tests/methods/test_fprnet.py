@@ -1,4 +1,4 @@
-"""FPRnet: fused vectors and labels, competition, correction and first loss as the paper has them. CPU, seconds."""
+"""FPRnet: fused vectors and labels, competition, correction, SVD layers and first loss. CPU, seconds."""
 
 import math
 
@@ -8,20 +8,24 @@ import torch
 from tests.made import ROOT, read_yaml
 from vireid.methods.fprnet import FPRNet, Loss, Model, Outputs
 
-DEMO, PAPER = (
-    read_yaml(ROOT / "conf" / "method" / "fprnet.yaml")["schedules"][name] for name in ("demo", "paper")
+(DEMO, PAPER), (RELEASE_DEMO, RELEASE) = (
+    [read_yaml(ROOT / "conf" / "method" / f"{name}.yaml")["schedules"][schedule] for schedule in ("demo", "paper")]
+    for name in ("fprnet", "fprnet_release")
 )
 BEST_SET = ["r5", "i5", "i4", "r4", "r5", "i5", "i2", "r2"]
 ONES = {"lambda1": 1.0, "lambda2": 1.0, "lambda3": 1.0}
+SHRUNK = {"backbone": "resnet10_half", "pretrained": False, "pyramid_width": 16, "joint_dims": [32]}
+SHRUNK |= {"fusion_dims": [8, 4]}
 LABELS = torch.tensor([0, 1, 2, 0, 1, 2])
 MODALITY = torch.tensor([0, 0, 0, 1, 1, 1])
 
 
-def built(num_pids=3, features=BEST_SET, loss=ONES):
+def built(num_pids=3, features=BEST_SET, mode="horizontal", loss=None, recipe=PAPER, **changes):
+    """A small FPRnet with changed parameters."""
     torch.manual_seed(0)
-    shrunk = {"pyramid_width": 16, "joint_dim": 32, "fusion_dims": [8, 4]}
-    model = DEMO["model"] | shrunk | {"fusion": {"mode": "horizontal", "features": features}}
-    return FPRNet(num_pids, Model.model_validate(model), Loss.model_validate(loss))
+    fusion = {"mode": mode, "features": features}
+    model = recipe["model"] | SHRUNK | {"fusion": fusion} | changes
+    return FPRNet(num_pids, Model.model_validate(model), Loss.model_validate(recipe["loss"] | (loss or {})))
 
 
 def images(count=6):
@@ -36,19 +40,20 @@ def logits(*predicted, count=3, confidence=2.0):
 
 
 def outputs(joint, fusion, single=None):
-    rows = torch.arange(len(fusion)) % len(joint)
+    rows = (torch.arange(len(fusion)) % len(joint))[:, None]
     return Outputs(joint, fusion, rows, single if single is not None else torch.zeros(len(joint), 3))
 
 
-@pytest.mark.parametrize("recipe", [DEMO, PAPER])
+@pytest.mark.parametrize("recipe", [DEMO, PAPER, RELEASE_DEMO, RELEASE])
 def test_committed_features_are_the_papers_best_set(recipe):
     assert recipe["model"]["fusion"] == {"mode": "horizontal", "features": BEST_SET}
-    assert recipe["loss"] == ONES
+    assert ONES.items() <= recipe["loss"].items()
 
 
+@pytest.mark.parametrize("recipe", [PAPER, RELEASE])
 @pytest.mark.parametrize("num_pids", [20, 395])
-def test_first_loss_is_three_times_the_logarithm_plus_one(num_pids):
-    method = built(num_pids)
+def test_first_loss_is_three_times_the_logarithm_plus_one(num_pids, recipe):
+    method = built(num_pids, recipe=recipe)
     losses = method.losses(method(images(), MODALITY), LABELS, MODALITY)
     assert sum(losses.values()).item() == pytest.approx(3 * math.log(num_pids) + 1, abs=0.03)
     if num_pids == 395:
@@ -60,12 +65,12 @@ def test_best_set_fuses_eight_rows_per_pair_with_labels_in_the_papers_pattern():
     assert found.fusion.shape == (8 * 3, 3)
     visible, infrared = [0, 1, 2], [3, 4, 5]
     r, i = visible, infrared
-    assert found.fusion_rows.tolist() == r + i + i + r + r + i + i + r
+    assert found.fusion_rows[:, 0].tolist() == r + i + i + r + r + i + i + r
 
 
 def test_fused_rows_follow_the_modality_wherever_it_stands_in_the_batch():
     found = built(features=["i3", "r2"])(images(5), torch.tensor([1, 0, 1, 0, 1]))
-    assert found.fusion_rows.tolist() == [0, 2, 4, 1, 3]
+    assert found.fusion_rows.tolist() == [[0], [2], [4], [1], [3]]
 
 
 @pytest.mark.parametrize(("feature", "rows"), [("r2", [0, 1, 2]), ("i3", [3, 4, 5]), ("i5", [3, 4, 5])])
@@ -74,8 +79,8 @@ def test_fused_vectors_are_pooled_maps_of_the_modalitys_own_pyramid(feature, row
     modality = 0 if feature[0] == "r" else 1
     with torch.inference_mode():
         maps = method.backbone(images(), MODALITY)
-        level = method.pyramids[modality](*(part[rows] for part in maps))[int(feature[1]) - 2]
-        expected = method.fusion_head(level.mean(dim=(2, 3)))
+        level = method.pyramids[modality](*(part[rows] for part in maps))[int(feature[1])]
+        expected = method.fusion_classifier(method.fusion_head(level.mean(dim=(2, 3))))
         found = method(images(), MODALITY)
     assert torch.allclose(found.fusion, expected, atol=1e-5)
 
@@ -97,7 +102,8 @@ def test_trunks_are_separate_and_heads_are_shared():
     method = built()
     assert len(method.backbone.shared) == 0
     names = {name.split(".")[0] for name, _ in method.named_parameters()}
-    assert names == {"backbone", "pyramids", "joint_layer", "fusion_head", "single_layers", "classifier"}
+    heads = {"joint_head", "fusion_head", "fusion_classifier", "single_layers", "classifier"}
+    assert names == {"backbone", "pyramids"} | heads
 
 
 def test_ranked_embedding_is_the_joint_one():
@@ -180,7 +186,7 @@ def test_block_with_the_higher_rate_wins_and_the_joint_one_where_equal(joint_hit
 
 def test_fused_rows_have_the_labels_of_the_images_they_come_from():
     rows = torch.tensor([5, 0, 4, 3])
-    found = Outputs(torch.zeros(6, 3), logits(*LABELS[rows].tolist()), rows, torch.zeros(6, 3))
+    found = Outputs(torch.zeros(6, 3), logits(*LABELS[rows].tolist()), rows[:, None], torch.zeros(6, 3))
     measures = built().measures(found, LABELS, MODALITY)
     assert measures["accuracy_fusion"].item() == 1
     losses = built().losses(found, LABELS, MODALITY)
@@ -196,7 +202,7 @@ def test_only_the_loser_is_without_gradient_in_the_whole_network(monkeypatch, jo
     reached = {
         name: any(p.grad is not None and p.grad.any() for p in part.parameters())
         for name, part in (
-            ("joint", method.joint_layer),
+            ("joint", method.joint_head),
             ("fusion", method.fusion_head),
             ("pyramid", method.pyramids),
         )
