@@ -74,7 +74,7 @@ def test_same_seed_twice_gives_the_same_bytes_and_another_seed_others(trained):
     assert results(trained.folder)["weights.safetensors"] != first["weights.safetensors"]
 
 
-@pytest.mark.parametrize(("method", "epoch"), [("fprnet", 1), ("baseline", 2)])
+@pytest.mark.parametrize(("method", "epoch"), [("fprnet", 1), ("fprnet_release", 1), ("baseline", 2)])
 def test_interrupted_run_ends_as_if_it_had_not_been(trained, monkeypatch, method, epoch):
     trained(method, train__epochs=3)
     expected = results(trained.folder)
@@ -87,6 +87,21 @@ def test_interrupted_run_ends_as_if_it_had_not_been(trained, monkeypatch, method
     epochs = counted_epochs(monkeypatch)
     trained(method, train__epochs=3)
     assert epochs == list(range(epoch, 3))
+    assert results(trained.folder) == expected
+
+
+@pytest.mark.parametrize("epoch", [1, 2, 3, 4])
+def test_run_interrupted_within_a_cycle_of_the_svd_layers_ends_as_if_it_had_not_been(trained, monkeypatch, epoch):
+    # Epoch 1 decorrelates and holds, 2 holds, 3 lets go, 4 decorrelates again.
+    cycles = {"orthogonal": True, "cycles": 2, "first_epoch": 1, "restraint": 2, "relaxation": 1}
+    changes = {"train__epochs": 6, "model__svd": cycles}
+    trained(**changes)
+    expected = results(trained.folder)
+    with monkeypatch.context() as patch:
+        interrupt(patch, epoch)
+        with pytest.raises(KeyboardInterrupt):
+            trained(**changes)
+    trained(**changes)
     assert results(trained.folder) == expected
 
 
@@ -252,7 +267,9 @@ def test_every_epoch_logs_every_term(trained):
         if name.endswith(".tsv")
     }
     losses = {f"loss/{name}" for name in ("total", "joint", "visible", "infrared", "correction")}
+    layers = ("joint_1", "fusion_1", "fusion_2", "single_1", "single_2")
     measures = {f"train/{name}" for name in ("accuracy", "accuracy_fusion", "joint_wins")}
+    measures |= {f"train/orthogonality/{name}" for name in layers}
     assert curves.keys() == losses | measures | {"lr", "holdout/mAP", "holdout/rank1"}
     for name, curve in curves.items():
         assert list(curve) == ([2, 3] if name.startswith("holdout") else [1, 2, 3])
