@@ -25,6 +25,8 @@ TINY = {
     "superresolve.input.width": 8,
     "superresolve.apply.height": 16,
     "superresolve.apply.width": 8,
+    "superresolve.output.height": PACKED[0],
+    "superresolve.output.width": PACKED[1],
     "superresolve.iterations": 4,
     "superresolve.batch_size": 4,
     "superresolve.patch": 16,
