@@ -358,7 +358,7 @@ def test_cycles_decorrelate_then_hold_then_let_go():
 
 def test_orthogonality_is_one_after_decorrelating_and_is_measured_for_every_svd_layer():
     method = built(svd=CYCLES)
-    names = {f"orthogonality/{name}" for name in ("joint_1", "fusion_1", "fusion_2", "single_1", "single_2")}
+    names = {f"orthogonality/{name}" for name in ("joint_1", "fusion_1", "fusion_2", "visible_1", "infrared_1")}
 
     def measured():
         found = method.measures(method(images(), MODALITY), LABELS, MODALITY)

@@ -267,7 +267,7 @@ def test_every_epoch_logs_every_term(trained):
         if name.endswith(".tsv")
     }
     losses = {f"loss/{name}" for name in ("total", "joint", "visible", "infrared", "correction")}
-    layers = ("joint_1", "fusion_1", "fusion_2", "single_1", "single_2")
+    layers = ("joint_1", "fusion_1", "fusion_2", "visible_1", "infrared_1")
     measures = {f"train/{name}" for name in ("accuracy", "accuracy_fusion", "joint_wins")}
     measures |= {f"train/orthogonality/{name}" for name in layers}
     assert curves.keys() == losses | measures | {"lr", "holdout/mAP", "holdout/rank1"}

@@ -199,7 +199,8 @@ class FPRNet(Method):
         self.backbone = TwoStream(trunk, share_from=5)
         width, joint_width = trunk.channels[-1], model.joint_dims[-1]
         layer = Eigenlayer if model.svd.orthogonal else LinearNorm
-        self.pyramids = self.joint_head = self.fusion_head = self.single_layers = self.classifier = None
+        self.pyramids = self.fusion_head = self.fusion_classifier = None
+        self.joint_head = self.single_layers = self.classifier = None
         if model.fusion_block:
             self.columns = model.fusion.columns
             levels = [{level for column in self.columns for of, level in column if of == m} for m in Modality]
@@ -309,8 +310,10 @@ class FPRNet(Method):
         return found | {f"orthogonality/{name}": layer.orthogonality() for name, layer in self._layers().items()}
 
     def _layers(self) -> dict[str, LinearNorm]:
-        """The layers that the paper calls SVD layers, by head and number."""
-        heads = {"joint": self.joint_head, "fusion": self.fusion_head, "single": self.single_layers}
+        """The layers that the paper calls SVD layers, by block or domain and number."""
+        domains = zip(Modality, self.single_layers or (), strict=False)
+        heads = {"joint": self.joint_head, "fusion": self.fusion_head}
+        heads |= {modality.name.lower(): [layer] for modality, layer in domains}
         return {
             f"{name}_{number}": layer
             for name, head in heads.items()
