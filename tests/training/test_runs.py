@@ -90,19 +90,19 @@ def test_interrupted_run_ends_as_if_it_had_not_been(trained, monkeypatch, method
     assert results(trained.folder) == expected
 
 
-@pytest.mark.parametrize("epoch", [1, 2, 3, 4])
-def test_run_interrupted_within_a_cycle_of_the_svd_layers_ends_as_if_it_had_not_been(trained, monkeypatch, epoch):
-    # Epoch 1 decorrelates and holds, 2 holds, 3 lets go, 4 decorrelates again.
+def test_run_interrupted_within_a_cycle_of_the_svd_layers_ends_as_if_it_had_not_been(trained, monkeypatch):
+    # Epoch 1 decorrelates and holds, 2 holds, 3 lets go.
     cycles = {"orthogonal": True, "cycles": 2, "first_epoch": 1, "restraint": 2, "relaxation": 1}
-    changes = {"train__epochs": 6, "model__svd": cycles}
+    changes = {"train__epochs": 4, "train__steps_per_epoch": 2, "model__svd": cycles}
     trained(**changes)
     expected = results(trained.folder)
-    with monkeypatch.context() as patch:
-        interrupt(patch, epoch)
-        with pytest.raises(KeyboardInterrupt):
-            trained(**changes)
-    trained(**changes)
-    assert results(trained.folder) == expected
+    for epoch in (1, 2):
+        with monkeypatch.context() as patch:
+            interrupt(patch, epoch)
+            with pytest.raises(KeyboardInterrupt):
+                trained(**changes)
+        trained(**changes)
+        assert results(trained.folder) == expected
 
 
 def test_interrupted_run_goes_on_with_the_same_random_numbers(trained, monkeypatch):
