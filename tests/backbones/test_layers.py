@@ -48,6 +48,22 @@ def test_decorrelating_twice_changes_nothing_more():
     assert torch.allclose(layer.linear.weight, before, atol=1e-5)
 
 
+def test_decorrelating_keeps_the_distances_behind_batch_normalisation_too():
+    layer = Eigenlayer(32, 12)
+    with torch.no_grad():
+        layer.linear.weight.copy_(torch.nn.functional.normalize(torch.randn(12, 32) + 1, dim=1))
+        layer.norm.weight.fill_(1.0)
+    points = torch.randn(4096, 32)
+    before = layer(points)[:40].detach()
+    layer.decorrelate()
+    after = layer(points)[:40].detach()
+    ratio = (torch.pdist(after) / torch.pdist(before)).log()
+    assert ratio.abs().max() < 0.15
+    with torch.no_grad():
+        layer.norm.weight.fill_(1.0)
+    assert (torch.pdist(layer(points)[:40]) / torch.pdist(before)).log().std() > 0.1
+
+
 def test_slightly_correlated_vectors_keep_their_place_and_sign():
     layer = Eigenlayer(6, 4)
     scales = torch.tensor([2.0, 5.0, 3.0, 4.0])

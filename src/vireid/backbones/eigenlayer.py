@@ -64,9 +64,12 @@ class Eigenlayer(LinearNorm):
         """Replace W by U S, with its columns in the order and sign of those of W that they are closest to.
 
         Going through the columns of W in order, each takes the column of U S with the largest absolute cosine
-        among those that are left. What comes behind the layer thus goes on meaning what it meant.
+        among those that are left. What comes behind the layer thus goes on meaning what it meant. The scale of
+        batch normalisation follows the length of the vector, or else the short ones, which say little, would be
+        blown up to the size of the long ones.
         """
         weight = self.linear.weight
+        lengths = weight.norm(dim=1)
         replacement = _orthogonal(weight)
         cosines = normalize(weight) @ normalize(replacement).T  # (old, new)
         free = torch.ones(len(weight), dtype=torch.bool, device=weight.device)
@@ -74,6 +77,7 @@ class Eigenlayer(LinearNorm):
             column = cosine.abs().masked_fill(~free, -1.0).argmax()
             free[column] = False
             weight[row] = torch.where(cosine[column] < 0, -replacement[column], replacement[column])
+        self.norm.weight.mul_(weight.norm(dim=1) / lengths)
 
     def freeze(self, frozen: bool) -> None:
         """Stop (or resume) the training of W; batch normalisation goes on."""

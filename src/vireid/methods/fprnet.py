@@ -31,7 +31,7 @@ Where the paper is silent or its authors' code differs from it, `method=fprnet` 
   code's resize does nothing. model.single_layers: the domains have layers of their `own`; the code sends them
   through those of the joint block.
 - model.svd: an SVD layer starts orthogonal, and after some epochs its W is decorrelated anew in SVDNet's cycles of
-  restraint and relaxation, whose lengths are ours; the code's is a plain linear layer with bias.
+  restraint and relaxation, with lengths of ours (none in the demo); the code's is a plain linear layer with bias.
 - model.pyramid_top_down: the pyramid sends smoothed maps down, as the paper says; the code's are not smoothed.
 - model.rest_lr_factor: one learning rate for all, as the paper says; the code gives all but the layers and the
   classifier of the joint block a tenth.
