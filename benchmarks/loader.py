@@ -1,9 +1,10 @@
 """Time the loader alone against the training step that it feeds.
 
-    python benchmarks/loader.py --backbone resnet50 --height 288 --width 144
+    python benchmarks/loader.py --method baseline --schedule paper
 
 Prints images per second of the loader, with images in memory and in the file and for several numbers of workers,
-and their ratios to the step of the baseline (bf16, channels last), all measured in one process.
+and their ratios to the preset's step (bf16, channels last), all measured in one process. Weights and images are
+random.
 """
 
 import itertools
@@ -15,33 +16,33 @@ from typing import Annotated
 import numpy as np
 import torch
 import typer
-from train_step import seconds, training_step
+from step import built, recipe_of, seconds, size_of, training_step
 
+from vireid.compute import Device
 from vireid.data.records import ImageRecord, Modality
 from vireid.data.store import ImagesInfo, create_images
-from vireid.params import Train, load_params
+from vireid.params import Train
 from vireid.support.progress import track
 from vireid.training.data import TrainingImages, load_training_images
 from vireid.training.loader import Loader
 
 IMAGES_PER_PID = 20  # of each modality
-PARAMS = Path(__file__).resolve().parents[1] / "params.yaml"
 
 
 def main(
-    backbone: Annotated[str, typer.Option(help="resnet10_half, resnet18 or resnet50.")] = "resnet50",
-    height: Annotated[int, typer.Option(help="Pixels.")] = 288,
-    width: Annotated[int, typer.Option(help="Pixels.")] = 144,
-    batch: Annotated[int, typer.Option(help="Images in a step, half of them infrared.")] = 32,
+    method: Annotated[str, typer.Option(help="A preset of conf/method.")] = "baseline",
+    schedule: Annotated[str, typer.Option(help="One of its schedules.")] = "paper",
     images: Annotated[int, typer.Option(help="Images in the file.")] = 4000,
     batches: Annotated[int, typer.Option(help="Batches of an epoch of the loader.")] = 60,
-    steps: Annotated[int, typer.Option(help="Timed training steps.")] = 4,
+    steps: Annotated[int, typer.Option(help="Timed training steps, after one that is not.")] = 3,
+    threads: Annotated[int, typer.Option(help="Threads inside one operation.")] = torch.get_num_threads(),
 ) -> None:
     """Time the loader alone against the training step that it feeds."""
-    recipe = {"num_pids": batch // 2, "num_instances": 1, "steps_per_epoch": batches, "holdout_pids": 0}
-    settings = load_params(PARAMS).train.model_copy(update=recipe)
+    update = {"steps_per_epoch": batches, "holdout_pids": 0}
+    settings = recipe_of(method, schedule, pids=0).model_copy(update=update)
+    device = Device("cpu", "bf16", threads)
     with tempfile.TemporaryDirectory() as folder:
-        write_images(Path(folder), images // (2 * IMAGES_PER_PID), height, width)
+        write_images(Path(folder), images // (2 * IMAGES_PER_PID), *size_of(schedule))
         rates = {
             f"loader, {place}, {workers} workers": loader_rate(
                 load(Path(folder), settings, memory), settings, workers
@@ -49,7 +50,7 @@ def main(
             for (place, memory), workers in itertools.product({"memory": 64.0, "file": 0.0}.items(), (0, 1, 2))
         }
         example = next(loader_of(load(Path(folder), settings, 0.0), settings, 0).epoch(0)).images
-    step_rate = batch / seconds(training_step(backbone, example, fast=True), steps)
+    step_rate = len(example) / seconds(training_step(built(method, schedule), settings, device, example), steps)
     typer.echo(f"{'training step':28} {step_rate:8.1f} images/s")
     for name, rate in rates.items():
         typer.echo(f"{name:28} {rate:8.1f} images/s  {rate / step_rate:6.1f} x the step")

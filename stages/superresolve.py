@@ -15,6 +15,7 @@ IMAGES = typer.Option(help="Images file, written by ingest.")
 OVERLAY = typer.Option(help="Overlay to write.")
 WEIGHTS = typer.Option(help="SRCNN's weights to write.")
 REPORT = typer.Option(help="JSON to write: PSNR and SSIM against bicubic.")
+PLOTS = typer.Option(help="Folder to write: training.csv and comparison.png.")
 
 
 @reports_errors
@@ -24,18 +25,20 @@ def main(
     overlay: Annotated[Path, OVERLAY] = Path("artifacts/superresolved.h5"),
     weights: Annotated[Path, WEIGHTS] = Path("artifacts/srcnn.safetensors"),
     report: Annotated[Path, REPORT] = Path("results/superresolve.json"),
+    plots: Annotated[Path, PLOTS] = Path("results/superresolve"),
 ) -> None:
     """Train SRCNN on one visible camera and replace that camera's training images.
 
     Reads artifacts/images.h5 and the original images of the camera. Writes artifacts/superresolved.h5 (an overlay
-    with the replaced images), artifacts/srcnn.safetensors, and results/superresolve.json (PSNR and SSIM against
-    bicubic enlargement, on held-out identities). With superresolve.enabled: false the overlay is empty.
+    with the replaced images), artifacts/srcnn.safetensors, results/superresolve.json (PSNR and SSIM against
+    bicubic enlargement, on held-out identities), and into results/superresolve the training's curve and a picture
+    of some of these images by both. With superresolve.enabled: false the overlay is empty.
     """
     from vireid.params import load_params
     from vireid.superresolution.overlay import superresolve
     from vireid.support.files import write_json
 
-    scores = superresolve(load_params(params), images, overlay, weights)
+    scores = superresolve(load_params(params), images, overlay, weights, plots)
     write_json(report, scores)
     typer.echo(f"replaced {scores['replaced_images']} images in {overlay}")
 

@@ -55,7 +55,7 @@ def overlay_file(images_file, params) -> Path:
     from vireid.superresolution.overlay import superresolve
 
     path = images_file.with_name("superresolved.h5")
-    superresolve(params, images_file, path, images_file.with_name("srcnn.safetensors"))
+    superresolve(params, images_file, path, path.with_name("srcnn.safetensors"), path.with_name("plots"))
     return path
 
 

@@ -25,13 +25,15 @@ TINY = {
     "superresolve.input.width": 8,
     "superresolve.apply.height": 16,
     "superresolve.apply.width": 8,
+    "superresolve.output.height": PACKED[0],
+    "superresolve.output.width": PACKED[1],
     "superresolve.iterations": 4,
     "superresolve.batch_size": 4,
     "superresolve.patch": 16,
     "superresolve.holdout_pids": 2,
     "model.backbone": "resnet10_half",
     "model.pyramid_width": 8,
-    "model.joint_dim": 16,
+    "model.joint_dims": [16],
     "model.fusion_dims": [8, 4],
     "train.num_pids": 4,
     "train.epochs": 2,
@@ -124,8 +126,9 @@ def _parsed(content):
 def write_params(path, root, method="fprnet", **changes):
     """Write tiny parameters for a data set; `changes` are dotted keys with `__` for the dot."""
     values = read_yaml(ROOT / "params.yaml")
-    recipe = read_yaml(ROOT / "conf" / "method" / f"{method}.yaml")["schedules"]["demo"]
-    values |= {"method": method, "model": recipe["model"], "loss": recipe["loss"]}
+    preset = read_yaml(ROOT / "conf" / "method" / f"{method}.yaml")
+    recipe = preset["schedules"]["demo"]
+    values |= {"method": preset["method"], "recipe": method, "model": recipe["model"], "loss": recipe["loss"]}
     values["dataset"] |= {
         "name": "synthetic",
         "layout": "sysu_mm01",

@@ -163,7 +163,7 @@ def test_unknown_nested_key_is_named_with_the_keys_of_its_section(changed, secti
     assert "layout" not in error.value.expected
 
 
-@pytest.mark.parametrize("key", ["seed", "method", "schedule"])
+@pytest.mark.parametrize("key", ["seed", "method", "recipe", "schedule"])
 def test_missing_key_is_named(tmp_path, key):
     values = read_yaml(ROOT / "params.yaml")
     del values[key]

@@ -60,13 +60,15 @@ class Size(Section):
 class Superresolve(Section):
     """SRCNN, and the one visible camera whose training images it replaces (FPRnet paper, Table 7).
 
-    SRCNN enlarges 4x: it learns from images of 4x `input`, and is applied to images scaled to `apply`.
+    SRCNN enlarges 4x: it learns from images of 4x `input`, and is applied to images scaled to `apply`. What it
+    makes of them is reduced to `output` (paper: 256x256), and then resized to the packed size as any image is.
     """
 
     enabled: bool
     camera: Count
     input: Size
     apply: Size
+    output: Size
     residual: bool
     dropout: Probability
     optimizer: Literal["adam", "sgd"]
@@ -168,6 +170,7 @@ class Params(Section):
     ingest: Ingest
     superresolve: Superresolve
     method: str
+    recipe: str
     schedule: str
     model: dict[str, Any]
     loss: dict[str, Any]

@@ -48,22 +48,27 @@ def comments(text):
 
 
 def test_every_method_has_a_preset():
-    assert set(CHOICES["method"]) == set(METHODS)
+    assert {read_yaml(ROOT / "conf" / "method" / f"{name}.yaml")["method"] for name in CHOICES["method"]} == set(
+        METHODS
+    )
+    assert set(METHODS) <= set(CHOICES["method"])
     assert set(CHOICES) == {path.name for path in (ROOT / "conf").iterdir()}
 
 
-@pytest.mark.parametrize("method", CHOICES["method"])
+@pytest.mark.parametrize("recipe_name", CHOICES["method"])
 @pytest.mark.parametrize("schedule", CHOICES["schedule"])
-def test_every_combination_merges_and_validates(project, method, schedule):
+def test_every_combination_merges_and_validates(project, recipe_name, schedule):
+    preset_file = read_yaml(ROOT / "conf" / "method" / f"{recipe_name}.yaml")
     for dataset, superresolve in product(CHOICES["dataset"], CHOICES["superresolve"]):
-        chosen = {"dataset": dataset, "superresolve": superresolve, "method": method, "schedule": schedule}
+        chosen = {"dataset": dataset, "superresolve": superresolve, "method": recipe_name, "schedule": schedule}
         result = preset(*(f"{group}={name}" for group, name in chosen.items()))
         assert result.exit_code == 0, result.stderr
         params = load_params(project / "params.yaml")
         check_method(params.method, params.model, params.loss)
-        assert (params.method, params.schedule, params.dataset.name) == (method, schedule, dataset)
+        assert (params.method, params.recipe) == (preset_file["method"], recipe_name)
+        assert (params.schedule, params.dataset.name) == (schedule, dataset)
         values = read_yaml(project / "params.yaml")
-        recipe = read_yaml(ROOT / "conf" / "method" / f"{method}.yaml")["schedules"][schedule]
+        recipe = preset_file["schedules"][schedule]
         assert {section: values[section] for section in recipe} == recipe
 
 
@@ -90,7 +95,8 @@ def test_keys_keep_their_order(project):
         ("dataset=sysu_mm01", {"dataset", "evaluate"}),
         ("superresolve=paper", {"superresolve"}),
         ("superresolve=off", {"superresolve"}),
-        ("method=baseline", {"method", "model", "loss", "train"}),
+        ("method=baseline", {"method", "recipe", "model", "loss", "train"}),
+        ("method=fprnet_release", {"recipe", "model", "loss"}),
         ("schedule=paper", {"schedule", "ingest", "superresolve", "extract", "model", "train"}),
     ],
 )
@@ -124,6 +130,24 @@ def test_schedule_and_method_may_be_given_in_either_order(project):
     preset("method=fprnet", "schedule=demo")
     preset("schedule=paper", "method=baseline")
     assert (project / "params.yaml").read_text() == first
+
+
+@pytest.mark.parametrize("name", CHOICES["method"])
+def test_schedule_alone_keeps_to_the_recipe_in_force(project, name):
+    preset(f"method={name}", "schedule=paper")
+    expected = (project / "params.yaml").read_text()
+    preset(f"method={name}", "schedule=demo")
+    assert preset("schedule=paper").exit_code == 0
+    assert (project / "params.yaml").read_text() == expected
+
+
+def test_recipe_that_has_no_preset_is_named_with_the_known_ones(project):
+    path = project / "params.yaml"
+    path.write_text(path.read_text().replace("recipe: fprnet", "recipe: mine"))
+    result = preset("schedule=paper")
+    assert result.exit_code == 1
+    assert "mine" in result.stderr
+    assert all(name in result.stderr for name in CHOICES["method"])
 
 
 def test_choosing_what_is_in_force_changes_nothing_and_says_nothing(project):

@@ -1,11 +1,10 @@
-"""Cross-entropy over identities and the top-1 rate. CPU, instant."""
+"""Cross-entropy over identities. CPU, instant."""
 
 import math
 
 import pytest
 import torch
 
-from vireid.losses.competition import top1_rate
 from vireid.losses.identity import identity_loss
 
 LOGITS = torch.tensor([[1.0, 2.0, 0.5], [0.0, -1.0, 3.0]], requires_grad=True)
@@ -35,13 +34,3 @@ def test_no_rows_cost_zero_and_keep_the_graph():
     assert loss.item() == 0
     loss.backward()
     assert torch.equal(weight.grad, torch.zeros(3, 5))
-
-
-def test_rate_is_the_share_of_rows_whose_label_is_largest():
-    assert top1_rate(LOGITS, torch.tensor([1, 2])).item() == 1
-    assert top1_rate(LOGITS, torch.tensor([1, 0])).item() == 0.5
-    assert top1_rate(LOGITS, torch.tensor([0, 0])).item() == 0
-
-
-def test_rate_of_no_rows_is_zero():
-    assert top1_rate(torch.zeros(0, 3), torch.zeros(0, dtype=torch.int64)).item() == 0

@@ -1,28 +1,30 @@
-"""What every method promises, over METHODS and the models of all schedules with a small trunk. CPU, seconds."""
+"""What every method promises, over all presets and their schedules with a small trunk. CPU, seconds."""
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 from tests.made import ROOT, read_yaml
-from vireid.methods import METHODS, build_method
+from vireid.methods import build_method
 
 NUM_PIDS = 4
 # The batch: identities 0..3, one visible and one infrared image each, in mixed order.
 LABELS = torch.tensor([2, 0, 1, 3, 0, 2, 3, 1])
 MODALITY = torch.tensor([0, 0, 1, 0, 1, 1, 1, 0])
-SHRUNK = {"pretrained": False, "pyramid_width": 16, "joint_dim": 32, "fusion_dims": [16, 8]}
+SHRUNK = {"pretrained": False, "pyramid_width": 16, "joint_dims": [32], "fusion_dims": [16, 8]}
+SHRUNK |= {"rest_lr_factor": 1.0}  # the trunk starts from scratch
+PRESETS = {path.stem: read_yaml(path) for path in sorted((ROOT / "conf" / "method").glob("*.yaml"))}
 
 
 def sections(name, schedule):
-    recipe = read_yaml(ROOT / "conf" / "method" / f"{name}.yaml")["schedules"][schedule]
-    return recipe["model"], recipe["loss"]
+    recipe = PRESETS[name]["schedules"][schedule]
+    return PRESETS[name]["method"], recipe["model"], recipe["loss"]
 
 
 CASES = [
     pytest.param((name, schedule, "resnet10_half"), id=f"{name}-{schedule}")
-    for name in METHODS
-    for schedule in read_yaml(ROOT / "conf" / "method" / f"{name}.yaml")["schedules"]
+    for name, preset in PRESETS.items()
+    for schedule in preset["schedules"]
 ] + [pytest.param(("baseline", "demo", "resnet18"), id="baseline-resnet18")]
 
 
@@ -30,9 +32,9 @@ CASES = [
 def method(request):
     name, schedule, backbone = request.param
     torch.manual_seed(0)
-    model, loss = sections(name, schedule)
+    method, model, loss = sections(name, schedule)
     shrunk = {key: value for key, value in SHRUNK.items() if key in model}
-    return build_method(name, NUM_PIDS, model | shrunk | {"backbone": backbone}, loss)
+    return build_method(method, NUM_PIDS, model | shrunk | {"backbone": backbone}, loss)
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +177,7 @@ def test_epoch_hook_can_be_called_at_any_epoch(method):
 
 
 def test_same_seed_builds_the_same_method():
-    model, loss = sections("fprnet", "demo")
+    _, model, loss = sections("fprnet", "demo")
     states = []
     for seed in (3, 3, 4):
         torch.manual_seed(seed)

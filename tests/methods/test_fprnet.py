@@ -1,4 +1,4 @@
-"""FPRnet: fused vectors and labels, competition, correction and first loss as the paper has them. CPU, seconds."""
+"""FPRnet: fused vectors and labels, competition, correction, SVD layers and first loss. CPU, seconds."""
 
 import math
 
@@ -6,22 +6,28 @@ import pytest
 import torch
 
 from tests.made import ROOT, read_yaml
+from vireid.methods import check_method
 from vireid.methods.fprnet import FPRNet, Loss, Model, Outputs
+from vireid.support.errors import UserError
 
-DEMO, PAPER = (
-    read_yaml(ROOT / "conf" / "method" / "fprnet.yaml")["schedules"][name] for name in ("demo", "paper")
+(DEMO, PAPER), (RELEASE_DEMO, RELEASE) = (
+    [read_yaml(ROOT / "conf" / "method" / f"{name}.yaml")["schedules"][schedule] for schedule in ("demo", "paper")]
+    for name in ("fprnet", "fprnet_release")
 )
 BEST_SET = ["r5", "i5", "i4", "r4", "r5", "i5", "i2", "r2"]
 ONES = {"lambda1": 1.0, "lambda2": 1.0, "lambda3": 1.0}
+SHRUNK = {"backbone": "resnet10_half", "pretrained": False, "pyramid_width": 16, "joint_dims": [32]}
+SHRUNK |= {"fusion_dims": [8, 4]}
 LABELS = torch.tensor([0, 1, 2, 0, 1, 2])
 MODALITY = torch.tensor([0, 0, 0, 1, 1, 1])
 
 
-def built(num_pids=3, features=BEST_SET, loss=ONES):
+def built(num_pids=3, features=BEST_SET, mode="horizontal", loss=None, recipe=PAPER, **changes):
+    """A small FPRnet with changed parameters."""
     torch.manual_seed(0)
-    shrunk = {"pyramid_width": 16, "joint_dim": 32, "fusion_dims": [8, 4]}
-    model = DEMO["model"] | shrunk | {"fusion": {"mode": "horizontal", "features": features}}
-    return FPRNet(num_pids, Model.model_validate(model), Loss.model_validate(loss))
+    fusion = {"mode": mode, "features": features}
+    model = recipe["model"] | SHRUNK | {"fusion": fusion} | changes
+    return FPRNet(num_pids, Model.model_validate(model), Loss.model_validate(recipe["loss"] | (loss or {})))
 
 
 def images(count=6):
@@ -36,19 +42,20 @@ def logits(*predicted, count=3, confidence=2.0):
 
 
 def outputs(joint, fusion, single=None):
-    rows = torch.arange(len(fusion)) % len(joint)
+    rows = (torch.arange(len(fusion)) % len(joint))[:, None]
     return Outputs(joint, fusion, rows, single if single is not None else torch.zeros(len(joint), 3))
 
 
-@pytest.mark.parametrize("recipe", [DEMO, PAPER])
+@pytest.mark.parametrize("recipe", [DEMO, PAPER, RELEASE_DEMO, RELEASE])
 def test_committed_features_are_the_papers_best_set(recipe):
     assert recipe["model"]["fusion"] == {"mode": "horizontal", "features": BEST_SET}
-    assert recipe["loss"] == ONES
+    assert ONES.items() <= recipe["loss"].items()
 
 
+@pytest.mark.parametrize("recipe", [PAPER, RELEASE])
 @pytest.mark.parametrize("num_pids", [20, 395])
-def test_first_loss_is_three_times_the_logarithm_plus_one(num_pids):
-    method = built(num_pids)
+def test_first_loss_is_three_times_the_logarithm_plus_one(num_pids, recipe):
+    method = built(num_pids, recipe=recipe)
     losses = method.losses(method(images(), MODALITY), LABELS, MODALITY)
     assert sum(losses.values()).item() == pytest.approx(3 * math.log(num_pids) + 1, abs=0.03)
     if num_pids == 395:
@@ -60,12 +67,12 @@ def test_best_set_fuses_eight_rows_per_pair_with_labels_in_the_papers_pattern():
     assert found.fusion.shape == (8 * 3, 3)
     visible, infrared = [0, 1, 2], [3, 4, 5]
     r, i = visible, infrared
-    assert found.fusion_rows.tolist() == r + i + i + r + r + i + i + r
+    assert found.fusion_rows[:, 0].tolist() == r + i + i + r + r + i + i + r
 
 
 def test_fused_rows_follow_the_modality_wherever_it_stands_in_the_batch():
     found = built(features=["i3", "r2"])(images(5), torch.tensor([1, 0, 1, 0, 1]))
-    assert found.fusion_rows.tolist() == [0, 2, 4, 1, 3]
+    assert found.fusion_rows.tolist() == [[0], [2], [4], [1], [3]]
 
 
 @pytest.mark.parametrize(("feature", "rows"), [("r2", [0, 1, 2]), ("i3", [3, 4, 5]), ("i5", [3, 4, 5])])
@@ -74,8 +81,8 @@ def test_fused_vectors_are_pooled_maps_of_the_modalitys_own_pyramid(feature, row
     modality = 0 if feature[0] == "r" else 1
     with torch.inference_mode():
         maps = method.backbone(images(), MODALITY)
-        level = method.pyramids[modality](*(part[rows] for part in maps))[int(feature[1]) - 2]
-        expected = method.fusion_head(level.mean(dim=(2, 3)))
+        level = method.pyramids[modality](*(part[rows] for part in maps))[int(feature[1])]
+        expected = method.fusion_classifier(method.fusion_head(level.mean(dim=(2, 3))))
         found = method(images(), MODALITY)
     assert torch.allclose(found.fusion, expected, atol=1e-5)
 
@@ -97,7 +104,8 @@ def test_trunks_are_separate_and_heads_are_shared():
     method = built()
     assert len(method.backbone.shared) == 0
     names = {name.split(".")[0] for name, _ in method.named_parameters()}
-    assert names == {"backbone", "pyramids", "joint_layer", "fusion_head", "single_layers", "classifier"}
+    heads = {"joint_head", "fusion_head", "fusion_classifier", "single_layers", "classifier"}
+    assert names == {"backbone", "pyramids"} | heads
 
 
 def test_ranked_embedding_is_the_joint_one():
@@ -180,7 +188,7 @@ def test_block_with_the_higher_rate_wins_and_the_joint_one_where_equal(joint_hit
 
 def test_fused_rows_have_the_labels_of_the_images_they_come_from():
     rows = torch.tensor([5, 0, 4, 3])
-    found = Outputs(torch.zeros(6, 3), logits(*LABELS[rows].tolist()), rows, torch.zeros(6, 3))
+    found = Outputs(torch.zeros(6, 3), logits(*LABELS[rows].tolist()), rows[:, None], torch.zeros(6, 3))
     measures = built().measures(found, LABELS, MODALITY)
     assert measures["accuracy_fusion"].item() == 1
     losses = built().losses(found, LABELS, MODALITY)
@@ -196,7 +204,7 @@ def test_only_the_loser_is_without_gradient_in_the_whole_network(monkeypatch, jo
     reached = {
         name: any(p.grad is not None and p.grad.any() for p in part.parameters())
         for name, part in (
-            ("joint", method.joint_layer),
+            ("joint", method.joint_head),
             ("fusion", method.fusion_head),
             ("pyramid", method.pyramids),
         )
@@ -230,3 +238,170 @@ def test_batch_without_any_fused_vector_leaves_the_network_finite(features, moda
     sum(losses.values()).backward()
     assert all(torch.isfinite(loss) for loss in losses.values())
     assert all(torch.isfinite(value).all() for value in method.state_dict().values())
+
+
+def test_both_blocks_supply_the_mean_of_their_losses():
+    labels = LABELS.tolist()
+    joint, fusion = logits(*labels), logits(*labels * 2, confidence=1.0)
+    losses = built(loss={"competition": "both"}).losses(outputs(joint, fusion), LABELS, MODALITY)
+    expected = [math.log(1 + 2 * math.exp(-confidence)) for confidence in (2.0, 1.0)]
+    assert losses["joint"].item() == pytest.approx(sum(expected) / 2, rel=1e-5)
+    losses["joint"].backward()
+    assert joint.grad.any()
+    assert fusion.grad.any()
+
+
+@pytest.mark.parametrize(("joint_hits", "fusion_hits", "joint_wins"), [(6, 7, False), (6, 6, True), (0, 0, True)])
+def test_released_rule_compares_raw_hits(joint_hits, fusion_hits, joint_wins):
+    labels = LABELS.tolist()
+    joint = logits(*[y if n < joint_hits else (y + 1) % 3 for n, y in enumerate(labels)])
+    fusion = logits(*[y if n < fusion_hits else (y + 1) % 3 for n, y in enumerate(labels * 2)])
+    measures = built(recipe=RELEASE).measures(outputs(joint, fusion), LABELS, MODALITY)
+    assert bool(measures["joint_wins"]) == joint_wins
+
+
+def test_released_correction_has_its_value_but_no_gradient():
+    right = logits(*LABELS.tolist(), confidence=4.0)
+    single = logits(*((LABELS + 1) % 3).tolist(), confidence=4.0)
+    losses = built(recipe=RELEASE).losses(outputs(right, torch.zeros(12, 3), single), LABELS, MODALITY)
+    assert losses["correction"].item() == pytest.approx(math.exp(4), rel=1e-4)  # not clamped either
+    losses["correction"].backward()
+    assert not right.grad.any()
+    assert not single.grad.any()
+
+
+def released_at_full_size():
+    model = RELEASE["model"] | {"pretrained": False}
+    with torch.device("meta"):
+        return FPRNet(395, Model.model_validate(model), Loss.model_validate(RELEASE["loss"]))
+
+
+def test_release_has_as_many_parameters_as_the_authors_code():
+    # Theirs has 57,942,630, with two unused 1000-way ImageNet classifiers.
+    assert sum(p.numel() for p in released_at_full_size().parameters()) == 57_942_630 - 2 * 2_049_000 == 53_844_630
+
+
+def test_release_trains_the_joint_head_and_classifier_at_full_rate_and_the_rest_at_a_tenth():
+    method = released_at_full_size()
+    names = {id(p): name.split(".")[0] for name, p in method.named_parameters()}
+    rest, full = method.param_groups(0.01)
+    assert (rest["lr"], full["lr"]) == (pytest.approx(0.001), 0.01)
+    assert {names[id(p)] for p in full["params"]} == {"joint_head", "classifier"}
+    assert {names[id(p)] for p in rest["params"]} == {"backbone", "pyramids", "fusion_head", "fusion_classifier"}
+
+
+def test_release_leaves_the_smoothing_of_p3_as_it_starts():
+    untrained = {name for name, p in built(recipe=RELEASE).named_parameters() if not p.requires_grad}
+    assert untrained == {f"pyramids.{m}.smooth.1.{part}" for m in (0, 1) for part in ("weight", "bias")}
+
+
+def test_released_domains_go_through_the_joint_layer_without_its_activation():
+    method = built(recipe=RELEASE).eval()
+    with torch.inference_mode():
+        pooled = method.backbone(images(), MODALITY)[-1].mean(dim=(2, 3))
+        expected = method.classifier(method.joint_head[0](pooled))
+        found = method(images(), MODALITY).single
+    assert torch.allclose(found, expected, atol=1e-5)
+
+
+def test_release_recipe_is_that_of_its_log():
+    train = RELEASE["train"]
+    found = {key: train[key] for key in ("num_pids", "num_instances", "epochs", "milestones", "gamma", "lr")}
+    assert found == {
+        "num_pids": 32,
+        "num_instances": 1,
+        "epochs": 81,
+        "milestones": [30, 60],
+        "gamma": 0.1,
+        "lr": 0.01,
+    }
+    assert (train["optimizer"], train["nesterov"], train["momentum"]) == ("sgd", True, 0.9)
+    assert (train["weight_decay"], train["steps_per_epoch"]) == (0.0005, "full")
+    assert (train["augmentation"]["pad"], train["augmentation"]["erase"]) == (10, 0.2)
+
+
+def test_paper_recipe_is_that_of_section_4_1():
+    train = PAPER["train"]
+    found = {key: train[key] for key in ("num_pids", "num_instances", "epochs", "milestones", "lr")}
+    assert found == {"num_pids": 32, "num_instances": 1, "epochs": 60, "milestones": [30], "lr": 0.01}
+    assert train["augmentation"]["erase"] == 0.0
+    method = built()
+    assert [group["lr"] for group in method.param_groups(0.01)] == [0.01, 0.01]
+
+
+CYCLES = {"orthogonal": True, "cycles": 2, "first_epoch": 3, "restraint": 2, "relaxation": 1}
+
+
+def svd_weights(method):
+    layers = (*method.joint_head, *method.fusion_head, *method.single_layers)
+    return [layer.linear.weight for layer in layers if hasattr(layer, "decorrelate")]
+
+
+def test_cycles_decorrelate_then_hold_then_let_go():
+    method = built(svd=CYCLES)
+    course = []
+    for epoch in range(11):
+        with torch.no_grad():
+            for weight in svd_weights(method):
+                weight.add_(0.05)  # what training would do to it
+        before = [weight.clone() for weight in svd_weights(method)]
+        method.on_epoch(epoch, [])
+        assert len(before) == 5
+        changed = {not torch.equal(old, new) for old, new in zip(before, svd_weights(method), strict=True)}
+        frozen = {not weight.requires_grad for weight in svd_weights(method)}
+        course.append((changed.pop(), frozen.pop()))
+        assert not changed
+        assert not frozen
+    free, start, held = (False, False), (True, True), (False, True)
+    assert course == [free, free, free, start, held, free, start, held, free, free, free]
+
+
+def test_orthogonality_is_one_after_decorrelating_and_is_measured_for_every_svd_layer():
+    method = built(svd=CYCLES)
+    names = {f"orthogonality/{name}" for name in ("joint_1", "fusion_1", "fusion_2", "visible_1", "infrared_1")}
+
+    def measured():
+        found = method.measures(method(images(), MODALITY), LABELS, MODALITY)
+        return {name: value.item() for name, value in found.items() if name.startswith("orthogonality")}
+
+    assert measured() == pytest.approx(dict.fromkeys(names, 1.0), abs=1e-3)
+    with torch.no_grad():
+        for weight in svd_weights(method):
+            weight.add_(0.3)
+    assert max(measured().values()) < 0.95
+    method.on_epoch(3, [])
+    assert measured() == pytest.approx(dict.fromkeys(names, 1.0), abs=1e-3)
+
+
+def test_held_layers_have_no_gradient_and_everything_else_has():
+    method = built(svd=CYCLES)
+    method.on_epoch(3, [])
+    losses = method.losses(method(images(), MODALITY), LABELS, MODALITY)
+    sum(losses.values()).backward()
+    without = {id(p) for p in method.parameters() if p.grad is None}
+    assert without == {id(weight) for weight in svd_weights(method)}
+
+
+def test_plain_layers_are_never_decorrelated():
+    method = built(recipe=RELEASE)
+    before = {name: value.clone() for name, value in method.state_dict().items()}
+    for epoch in range(40):
+        method.on_epoch(epoch, [])
+    assert all(torch.equal(before[name], value) for name, value in method.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "expected"),
+    [
+        ({"joint_block": False, "fusion_block": False}, "fusion_block", "one block must supply the joint loss"),
+        ({"single_layers": "joint"}, "single_layers", "own, as upsample"),
+        ({"svd": CYCLES | {"orthogonal": False}}, "svd.cycles", "0, as svd.orthogonal is false"),
+        ({"joint_dims": []}, "joint_dims", "at least 1 item"),
+        ({"fusion_activation": "gelu"}, "fusion_activation", "'relu' or 'leaky_relu'"),
+    ],
+)
+def test_switches_that_contradict_each_other_are_named(changes, key, expected):
+    with pytest.raises(UserError) as error:
+        check_method("fprnet", PAPER["model"] | changes, PAPER["loss"])
+    assert error.value.problem == f"wrong parameter: {key}"
+    assert expected in error.value.expected

@@ -18,6 +18,7 @@ TINY = {
     "superresolve": {
         "input": {"height": 12, "width": 8},
         "apply": {"height": 16, "width": 8},
+        "output": {"height": 64, "width": 32},
         "iterations": 5,
         "patch": 24,
         "holdout_pids": 2,

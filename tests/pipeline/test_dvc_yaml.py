@@ -23,7 +23,7 @@ UNTRACKED_CODE = (
     "src/vireid/support/progress.py",
 )
 # Parameters that cannot move a result, or whose effect is another parameter's value.
-UNTRACKED_PARAMS = {"compute.workers", "compute.image_memory", "schedule"}
+UNTRACKED_PARAMS = {"compute.workers", "compute.image_memory", "recipe", "schedule"}
 
 
 def imported_files(path: Path) -> Iterator[Path]:

@@ -17,7 +17,9 @@ def test_repro_makes_every_result(project):
     metrics = json.loads((project.root / "results/metrics.json").read_text())
     single_shot = metrics["synthetic"]["all_search"]["single_shot"]
     assert set(single_shot) == {"rank1", "rank5", "mAP", "mINP"}
-    for name in ("cmc.csv", "dataset.json", "superresolve.json", "evaluation.json", "figures/embedding_map.png"):
+    for name in ("cmc.csv", "dataset.json", "superresolve.json", "superresolve/comparison.png"):
+        assert (project.root / "results" / name).is_file()
+    for name in ("evaluation.json", "figures/embedding_map.png"):
         assert (project.root / "results" / name).is_file()
 
 

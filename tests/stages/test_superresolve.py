@@ -18,7 +18,13 @@ def ingested(project):
 
 def test_help_names_what_is_read_and_written(stage):
     text = stage("superresolve", "--help").stdout
-    for part in ("images.h5", "superresolved.h5", "srcnn.safetensors", "results/superresolve.json"):
+    for part in (
+        "images.h5",
+        "superresolved.h5",
+        "srcnn.safetensors",
+        "results/superresolve.json",
+        "comparison.png",
+    ):
         assert part in text
 
 
@@ -35,6 +41,8 @@ def test_stage_writes_overlay_weights_and_scores(stage, ingested, overlay_file):
         "artifacts/superresolved.h5",
         "artifacts/srcnn.safetensors",
         "results/superresolve.json",
+        "results/superresolve/training.csv",
+        "results/superresolve/comparison.png",
     }
 
 

@@ -1,7 +1,9 @@
 """The overlay: what it replaces, what it says about itself, and what is refused. CPU, seconds."""
 
 import numpy as np
+import pandas as pd
 import pytest
+from PIL import Image
 from safetensors.numpy import load_file
 
 from tests.made import PACKED, tree, write_params
@@ -20,7 +22,8 @@ def made(tmp_path, dataset, images_file):
     def make(root=dataset, **changes):
         path = write_params(tmp_path / "params.yaml", root, **changes)
         overlay, weights = tmp_path / "out" / "superresolved.h5", tmp_path / "out" / "srcnn.safetensors"
-        return superresolve(load_params(path), images_file, overlay, weights), overlay, weights
+        scores = superresolve(load_params(path), images_file, overlay, weights, tmp_path / "out" / "plots")
+        return scores, overlay, weights
 
     make.folder = tmp_path / "out"
     return make
@@ -82,10 +85,40 @@ def test_same_parameters_give_the_same_bytes_and_another_seed_others(made):
     assert tree(made.folder)["srcnn.safetensors"] != first["srcnn.safetensors"]
 
 
+def test_plots_are_the_curve_of_the_training_and_a_picture(made):
+    scores, overlay, _ = made(superresolve__iterations=45, superresolve__holdout_pids=3)
+    folder = overlay.with_name("plots")
+    curve = pd.read_csv(folder / "training.csv")
+    assert list(curve) == ["step", "mse", "srcnn", "bicubic"]
+    assert curve["step"].tolist() == [*range(3, 46, 3)]
+    assert curve["srcnn"].iloc[-1] == pytest.approx(scores["psnr"]["srcnn"], rel=1e-5)
+    assert set(curve["bicubic"].round(4)) == {round(scores["psnr"]["bicubic"], 4)}
+    with Image.open(folder / "comparison.png") as picture:
+        assert picture.height > 300
+
+
+def test_last_step_is_always_in_the_curve(made):
+    _, overlay, _ = made(superresolve__iterations=41)
+    assert pd.read_csv(overlay.with_name("plots") / "training.csv")["step"].tolist()[-2:] == [39, 41]
+
+
+def test_enlarged_images_go_through_the_size_of_output(made):
+    direct, through = (
+        parts(made(superresolve__output__height=height, superresolve__output__width=width)[1])[1][
+            "train", Modality.VISIBLE
+        ].image
+        for height, width in (PACKED, (64, 64))
+    )
+    assert direct.shape == through.shape
+    difference = np.abs(direct.astype(int) - through.astype(int))
+    assert 0 < difference.mean() < 8
+
+
 def test_switched_off_overlay_and_weights_are_empty(made, images_file):
     scores, overlay, weights = made(superresolve__enabled=False)
     assert scores == {"enabled": False, "replaced_images": 0}
     assert load_file(weights) == {}
+    assert tree(overlay.with_name("plots")) == {"training.csv": b"step,mse,srcnn,bicubic\n"}
     info, found = parts(overlay)
     assert info == parts(images_file)[0]
     assert all(len(part) == 0 for part in found.values())

@@ -7,10 +7,13 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.made import ROOT, read_yaml
 from vireid.superresolution.srcnn import (
     SRCNN,
     bicubic,
     load_originals,
+    mean_psnr,
+    resized,
     rgb_to_ycbcr,
     score_against_bicubic,
     superresolve_images,
@@ -43,6 +46,10 @@ def smooth():
 def settings(params, **changes):
     recipe = {"residual": True, "dropout": 0.0, "optimizer": "adam", "lr": 0.001, "patch": 0, "lr_drop_at": 0.7}
     return params.superresolve.model_copy(update=recipe | changes)
+
+
+def trained(images, chosen, seed=0, log=lambda *_: None):
+    return train_srcnn(images, np.arange(len(images)), chosen, seed, CPU, log)
 
 
 @pytest.mark.parametrize("residual", [True, False])
@@ -126,7 +133,7 @@ def test_scores_of_a_black_image_are_numbers():
 @pytest.mark.parametrize("patch", [0, 16])
 def test_short_training_beats_bicubic(smooth, params, patch):
     chosen = settings(params, iterations=60, batch_size=8, patch=patch)
-    network = train_srcnn(smooth[:16], chosen, 0, CPU)
+    network = trained(smooth[:16], chosen)
     found = score_against_bicubic(network, smooth[16:], CPU)
     assert not network.training
     assert found["psnr"]["gain"] > 0.5
@@ -134,9 +141,56 @@ def test_short_training_beats_bicubic(smooth, params, patch):
 
 def test_same_seed_gives_the_same_network(smooth, params):
     chosen = settings(params, iterations=3, batch_size=4, patch=16, dropout=0.5, residual=False)
-    states = [train_srcnn(smooth[:4], chosen, seed, CPU).state_dict() for seed in (0, 0, 1)]
+    states = [trained(smooth[:4], chosen, seed).state_dict() for seed in (0, 0, 1)]
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
     assert not torch.equal(states[0]["layers.0.weight"], states[2]["layers.0.weight"])
+
+
+def test_only_the_rows_that_are_named_are_trained_on(smooth, params):
+    chosen = settings(params, iterations=4, batch_size=4, patch=16)
+    rows = np.array([1, 4, 5])
+    changed = smooth.copy()
+    changed[np.setdiff1d(np.arange(len(smooth)), rows)] = 0
+    states = [
+        train_srcnn(images, rows, chosen, 0, CPU, lambda *_: None).state_dict() for images in (smooth, changed)
+    ]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def test_log_sees_steps_errors_and_the_network_in_eval_mode_without_moving_the_training(smooth, params):
+    chosen = settings(params, iterations=45, batch_size=2, patch=16, dropout=0.5)
+    seen = []
+
+    def log(step, mse, network):
+        seen.append((step, mse, network.training))
+        mean_psnr(network, smooth[:2], CPU)
+
+    watched = trained(smooth[:8], chosen, log=log).state_dict()
+    unwatched = trained(smooth[:8], chosen).state_dict()
+    assert [step for step, _, _ in seen] == list(range(3, 46, 3))
+    assert all(mse > 0 and not training for _, mse, training in seen)
+    assert all(torch.equal(watched[name], unwatched[name]) for name in watched)
+
+
+def test_literal_recipe_works_at_the_papers_sizes(params):
+    """128x128 to 512x512, on whole images; one step."""
+    images = np.random.default_rng(0).integers(0, 256, (2, 512, 512, 3), np.uint8)
+    recipe = read_yaml(ROOT / "conf" / "superresolve" / "paper.yaml")["superresolve"]
+    network = trained(images, params.superresolve.model_copy(update=recipe | {"iterations": 1, "batch_size": 2}))
+    found = superresolve_images(network, images[:, ::4, ::4].copy(), 256, 256, CPU)
+    assert found.shape == (2, 256, 256, 3)
+
+
+@pytest.mark.parametrize("size", [(12, 9), (40, 40)])
+def test_resizing_is_that_of_ingest(tmp_path, size):
+    pixels = np.random.default_rng(0).integers(0, 256, (1, 24, 18, 3), np.uint8)
+    Image.fromarray(pixels[0]).save(tmp_path / "a.png")
+    assert np.array_equal(resized(pixels, *size), load_originals(tmp_path, np.array(["a.png"]), *size))
+
+
+def test_images_of_the_right_size_are_not_touched():
+    pixels = np.zeros((2, 5, 4, 3), np.uint8)
+    assert resized(pixels, 5, 4) is pixels
 
 
 def test_enlarged_images_have_the_packed_size_and_the_content_of_their_input():

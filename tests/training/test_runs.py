@@ -74,7 +74,7 @@ def test_same_seed_twice_gives_the_same_bytes_and_another_seed_others(trained):
     assert results(trained.folder)["weights.safetensors"] != first["weights.safetensors"]
 
 
-@pytest.mark.parametrize(("method", "epoch"), [("fprnet", 1), ("baseline", 2)])
+@pytest.mark.parametrize(("method", "epoch"), [("fprnet", 1), ("fprnet_release", 1), ("baseline", 2)])
 def test_interrupted_run_ends_as_if_it_had_not_been(trained, monkeypatch, method, epoch):
     trained(method, train__epochs=3)
     expected = results(trained.folder)
@@ -88,6 +88,21 @@ def test_interrupted_run_ends_as_if_it_had_not_been(trained, monkeypatch, method
     trained(method, train__epochs=3)
     assert epochs == list(range(epoch, 3))
     assert results(trained.folder) == expected
+
+
+def test_run_interrupted_within_a_cycle_of_the_svd_layers_ends_as_if_it_had_not_been(trained, monkeypatch):
+    # Epoch 1 decorrelates and holds, 2 holds, 3 lets go.
+    cycles = {"orthogonal": True, "cycles": 2, "first_epoch": 1, "restraint": 2, "relaxation": 1}
+    changes = {"train__epochs": 4, "train__steps_per_epoch": 2, "model__svd": cycles}
+    trained(**changes)
+    expected = results(trained.folder)
+    for epoch in (1, 2):
+        with monkeypatch.context() as patch:
+            interrupt(patch, epoch)
+            with pytest.raises(KeyboardInterrupt):
+                trained(**changes)
+        trained(**changes)
+        assert results(trained.folder) == expected
 
 
 def test_interrupted_run_goes_on_with_the_same_random_numbers(trained, monkeypatch):
@@ -252,7 +267,9 @@ def test_every_epoch_logs_every_term(trained):
         if name.endswith(".tsv")
     }
     losses = {f"loss/{name}" for name in ("total", "joint", "visible", "infrared", "correction")}
+    layers = ("joint_1", "fusion_1", "fusion_2", "visible_1", "infrared_1")
     measures = {f"train/{name}" for name in ("accuracy", "accuracy_fusion", "joint_wins")}
+    measures |= {f"train/orthogonality/{name}" for name in layers}
     assert curves.keys() == losses | measures | {"lr", "holdout/mAP", "holdout/rank1"}
     for name, curve in curves.items():
         assert list(curve) == ([2, 3] if name.startswith("holdout") else [1, 2, 3])

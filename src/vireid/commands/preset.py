@@ -25,7 +25,8 @@ def preset(
     """Merge presets into params.yaml, keeping its comments.
 
     The groups are dataset, schedule, method and superresolve; conf/<group>/<name>.yaml holds the presets of each.
-    A method brings its own recipe for the schedule in force, and a schedule that of the method in force.
+    A method brings its own recipe for the schedule in force, and a schedule that of the method in force. A method
+    can have several presets, as fprnet has fprnet_release; params.yaml keeps the one in force under recipe.
 
     Example: vireid preset dataset=sysu_mm01 method=fprnet schedule=paper
     """
@@ -41,12 +42,14 @@ def preset(
     load_params(params)
     values = yaml.load(params)
     if "schedule" in chosen:
-        chosen.setdefault("method", values["method"])
+        chosen.setdefault("method", values["recipe"])
     before = _flat(values)
     for group in GROUPS:
         if group in chosen:
             part = yaml.load(_file(conf, group, chosen[group]))
             merge(values, _with_schedule(part, values["schedule"], chosen[group]), where=f"conf/{group}")
+    if "method" in chosen:
+        values["recipe"] = chosen["method"]
     merged = check_section(
         Params, values, f"{params} with {' '.join(choices)}", remedy="correct the preset in conf/"
     )

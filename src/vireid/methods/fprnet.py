@@ -7,102 +7,170 @@ supplies the joint loss, and a correction term keeps joint and single-modality l
     paper                 here
     C(2)..C(5)            maps
     B_R, B_I              rows of `pooled`
-    P_r(k), P_i(k)        rows of `vectors[k - 2]`
-    IR-RGB block          `joint`: the pooled maps of both, through `joint_layer` and `classifier`
-    fusion block          `fusion`: rows chosen by `model.fusion.features`, through `fusion_head`
-    U                     whichever of the two wins
+    P_r(k), P_i(k)        `vectors[modality][k]`
+    IR-RGB block          `joint`: the pooled maps of both, through `joint_head` and `classifier`
+    fusion block          `fusion`: vectors arranged by `model.fusion`, through `fusion_head`, `fusion_classifier`
+    RGB, IR domain        `single`: `single_layers` and `classifier`
+    U                     whichever of the two blocks wins
     SVD layer             Eigenlayer
     L_ri, L_r, L_i, L_c   losses `joint`, `visible`, `infrared`, `correction`
     lambda1..3            loss.lambda1..3
 
 Recipe (Sec. 4.1): 288x144, ImageNet weights, SGD 0.01 lowered every 30 of 60 epochs, 32 x (1 + 1) images. What
 the paper does not state is its authors' code's: momentum 0.9, Nesterov, weight decay 5e-4, padding 10, widths and
-slopes of the heads, one classifier for the joint block and both branches.
+slopes of the heads, one classifier for the joint block and both domains, which opens with a LeakyReLU of its own.
 
-Deviations, where the paper is silent or its authors' code differs from it:
-- The winner is the block with the higher top-1 rate on the batch; the code compares raw counts of hits, of which
-  the fusion block has four times as many to make. Ties go to the joint block. The loser gets a gradient of zero;
-  weight decay and momentum still move it, as in the code.
-- "Upsampled 2x" is made literal: a pooled vector becomes 2x2 and meets a layer of its own; the code's resize does
-  nothing.
-- The correction's gradient flows (Eq. 8 is the trained loss), with |d| clamped at 2, where exp would explode; the
-  code detaches it.
-- An SVD layer is orthogonal at the start and free afterwards; the code's is a plain linear layer.
-- The pyramid sends smoothed maps down, as the paper says; the code sends them before smoothing.
-- One learning rate for all, as the paper says; the code gives all but the joint layer and classifier a tenth.
-- No random erasing and 60 epochs, as the paper says; the code's log has erasing at 0.2 and 81 epochs.
+Where the paper is silent or its authors' code differs from it, `method=fprnet` and `method=fprnet_release` choose:
+- loss.competition: the winner has the higher top-1 rate on the batch (`rate`); the code compares raw counts
+  (`hits`), of which the fusion block has four times as many to make. Ties go to the joint block. The loser gets a
+  gradient of zero; weight decay and momentum still move it, as in the code. `both` is the mean of the two losses:
+  a sum would set L_ri against (L_r + L_i) / 2 on another scale (Eq. 6).
+- loss.correction_gradient: the correction's gradient flows (Eq. 8 is the trained loss), with |d| clamped at 2,
+  where exp would explode; the code uses the plain number, which has no gradient.
+- model.upsample: "upsampled 2x" is made literal: a pooled vector becomes 2x2, four times as many values. The
+  code's resize does nothing. model.single_layers: the domains have layers of their `own`; the code sends them
+  through those of the joint block.
+- model.svd: an SVD layer starts orthogonal, and after some epochs its W is decorrelated anew in SVDNet's cycles of
+  restraint and relaxation, with lengths of ours (none in the demo); the code's is a plain linear layer with bias.
+- model.pyramid_top_down: the pyramid sends smoothed maps down, as the paper says; the code's are not smoothed.
+- model.rest_lr_factor: one learning rate for all, as the paper says; the code gives all but the layers and the
+  classifier of the joint block a tenth.
+- train: no random erasing and 60 epochs, as the paper says; the code's log has erasing at 0.2 and 81 epochs.
+
+Deviations of both:
+- The IR-RGB block "concatenates" on the batch axis, as the code does: an image alone has no partner at test time.
+- Vertical and hybrid fusion are read from Fig. 3; the code has the horizontal best set only.
+- SVDNet freezes the stem, res2 and all batch normalisation while it relaxes; here everything is trained.
+- Random erasing paints the mean colour; the code's paints other constants.
+
+Without one of the blocks (Table 5) the other supplies the joint loss; without the domains there is no correction.
+Ranked is the joint block's embedding; without that block `single`, that of the image's own domain, which the
+shared classifier makes comparable; without either the pooled C(5).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from functools import partial
+from itertools import pairwise
+from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
-from vireid.backbones.eigenlayer import Eigenlayer
+from vireid.backbones.eigenlayer import Eigenlayer, LinearNorm
+from vireid.backbones.fusion import Fusion, fuse
 from vireid.backbones.pooling import pool
-from vireid.backbones.pyramid import FeaturePyramid
+from vireid.backbones.pyramid import FeaturePyramid, TopDown
 from vireid.backbones.trunks import build_trunk
 from vireid.backbones.two_stream import TwoStream, per_modality
 from vireid.data.records import Modality
-from vireid.losses.competition import top1_rate
+from vireid.losses.competition import Rule, first_wins, top1_rate
 from vireid.losses.identity import identity_loss
 from vireid.methods.base import Method
-from vireid.params import NonNegative, Section
+from vireid.params import Count, NonNegative, Positive, Section
 
 SLOPE = 0.1  # of every LeakyReLU, as in the authors' code
 MAX_BIAS = 2.0
-LOWEST_LEVEL = 2
-MODALITY_OF_LETTER = {"r": Modality.VISIBLE, "i": Modality.INFRARED}
+ENLARGED = 4  # values of a pooled one after "2x" upsampling from 1x1 to 2x2
+ACTIVATIONS = {"relu": nn.ReLU, "leaky_relu": partial(nn.LeakyReLU, SLOPE)}
+
+Activation = Literal["relu", "leaky_relu"]
+Widths = Annotated[list[Count], Field(min_length=1)]
 
 
-class Fusion(Section):
-    """Which pyramid vectors form the fusion block, in the paper's notation: r5 is P_r(5).
+class Svd(Section):
+    """The SVD layers: `orthogonal` Eigenlayers, or plain linear layers, and how the former are decorrelated anew.
 
-    `horizontal` puts the vectors of the list one after another on the batch axis (Fig. 3a).
+    Each of the `cycles` from `first_epoch` (from 0) on replaces W by U S, trains with W frozen for `restraint`
+    epochs and then with W free for `relaxation` epochs.
     """
 
-    mode: Literal["horizontal"]
-    features: Annotated[list[Annotated[str, Field(pattern="^[ri][2-5]$")]], Field(min_length=1)]
+    orthogonal: bool
+    cycles: Annotated[int, Field(ge=0)]
+    first_epoch: Annotated[int, Field(ge=0)]
+    restraint: Count
+    relaxation: Count
+
+    @field_validator("cycles")
+    @classmethod
+    def _check_cycles(cls, cycles: int, info: ValidationInfo) -> int:
+        if cycles and not info.data.get("orthogonal", True):
+            raise PydanticCustomError("svd", "0, as svd.orthogonal is false")
+        return cycles
 
 
 class Model(Section):
-    """Architecture."""
+    """Architecture; the blocks and the two single-modality domains can be left out, as in Table 5.
+
+    `joint_dims` and `fusion_dims` are the widths of the SVD layers of a block, one or more (Table 6).
+    """
 
     backbone: Literal["resnet10_half", "resnet18", "resnet50"]
     pretrained: bool
     last_stride: Literal[1, 2]
-    pyramid_width: Annotated[int, Field(ge=1)]
-    joint_dim: Annotated[int, Field(ge=1)]
-    fusion_dims: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=2, max_length=2)]
+    joint_block: bool
+    fusion_block: bool
+    single_domains: bool
+    joint_dims: Widths
+    joint_activation: Activation
+    fusion_dims: Widths
+    fusion_activation: Activation
+    upsample: bool
+    single_layers: Literal["own", "joint"]
+    svd: Svd
+    pyramid_width: Count
+    pyramid_top_down: TopDown
+    rest_lr_factor: Positive
     fusion: Fusion
+
+    @field_validator("fusion_block")
+    @classmethod
+    def _check_blocks(cls, fusion_block: bool, info: ValidationInfo) -> bool:
+        if not fusion_block and not info.data.get("joint_block", True):
+            raise PydanticCustomError(
+                "blocks", "true, as joint_block is false: one block must supply the joint loss"
+            )
+        return fusion_block
+
+    @field_validator("single_layers")
+    @classmethod
+    def _check_single_layers(cls, single_layers: str, info: ValidationInfo) -> str:
+        if single_layers == "joint" and info.data.get("upsample"):
+            raise PydanticCustomError("single", "own, as upsample makes their input four times as wide")
+        return single_layers
 
 
 class Loss(Section):
-    """Weights of the joint, visible and infrared losses (Eq. 2); the correction term (Eq. 7) has weight 1."""
+    """Weights of the joint, visible and infrared losses (Eq. 2); the correction term (Eq. 7) has weight 1.
+
+    `competition` chooses the block whose loss is the joint one: by top-1 `rate`, by number of `hits`, or `both`.
+    """
 
     lambda1: NonNegative
     lambda2: NonNegative
     lambda3: NonNegative
+    competition: Rule | Literal["both"]
+    correction_gradient: bool
 
 
 @dataclass
 class Outputs:
-    """Logits of the three predictions (Fig. 1b), for B images and N identities.
+    """Logits of the three predictions (Fig. 1b), for B images and N identities; None where one is left out.
 
     Attributes:
         joint: (B, N).
         fusion: (F, N), a row per fused vector.
-        fusion_rows: (F,) the image in the batch that each fused vector comes from.
-        single: (B, N), from the branch of each image's modality.
+        fusion_rows: (F, height) the images in the batch that each fused vector comes from.
+        single: (B, N), from the domain of each image's modality.
     """
 
-    joint: Tensor
-    fusion: Tensor
-    fusion_rows: Tensor
-    single: Tensor
+    joint: Tensor | None
+    fusion: Tensor | None
+    fusion_rows: Tensor | None
+    single: Tensor | None
 
 
 class Classifier(nn.Module):
@@ -126,85 +194,166 @@ class FPRNet(Method):
 
     def __init__(self, num_pids: int, model: Model, loss: Loss):
         super().__init__()
+        self.model, self.loss = model, loss
         trunk = build_trunk(model.backbone, model.pretrained, model.last_stride)
-        width = trunk.channels[-1]
         self.backbone = TwoStream(trunk, share_from=5)
-        self.pyramids = nn.ModuleList(FeaturePyramid(trunk.channels, model.pyramid_width) for _ in Modality)
-        self.fused = [(MODALITY_OF_LETTER[name[0]], int(name[1])) for name in model.fusion.features]
+        width, joint_width = trunk.channels[-1], model.joint_dims[-1]
+        layer = Eigenlayer if model.svd.orthogonal else LinearNorm
+        self.pyramids = self.fusion_head = self.fusion_classifier = None
+        self.joint_head = self.single_layers = self.classifier = None
+        if model.fusion_block:
+            self.columns = model.fusion.columns
+            levels = [{level for column in self.columns for of, level in column if of == m} for m in Modality]
+            self.pyramids = nn.ModuleList(
+                FeaturePyramid(trunk.channels, model.pyramid_width, own, model.pyramid_top_down) for own in levels
+            )
+        if model.joint_block or (model.single_domains and model.single_layers == "joint"):
+            self.joint_head = _head(layer, [width, *model.joint_dims], model.joint_activation)
+        if model.fusion_block:
+            fused_width = model.pyramid_width * len(self.columns[0])
+            self.fusion_head = _head(layer, [fused_width, *model.fusion_dims], model.fusion_activation)
+            self.fusion_classifier = Classifier(model.fusion_dims[-1], num_pids)
+        if model.single_domains and model.single_layers == "own":
+            enlarged = width * ENLARGED if model.upsample else width
+            self.single_layers = nn.ModuleList(layer(enlarged, joint_width) for _ in Modality)
+        if model.joint_block or model.single_domains:
+            self.classifier = Classifier(joint_width, num_pids)
 
-        self.joint_layer = Eigenlayer(width, model.joint_dim)
-        first, second = model.fusion_dims
-        self.fusion_head = nn.Sequential(
-            Eigenlayer(model.pyramid_width, first),
-            nn.ReLU(),
-            Eigenlayer(first, second),
-            nn.ReLU(),
-            Classifier(second, num_pids),
-        )
-        self.single_layers = nn.ModuleList(Eigenlayer(4 * width, model.joint_dim) for _ in Modality)
-        # One classifier for the joint block and both single-modality branches.
-        self.classifier = Classifier(model.joint_dim, num_pids)
-
-        self.embedding_dims = {"joint": model.joint_dim, "pool5": width}
-        self.loss_weights = {
-            "joint": loss.lambda1,
-            "visible": loss.lambda2,
-            "infrared": loss.lambda3,
-            "correction": 1.0,
-        }
+        ranked = {"joint": model.joint_block, "single": model.single_domains}
+        first = [name for name, present in ranked.items() if present][:1]
+        self.embedding_dims = dict.fromkeys(first, joint_width) | {"pool5": width}
+        self.loss_weights = {"joint": loss.lambda1}
+        if model.single_domains:
+            self.loss_weights |= {"visible": loss.lambda2, "infrared": loss.lambda3, "correction": 1.0}
 
     def forward(self, images: Tensor, modality: Tensor) -> Outputs:
         """See `Method.forward`."""
         maps = self.backbone(images, modality)
         pooled = pool(maps[-1])
-        joint = self.classifier(self._joint(pooled))
-        fused, fusion_rows = self._fuse(maps, modality)
-        (single,) = per_modality([self._single(index) for index in Modality], (pooled,), modality)
-        return Outputs(joint, self.fusion_head(fused), fusion_rows, single)
+        joint = fusion = fusion_rows = single = None
+        if self.model.joint_block:
+            joint = self.classifier(self.joint_head(pooled))
+        if self.model.fusion_block:
+            fused, fusion_rows = self._fused(maps, modality)
+            fusion = self.fusion_classifier(self.fusion_head(fused))
+        if self.model.single_domains:
+            branches = [lambda part, of=m: (self.classifier(self._domain(of, part)),) for m in Modality]
+            (single,) = per_modality(branches, (pooled,), modality)
+        return Outputs(joint, fusion, fusion_rows, single)
 
-    def _joint(self, pooled: Tensor) -> Tensor:
-        # The classifier opens with a LeakyReLU of its own, so the joint block has two, as in the authors' code.
-        return leaky_relu(self.joint_layer(pooled), SLOPE)
+    def _fused(self, maps: tuple[Tensor, ...], modality: Tensor) -> tuple[Tensor, Tensor]:
+        """Eq. (1), Fig. 3: fused pyramid vectors (F, height * width), and their rows in the batch (F, height)."""
+        rows = [torch.nonzero(modality == index).flatten() for index in Modality]
+        vectors = [
+            {level: pool(part) for level, part in pyramid(*(m.index_select(0, own) for m in maps)).items()}
+            for pyramid, own in zip(self.pyramids, rows, strict=True)
+        ]
+        return fuse(vectors, rows, self.columns)
 
-    def _fuse(self, maps: tuple[Tensor, ...], modality: Tensor) -> tuple[Tensor, Tensor]:
-        """Eq. (1) and Fig. 3a: pooled pyramid vectors (F, width) and their rows in the batch (F,)."""
-        vectors = [pool(level) for level in per_modality(self.pyramids, maps, modality)]
-        rows_of = [torch.nonzero(modality == index).flatten() for index in Modality]
-        fused = [vectors[level - LOWEST_LEVEL][rows_of[index]] for index, level in self.fused]
-        return torch.cat(fused), torch.cat([rows_of[index] for index, _ in self.fused])
-
-    def _single(self, index: Modality):
-        """Return the branch of one modality: a vector enlarged from 1x1 to 2x2, an SVD layer, the classifier."""
-        layer = self.single_layers[index]
-        return lambda pooled: (self.classifier(layer(pooled.repeat_interleave(4, dim=1))),)
+    def _domain(self, modality: Modality, pooled: Tensor) -> Tensor:
+        """Layers of one domain, (R, C5) to (R, D): a vector enlarged from 1x1 to 2x2, and an SVD layer."""
+        if self.model.single_layers == "joint":
+            return self.joint_head[:-1](pooled)
+        enlarged = pooled.repeat_interleave(ENLARGED, dim=1) if self.model.upsample else pooled
+        return self.single_layers[modality](enlarged)
 
     def losses(self, outputs: Outputs, labels: Tensor, modality: Tensor) -> dict[str, Tensor]:
         """Eqs. (3)-(7); see `Method.losses`."""
-        joint_loss = identity_loss(outputs.joint, labels)
-        fusion_loss = identity_loss(outputs.fusion, labels[outputs.fusion_rows])
-        # The loser's parameters get a gradient of zero.
-        joint = torch.where(self._joint_wins(outputs, labels), joint_loss, fusion_loss)  # Eq. (3)
+        joint = self._joint_loss(outputs, labels)
+        if outputs.single is None:
+            return {"joint": joint}
         visible, infrared = (  # Eqs. (4) and (5)
             identity_loss(outputs.single[modality == index], labels[modality == index]) for index in Modality
         )
-        bias = (visible + infrared) / 2 - joint  # Eq. (6)
-        correction = torch.exp(bias.abs().clamp(max=MAX_BIAS))  # Eq. (7)
+        bias = ((visible + infrared) / 2 - joint).abs()  # Eq. (6)
+        if self.loss.correction_gradient:
+            correction = torch.exp(bias.clamp(max=MAX_BIAS))  # Eq. (7)
+        else:
+            correction = torch.exp(bias.detach()) + 0 * bias  # attached to the graph, with a gradient of zero
         return {"joint": joint, "visible": visible, "infrared": infrared, "correction": correction}
 
-    def _joint_wins(self, outputs: Outputs, labels: Tensor) -> Tensor:
-        """The minimax game (Sec. 3.3): the block with the higher top-1 rate, the joint block where equal."""
-        fusion_labels = labels[outputs.fusion_rows]
-        return top1_rate(outputs.joint, labels) >= top1_rate(outputs.fusion, fusion_labels)
+    def _joint_loss(self, outputs: Outputs, labels: Tensor) -> Tensor:
+        """Eq. (3): the loss of U, the block that wins the minimax game (Sec. 3.2)."""
+        blocks = self._blocks(outputs, labels)
+        losses = [identity_loss(*block) for block in blocks]
+        if len(losses) == 1:
+            return losses[0]
+        if self.loss.competition == "both":
+            return (losses[0] + losses[1]) / 2
+        # The loser's parameters get a gradient of zero.
+        return torch.where(self._joint_wins(*blocks), *losses)
+
+    def _blocks(self, outputs: Outputs, labels: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Logits and labels of the blocks that there are, the joint one first."""
+        blocks = [] if outputs.joint is None else [(outputs.joint, labels)]
+        if outputs.fusion is not None:
+            fused = labels[outputs.fusion_rows]
+            if not (fused == fused[:, :1]).all():
+                raise ValueError(
+                    "a fused vector mixes identities: the j-th visible and infrared images must match"
+                )
+            blocks.append((outputs.fusion, fused[:, 0]))
+        return blocks
+
+    def _joint_wins(self, joint: tuple[Tensor, Tensor], fusion: tuple[Tensor, Tensor]) -> Tensor:
+        rule = "rate" if self.loss.competition == "both" else self.loss.competition
+        return first_wins(joint, fusion, rule)
 
     def measures(self, outputs: Outputs, labels: Tensor, modality: Tensor) -> dict[str, Tensor]:
-        """Training accuracies, and how often the joint block wins the competition."""
+        """Training accuracies, how often the joint block wins, and S(W) of the SVD layers."""
+        blocks = self._blocks(outputs, labels)
+        present = {"accuracy": outputs.joint, "accuracy_fusion": outputs.fusion}
+        names = [name for name, logits in present.items() if logits is not None]
+        found = {name: top1_rate(*block) for name, block in zip(names, blocks, strict=True)}
+        if len(blocks) == 2:
+            found["joint_wins"] = self._joint_wins(*blocks).float()
+        return found | {f"orthogonality/{name}": layer.orthogonality() for name, layer in self._layers().items()}
+
+    def _layers(self) -> dict[str, LinearNorm]:
+        """The layers that the paper calls SVD layers, by block or domain and number."""
+        domains = zip(Modality, self.single_layers or (), strict=False)
+        heads = {"joint": self.joint_head, "fusion": self.fusion_head}
+        heads |= {modality.name.lower(): [layer] for modality, layer in domains}
         return {
-            "accuracy": top1_rate(outputs.joint, labels),
-            "accuracy_fusion": top1_rate(outputs.fusion, labels[outputs.fusion_rows]),
-            "joint_wins": self._joint_wins(outputs, labels).float(),
+            f"{name}_{number}": layer
+            for name, head in heads.items()
+            for number, layer in enumerate((part for part in head or () if isinstance(part, LinearNorm)), start=1)
         }
 
     def embed(self, images: Tensor, modality: Tensor) -> dict[str, Tensor]:
-        """The joint block's embedding, which the paper ranks, and the pooled C(5); see `Method.embed`."""
+        """The ranked embedding and the pooled C(5); see `Method.embed`."""
         pooled = pool(self.backbone(images, modality)[-1])
-        return {"joint": self._joint(pooled), "pool5": pooled}
+        found = {"pool5": pooled}
+        if self.model.joint_block:
+            return {"joint": self.joint_head(pooled)} | found
+        if self.model.single_domains:
+            branches = [lambda part, of=m: (leaky_relu(self._domain(of, part), SLOPE),) for m in Modality]
+            return {"single": per_modality(branches, (pooled,), modality)[0]} | found
+        return found
+
+    def param_groups(self, lr: float) -> list[dict[str, Any]]:
+        """See `Method.param_groups`: layers and classifier of the joint block, and everything else."""
+        joint = {id(p) for part in (self.joint_head, self.classifier) if part for p in part.parameters()}
+        trained = [p for p in self.parameters() if p.requires_grad]
+        groups = [
+            {"params": [p for p in trained if id(p) not in joint], "lr": lr * self.model.rest_lr_factor},
+            {"params": [p for p in trained if id(p) in joint], "lr": lr},
+        ]
+        return [group for group in groups if group["params"]]
+
+    def on_epoch(self, epoch: int, history: Sequence[dict[str, float]]) -> None:
+        """SVDNet's cycles: decorrelate W, hold it (restraint), let it go (relaxation); see `Method.on_epoch`."""
+        svd = self.model.svd
+        cycle, place = divmod(epoch - svd.first_epoch, svd.restraint + svd.relaxation)
+        active = 0 <= cycle < svd.cycles
+        for layer in self._layers().values():
+            if isinstance(layer, Eigenlayer):
+                if active and place == 0:
+                    layer.decorrelate()
+                layer.freeze(active and place < svd.restraint)
+
+
+def _head(layer: type[LinearNorm], widths: list[int], activation: Activation) -> nn.Sequential:
+    """SVD layers, each followed by an activation."""
+    layers = [[layer(*sizes), ACTIVATIONS[activation]()] for sizes in pairwise(widths)]
+    return nn.Sequential(*(module for pair in layers for module in pair))

@@ -14,6 +14,7 @@ _TITLES = {
     "lr": "learning rate",
     "holdout": "held-out training identities (%)",
     "train": "on training batches",
+    "train/orthogonality": "orthogonality S(W) of layers",
 }
 _MOST_COLUMNS = 3  # panels side by side
 _FEW_STEPS = 30  # up to here each step gets a dot

@@ -13,9 +13,11 @@ from vireid.data.randomness import Stream, generator
 from vireid.data.records import ImageRecord, Modality
 from vireid.data.store import create_images, open_images
 from vireid.params import Params, Superresolve
+from vireid.superresolution.report import Curve, draw_comparison, write_report
 from vireid.superresolution.srcnn import (
     SCALE,
     load_originals,
+    resized,
     score_against_bicubic,
     superresolve_images,
     train_srcnn,
@@ -24,7 +26,7 @@ from vireid.support.errors import UserError
 from vireid.support.files import replacing, sha256
 
 
-def superresolve(params: Params, images: Path, overlay: Path, weights: Path) -> dict[str, Any]:
+def superresolve(params: Params, images: Path, overlay: Path, weights: Path, plots: Path) -> dict[str, Any]:
     """Train SRCNN on one camera's training images and write the overlay.
 
     Args:
@@ -32,6 +34,8 @@ def superresolve(params: Params, images: Path, overlay: Path, weights: Path) -> 
         images: The packed images.
         overlay: To write; without images where super-resolution is switched off.
         weights: To write; without tensors where it is switched off.
+        plots: Folder to write: `training.csv`, the curve, without rows where it is switched off, and else
+            `comparison.png`.
 
     Returns:
         `enabled`, `replaced_images` and, where enabled, `psnr` (dB) and `ssim` of bicubic and SRCNN.
@@ -45,6 +49,7 @@ def superresolve(params: Params, images: Path, overlay: Path, weights: Path) -> 
     settings = params.superresolve
     if not settings.enabled:
         _save_weights({}, weights)
+        write_report(plots, [])
         with create_images(overlay, info):
             return {"enabled": False, "replaced_images": 0}
     _check_patch(settings)
@@ -55,15 +60,20 @@ def superresolve(params: Params, images: Path, overlay: Path, weights: Path) -> 
     fabric = replace(choose_device(params.compute), precision="fp32").fabric()
     root, device = Path(params.dataset.root), fabric.device
     originals = load_originals(root, names, SCALE * settings.input.height, SCALE * settings.input.width)
-    network = train_srcnn(originals[~held_out], settings, params.seed, device)
-    scores = score_against_bicubic(network, originals[held_out], device)
+    unseen = originals[held_out]
+    curve = Curve(unseen, device)
+    network = train_srcnn(originals, np.flatnonzero(~held_out), settings, params.seed, device, curve.log)
+    scores = score_against_bicubic(network, unseen, device)
+    write_report(plots, curve.rows, draw_comparison(network, unseen, device))
     _save_weights(network.cpu().state_dict(), weights)
+    del originals
 
     inputs = load_originals(root, names, settings.apply.height, settings.apply.width)
-    sharpened = superresolve_images(network.to(device), inputs, info.height, info.width, device)
+    output = settings.output
+    sharpened = superresolve_images(network.to(device), inputs, output.height, output.width, device)
     provenance = f"srcnn camera {settings.camera}, weights {sha256(weights)[:12]}"
     with create_images(overlay, replace(info, superresolve=provenance)) as writer:
-        writer.append(records, sharpened)
+        writer.append(records, resized(sharpened, info.height, info.width))
     return {"enabled": True, "replaced_images": len(records), "heldout_images": int(held_out.sum()), **scores}
 
 

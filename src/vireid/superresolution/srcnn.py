@@ -3,17 +3,19 @@
 Bicubic 2x of the luma, conv 9x9 (64), ReLU, conv 1x1 (32), ReLU, dropout, conv 5x5 (4), PixelShuffle(2): 4x.
 After Dong et al. (TPAMI 2016), with the pixel shuffle of Shi et al. (CVPR 2016). Colour is enlarged bicubically.
 
-Deviations from the FPRnet paper: with `residual` the network adds to the bicubic enlargement instead of drawing
-the image anew; whole images or `patch`es; the optimiser is a parameter; the enlarged image goes straight to the
-packed size, without the paper's step at 256x256. The paper's literal recipe is `conf/superresolve/paper.yaml` (its
-momentum, which the paper does not state, is a guess); plain SGD at 0.001 ends below bicubic.
+Where the paper is silent: a person's image is scaled to 128x128, not cut to it; targets are images of 512x512 and
+inputs their antialiased reductions; padding keeps the sizes. Deviations from it: with `residual` the network adds
+to the bicubic enlargement instead of drawing the image anew; whole images or `patch`es; the optimiser is a
+parameter. The paper's literal recipe is `conf/superresolve/paper.yaml` (its momentum, which the paper does not
+state, is a guess); plain SGD at 0.001 ends below bicubic.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, mse_loss
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
@@ -24,7 +26,11 @@ from vireid.support.errors import UserError
 from vireid.support.files import inside
 from vireid.support.progress import progress, track
 
+# From luma (B, 1, h, w) to luma (B, 1, 4h, 4w).
+Enlarge = Callable[[Tensor], Tensor]
+
 SCALE = 4
+CURVE_POINTS = 20
 _BATCH = 32
 _MAX_PSNR = 100.0  # dB, for an image that is reproduced exactly, as a black one is
 # ITU-R BT.601 luma and colour differences of RGB in [0, 1], centred at 0 (the YCbCr of JPEG).
@@ -63,6 +69,11 @@ def bicubic(images: Tensor, factor: float) -> Tensor:
     return interpolate(images, scale_factor=factor, mode="bicubic", align_corners=False, antialias=factor < 1)
 
 
+def bicubic4(luma: Tensor) -> Tensor:
+    """Enlarge 4x as SRCNN does, but bicubically."""
+    return bicubic(luma, SCALE)
+
+
 def rgb_to_ycbcr(images: Tensor) -> Tensor:
     """(B, 3, H, W) RGB in [0, 1] to luma in [0, 1] and colour differences in [-0.5, 0.5]."""
     return torch.einsum("yc,bchw->byhw", _YCBCR.to(images), images)
@@ -71,6 +82,12 @@ def rgb_to_ycbcr(images: Tensor) -> Tensor:
 def ycbcr_to_rgb(images: Tensor) -> Tensor:
     """Invert `rgb_to_ycbcr`."""
     return torch.einsum("cy,byhw->bchw", torch.linalg.inv(_YCBCR).to(images), images)
+
+
+def enlarged(enlarge: Enlarge, images: Tensor) -> Tensor:
+    """RGB (B, 3, h, w) in [0, 1] to (B, 3, 4h, 4w): luma by `enlarge`, colour bicubically."""
+    ycbcr = rgb_to_ycbcr(images)
+    return ycbcr_to_rgb(torch.cat([enlarge(ycbcr[:, :1]), bicubic(ycbcr[:, 1:], SCALE)], dim=1))
 
 
 def load_originals(root: Path, names: list[str], height: int, width: int) -> np.ndarray:
@@ -102,33 +119,52 @@ def _original(root: Path, name: str, height: int, width: int) -> np.ndarray:
     return decoded.image
 
 
-def train_srcnn(images: np.ndarray, settings: Superresolve, seed: int, device: torch.device) -> SRCNN:
+def train_srcnn(
+    images: np.ndarray,
+    rows: np.ndarray,
+    settings: Superresolve,
+    seed: int,
+    device: torch.device,
+    log: Callable[[int, float, SRCNN], None],
+) -> SRCNN:
     """Fit SRCNN to images and their reductions to a quarter.
 
     Args:
         images: (N, 4h, 4w, 3) uint8 RGB.
+        rows: (M,) int64, which of them to train on.
         settings: Recipe.
         seed: Decides initial weights, batches and dropout.
         device: Where to train.
+        log: Called `CURVE_POINTS` times or less with the steps done, the mean squared error since the last call,
+            and the network in eval mode.
 
     Returns:
         The network in eval mode.
     """
     torch.manual_seed(seed)
-    network = SRCNN(settings.residual, settings.dropout).to(device)
+    network = SRCNN(settings.residual, settings.dropout).to(device).train()
     optimizer = _optimizer(network, settings)
     generator = torch.Generator().manual_seed(seed)
-    network.train()
+    interval = -(-settings.iterations // CURVE_POINTS)
+    losses = []
     with progress("train SRCNN", settings.iterations, "steps") as bar:
         for step in range(settings.iterations):
             if step == int(settings.lr_drop_at * settings.iterations):
                 optimizer.param_groups[0]["lr"] /= 10
-            target = _draw(images, settings, generator).to(device)
+            target = _draw(images, rows, settings, generator).to(device)
             loss = mse_loss(network(bicubic(target, 1 / SCALE)), target)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            bar.advance(note=f"loss {loss.item():.5f}" if step % 50 == 0 else None)
+            losses.append(loss.detach())
+            done = step + 1
+            if done % interval == 0 or done == settings.iterations:
+                mean = torch.stack(losses).mean().item()
+                log(done, mean, network.eval())
+                network.train()
+                losses = []
+                bar.advance(0, note=f"loss {mean:.5f}")
+            bar.advance()
     return network.eval()
 
 
@@ -138,16 +174,22 @@ def _optimizer(network: SRCNN, settings: Superresolve) -> torch.optim.Optimizer:
     return torch.optim.SGD(network.parameters(), settings.lr, momentum=settings.momentum)
 
 
-def _draw(images: np.ndarray, settings: Superresolve, generator: torch.Generator) -> Tensor:
+def _draw(images: np.ndarray, rows: np.ndarray, settings: Superresolve, generator: torch.Generator) -> Tensor:
     """Draw the luma of a batch of patches (whole images where `patch` is 0), half of them mirrored."""
     height, width = (settings.patch or size for size in images.shape[1:3])
-    rows = torch.randint(len(images), (settings.batch_size,), generator=generator)
+    drawn = rows[torch.randint(len(rows), (settings.batch_size,), generator=generator).numpy()]
     top = torch.randint(images.shape[1] - height + 1, (), generator=generator)
     left = torch.randint(images.shape[2] - width + 1, (), generator=generator)
-    patches = images[rows.numpy(), top : top + height, left : left + width]
-    luma = rgb_to_ycbcr(_as_floats(patches))[:, :1]
+    patches = images[drawn, top : top + height, left : left + width]
+    luma = rgb_to_ycbcr(as_floats(patches))[:, :1]
     mirrored = torch.rand(len(luma), generator=generator) < 0.5
     return torch.where(mirrored[:, None, None, None], luma.flip(-1), luma)
+
+
+@torch.inference_mode()
+def mean_psnr(enlarge: Enlarge, images: np.ndarray, device: torch.device) -> float:
+    """Mean PSNR (dB) of enlarged reductions of images (N, 4h, 4w, 3) uint8 against the images, on luma."""
+    return sum(_psnr(enlarge, part).sum().item() for part in _lumas(images, device)) / len(images)
 
 
 @torch.inference_mode()
@@ -162,28 +204,36 @@ def score_against_bicubic(network: SRCNN, images: np.ndarray, device: torch.devi
     Returns:
         `psnr` (dB) and `ssim`, each of `bicubic`, of `srcnn`, and the `gain` of the second over the first.
     """
-    enlargers = {"bicubic": lambda luma: bicubic(luma, SCALE), "srcnn": network}
-    sums = {measure: dict.fromkeys(enlargers, 0.0) for measure in ("psnr", "ssim")}
-    for part in _floats(images, device):
-        target = rgb_to_ycbcr(part)[:, :1]
-        for name, enlarge in enlargers.items():
-            drawn = enlarge(bicubic(target, 1 / SCALE)).clamp(0, 1)
-            psnr = peak_signal_noise_ratio(drawn, target, 1.0, reduction="none", dim=(1, 2, 3))
+    means = {measure: {} for measure in ("psnr", "ssim")}
+    for name, enlarge in (("bicubic", bicubic4), ("srcnn", network)):
+        means["psnr"][name] = mean_psnr(enlarge, images, device)
+        similarity = 0.0
+        for target in _lumas(images, device):
+            drawn = _redrawn(enlarge, target)
             ssim = structural_similarity_index_measure(drawn, target, reduction="none", data_range=1.0)
-            sums["psnr"][name] += psnr.clamp(max=_MAX_PSNR).sum().item()
-            sums["ssim"][name] += ssim.sum().item()
-    means = {
-        measure: {name: total / len(images) for name, total in by_name.items()}
-        for measure, by_name in sums.items()
-    }
+            similarity += ssim.sum().item()
+        means["ssim"][name] = similarity / len(images)
     return {measure: values | {"gain": values["srcnn"] - values["bicubic"]} for measure, values in means.items()}
+
+
+def _redrawn(enlarge: Enlarge, target: Tensor) -> Tensor:
+    return enlarge(bicubic(target, 1 / SCALE)).clamp(0, 1)
+
+
+def _psnr(enlarge: Enlarge, target: Tensor) -> Tensor:
+    psnr = peak_signal_noise_ratio(_redrawn(enlarge, target), target, 1.0, reduction="none", dim=(1, 2, 3))
+    return psnr.clamp(max=_MAX_PSNR)
+
+
+def _lumas(images: np.ndarray, device: torch.device) -> Iterator[Tensor]:
+    return (rgb_to_ycbcr(part)[:, :1] for part in _floats(images, device))
 
 
 @torch.inference_mode()
 def superresolve_images(
     network: SRCNN, images: np.ndarray, height: int, width: int, device: torch.device
 ) -> np.ndarray:
-    """Enlarge images 4x and area-resize them to the packed size.
+    """Enlarge images 4x and area-resize them.
 
     Args:
         network: In eval mode.
@@ -198,19 +248,32 @@ def superresolve_images(
     results = []
     with progress("superresolve", len(images), "images") as bar:
         for part in _floats(images, device):
-            ycbcr = rgb_to_ycbcr(part)
-            enlarged = torch.cat([network(ycbcr[:, :1]), bicubic(ycbcr[:, 1:], SCALE)], dim=1)
-            rgb = interpolate(ycbcr_to_rgb(enlarged), size=(height, width), mode="area")
-            results.append((rgb.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy())
+            results.append(as_bytes(interpolate(enlarged(network, part), size=(height, width), mode="area")))
             bar.advance(len(part))
     return np.concatenate(results)
+
+
+def resized(images: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Resize images (N, H, W, 3) uint8 as ingest resizes files; those of the right size stay as they are."""
+    if images.shape[1:3] == (height, width):
+        return images
+    results = np.empty((len(images), height, width, 3), np.uint8)
+    for result, image in zip(results, images, strict=True):
+        result[:] = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS))
+    return results
 
 
 def _floats(images: np.ndarray, device: torch.device) -> Iterator[Tensor]:
     """Yield (N, H, W, 3) uint8 images as batches (B, 3, H, W) in [0, 1]."""
     for start in range(0, len(images), _BATCH):
-        yield _as_floats(images[start : start + _BATCH]).to(device)
+        yield as_floats(images[start : start + _BATCH]).to(device)
 
 
-def _as_floats(images: np.ndarray) -> Tensor:
+def as_bytes(images: Tensor) -> np.ndarray:
+    """(B, 3, H, W) RGB in [0, 1], or a little beyond, to (B, H, W, 3) uint8."""
+    return (images.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+
+
+def as_floats(images: np.ndarray) -> Tensor:
+    """(B, H, W, 3) uint8 RGB to (B, 3, H, W) in [0, 1]."""
     return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255

@@ -1,0 +1,107 @@
+"""Time the training step of any preset in bf16 with channels last against plain fp32.
+
+    python benchmarks/step.py --method fprnet --schedule paper
+
+Model, losses, batch and optimiser are those of conf/method, image sizes those of conf/schedule; weights and images
+are random. Prints images per second, measured in one process, and their ratio.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+from ruamel.yaml import YAML
+
+from vireid.compute import Device
+from vireid.methods import build_method
+from vireid.methods.base import Method
+from vireid.params import Train, check_section
+
+CONF = Path(__file__).resolve().parents[1] / "conf"
+NUM_PIDS = 395  # of SYSU-MM01
+MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+
+
+def main(
+    method: Annotated[str, typer.Option(help="A preset of conf/method.")] = "fprnet",
+    schedule: Annotated[str, typer.Option(help="One of its schedules.")] = "paper",
+    pids: Annotated[int, typer.Option(help="Identities in a batch; 0 for the preset's.")] = 0,
+    steps: Annotated[int, typer.Option(help="Timed steps, after one that is not.")] = 3,
+    threads: Annotated[int, typer.Option(help="Threads inside one operation.")] = torch.get_num_threads(),
+) -> None:
+    """Time the training step of a preset, as the training loop does it."""
+    settings, (height, width) = recipe_of(method, schedule, pids), size_of(schedule)
+    half = settings.num_pids * settings.num_instances
+    images = torch.randn(2 * half, 3, height, width)
+    rates = {}
+    for name, device in (
+        ("fp32, contiguous", Device("cpu", "fp32", threads, "contiguous")),
+        ("bf16, channels last", Device("cpu", "bf16", threads)),
+    ):
+        step = training_step(built(method, schedule), settings, device, images)
+        rates[name] = 2 * half / seconds(step, steps)
+    typer.echo(f"{method}, schedule {schedule}, {2 * half} images in a step, {threads} threads")
+    for name, rate in rates.items():
+        typer.echo(f"{name:20} {rate:8.2f} images/s")
+    typer.echo(
+        f"bf16, channels last / fp32, contiguous: {rates['bf16, channels last'] / rates['fp32, contiguous']:.2f}"
+    )
+
+
+def recipe_of(method: str, schedule: str, pids: int) -> Train:
+    """Read a preset's section `train`, with other identities in a batch unless `pids` is 0."""
+    train = _read(CONF / "method" / f"{method}.yaml")["schedules"][schedule]["train"]
+    return check_section(Train, train | ({"num_pids": pids} if pids else {}), "train", "correct the preset")
+
+
+def size_of(schedule: str) -> tuple[int, int]:
+    """Read a schedule's height and width of images, in pixels."""
+    sizes = _read(CONF / "schedule" / f"{schedule}.yaml")["ingest"]
+    return sizes["height"], sizes["width"]
+
+
+def built(method: str, schedule: str) -> Method:
+    """Build a preset's method with random weights."""
+    preset = _read(CONF / "method" / f"{method}.yaml")
+    recipe = preset["schedules"][schedule]
+    return build_method(preset["method"], NUM_PIDS, recipe["model"] | {"pretrained": False}, recipe["loss"])
+
+
+def training_step(method: Method, settings: Train, device: Device, images: torch.Tensor) -> Callable[[], None]:
+    """Return a function that does one step of a method on a batch, by Fabric; half of the images are infrared."""
+    fabric = device.fabric()
+    memory_format = MEMORY_FORMATS[device.memory_format]
+    images = images.contiguous(memory_format=memory_format)
+    modality = torch.arange(2).repeat_interleave(len(images) // 2)
+    labels = torch.arange(settings.num_pids).repeat_interleave(settings.num_instances).repeat(2)
+    method = method.to(memory_format=memory_format)
+    optimizer = torch.optim.SGD(method.param_groups(settings.lr), settings.lr, settings.momentum)
+    wrapped, optimizer = fabric.setup(method, optimizer)
+
+    def step() -> None:
+        losses = method.losses(wrapped(images, modality), labels, modality)
+        optimizer.zero_grad()
+        fabric.backward(sum(method.loss_weights[name] * loss for name, loss in losses.items()))
+        optimizer.step()
+
+    return step
+
+
+def seconds(work: Callable[[], object], repeats: int) -> float:
+    """Mean seconds of a call, after one that is not timed."""
+    work()
+    start = time.perf_counter()
+    for _ in range(repeats):
+        work()
+    return (time.perf_counter() - start) / repeats
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return YAML(typ="safe", pure=True).load(path)
+
+
+if __name__ == "__main__":
+    typer.run(main)
