@@ -2,10 +2,12 @@
 
 import typer
 
+from vireid.commands.experiments import experiments
 from vireid.commands.inspect import inspect
 from vireid.commands.manifest import manifest
 from vireid.commands.preset import preset
 from vireid.commands.synthesize import contact_sheet, synthesize
+from vireid.commands.table import table
 from vireid.commands.yardsticks import yardsticks
 
 app = typer.Typer(
@@ -19,3 +21,5 @@ app.command("inspect")(inspect)
 app.command("manifest")(manifest)
 app.command("preset")(preset)
 app.command("yardsticks")(yardsticks)
+app.command("experiments")(experiments)
+app.command("table")(table)
