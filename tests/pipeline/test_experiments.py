@@ -53,7 +53,7 @@ def test_table_is_queued_run_and_collected(tiny_quick):
     full, double = (line for line in text.splitlines() if line.startswith(("| FPRnet", "| double SVD")))
     assert full.split("|")[8].strip() == double.split("|")[8].strip() == "1"
     assert double.split("|")[10].strip()[0] in "+-"
-    assert "seeds 3" in text
+    assert "over the seeds 3." in text
     assert "2 epochs of 2 steps, batches of 16, 64x32 pixels" in text
     assert (project.root / "docs/tables/holdout_map.png").is_file()
     assert (project.root / "docs/tables/loss.png").is_file()

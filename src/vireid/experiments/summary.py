@@ -62,7 +62,7 @@ def _notes(plan: Plan, found: Mapping[str, Found], protocol: str) -> list[str]:
     if not runs:
         return [*notes, "No experiment of this table has finished."]
     notes.append(
-        f"Ours: {protocol}, seeds {', '.join(map(str, seeds))}; mean and standard deviation over the seeds. "
+        f"Ours: {protocol}; mean and standard deviation over the seeds {', '.join(map(str, seeds))}. "
         + " ".join(dict.fromkeys(_length(run.params) for run in runs))
     )
     if protocol.startswith("synthetic"):

@@ -10,6 +10,7 @@ from vireid.reporting.style import COLOURS, figure_file
 from vireid.support.files import replacing
 
 _DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)))
+_FEW_PLACES = 12  # up to here each is named on the horizontal axis
 _LEGEND_COLUMNS = 2
 _FEW_POINTS = 30  # up to here each gets a dot
 
@@ -28,8 +29,8 @@ def draw_curves(
         best_last: Whether the legend goes by the last values (training) or by the first (ranks).
     """
     tables = {name: pd.concat(parts, axis=1) for name, parts in curves.items()}
-    place = -1 if best_last else 0
-    order = sorted(tables, key=lambda name: -tables[name].mean(axis=1).iloc[place])
+    shown = -1 if best_last else 0
+    order = sorted(tables, key=lambda name: -tables[name].mean(axis=1).iloc[shown])
     names = list(tables)
     lines = -(-len(names) // _LEGEND_COLUMNS)
     with replacing(path) as partial, figure_file(partial, 8, 4.2 + 0.2 * lines) as figure:
@@ -44,7 +45,7 @@ def draw_curves(
                 linestyle=_DASHES[number // len(COLOURS) % len(_DASHES)],
                 marker="o" if len(mean) <= _FEW_POINTS else None,
                 markersize=3,
-                label=f"{name}: {mean.iloc[place]:.1f}",
+                label=f"{name}: {mean.iloc[shown]:.1f}",
             )
             axes.fill_between(
                 mean.index,
@@ -56,5 +57,8 @@ def draw_curves(
             )
         axes.set(xlabel=across, ylabel=up, title=title)
         axes.set_ylim(bottom=0)
+        places = sorted({place for table in tables.values() for place in table.index})
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        if len(places) <= _FEW_PLACES:
+            axes.set_xticks(places)
         figure.legend(loc="outside lower left", ncols=_LEGEND_COLUMNS, fontsize=8.5, handlelength=2.5)
