@@ -124,7 +124,7 @@ def test_table_shows_every_row_with_what_there_is(plan, experiment):
     assert made.reference.label == "FPRnet"
     assert made.reference.ours[1] == {"rank1": 11.0, "rank10": 50.0, "rank20": 60.0, "mAP": 21.0}
     text = "\n".join(made.notes)
-    assert "20 epochs of 30 steps, batches of 64, 128x64 pixels" in text
+    assert "20 epochs of 40 steps, batches of 64, 128x64 pixels" in text
     assert "over the seeds 0, 1, 2." in text
     assert "say nothing about real cameras" in text
     assert "vireid experiments fprnet/table8 --schedule quick --queue" in text
