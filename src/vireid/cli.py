@@ -4,11 +4,13 @@ import typer
 
 from vireid.commands.convert import convert
 from vireid.commands.evaluate import evaluate
+from vireid.commands.experiments import experiments
 from vireid.commands.inspect import inspect
 from vireid.commands.manifest import manifest
 from vireid.commands.preset import preset
 from vireid.commands.search import search
 from vireid.commands.synthesize import contact_sheet, synthesize
+from vireid.commands.table import table
 from vireid.commands.yardsticks import yardsticks
 
 app = typer.Typer(
@@ -25,3 +27,5 @@ app.command("yardsticks")(yardsticks)
 app.command("evaluate")(evaluate)
 app.command("convert")(convert)
 app.command("search")(search)
+app.command("experiments")(experiments)
+app.command("table")(table)

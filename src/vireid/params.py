@@ -8,7 +8,7 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML, YAMLError
@@ -250,7 +250,7 @@ def _expected(section: type[Section], problem: Mapping[str, Any]) -> str:
     if problem["type"] != "extra_forbidden":
         return problem["msg"]
     for part in problem["loc"][:-1]:
-        section = section.model_fields[part].annotation
+        section = get_args(section)[1] if get_origin(section) is dict else section.model_fields[part].annotation
     return f"no key {problem['loc'][-1]!r}, but one of {', '.join(section.model_fields)}"
 
 

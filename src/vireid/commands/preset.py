@@ -1,19 +1,12 @@
 """`vireid preset`: merge small commented YAML files from `conf/` into `params.yaml`."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
+from vireid.presets import GROUPS
 from vireid.support.errors import UserError, reports_errors
-
-if TYPE_CHECKING:
-    from ruamel.yaml.comments import CommentedMap
-
-GROUPS = ("dataset", "schedule", "method", "superresolve")
-# Their keys depend on the method, so a preset replaces them whole; all other sections are merged key by key.
-_REPLACED = ("model", "loss")
 
 
 @reports_errors
@@ -34,6 +27,7 @@ def preset(
 
     from vireid.methods import check_method
     from vireid.params import Params, check_section, load_params
+    from vireid.presets import apply_presets, flat
     from vireid.support.files import replacing
 
     yaml = YAML()
@@ -41,54 +35,18 @@ def preset(
     chosen = _parse(choices)
     load_params(params)
     values = yaml.load(params)
-    if "schedule" in chosen:
-        chosen.setdefault("method", values["recipe"])
-    before = _flat(values)
-    for group in GROUPS:
-        if group in chosen:
-            part = yaml.load(_file(conf, group, chosen[group]))
-            merge(values, _with_schedule(part, values["schedule"], chosen[group]), where=f"conf/{group}")
-    if "method" in chosen:
-        values["recipe"] = chosen["method"]
+    before = flat(values)
+    apply_presets(values, chosen, conf)
     merged = check_section(
         Params, values, f"{params} with {' '.join(choices)}", remedy="correct the preset in conf/"
     )
     check_method(merged.method, merged.model, merged.loss)
     with replacing(params) as partial:
         yaml.dump(values, partial)
-    after = _flat(values)
+    after = flat(values)
     for key in sorted(before.keys() | after.keys()):
         if before.get(key) != after.get(key):
             typer.echo(f"{key}: {before.get(key, '(none)')} -> {after.get(key, '(none)')}")
-
-
-def merge(values: "CommentedMap", part: Mapping[str, Any], where: str) -> None:
-    """Put a preset's values in place, section by section.
-
-    Raises:
-        UserError: If the preset has a key that the parameters lack.
-    """
-    for key, value in part.items():
-        if key not in values:
-            raise UserError(
-                where,
-                "a preset sets a key that is not in params.yaml",
-                expected=", ".join(values),
-                found=key,
-                remedy="correct the preset",
-            )
-        if isinstance(value, Mapping) and key not in _REPLACED:
-            merge(values[key], value, f"{where}.{key}")
-        else:
-            values[key] = value
-            _close_up_comment(values, key)
-
-
-def _close_up_comment(values: "CommentedMap", key: str) -> None:
-    """Put the comment one space behind a new value, rather than in the column where the old value had it."""
-    comment = values.ca.items[key][2] if key in values.ca.items else None
-    if comment is not None:
-        comment.column = 0
 
 
 def _parse(choices: list[str]) -> dict[str, str]:
@@ -105,39 +63,3 @@ def _parse(choices: list[str]) -> dict[str, str]:
             )
         chosen[group] = name
     return chosen
-
-
-def _file(conf: Path, group: str, name: str) -> Path:
-    known = sorted(path.stem for path in (conf / group).glob("*.yaml"))
-    if name not in known:
-        raise UserError(
-            conf / group,
-            "there is no such preset",
-            expected=f"one of {', '.join(known) or '(none: run in the root of the project)'}",
-            found=name,
-            remedy=f"vireid preset {group}=NAME",
-        )
-    return conf / group / f"{name}.yaml"
-
-
-def _with_schedule(part: dict[str, Any], schedule: str, name: str) -> dict[str, Any]:
-    """Take from a method's file the recipe of one schedule."""
-    if "schedules" not in part:
-        return part
-    recipes = part.pop("schedules")
-    if schedule not in recipes:
-        raise UserError(
-            f"conf/method/{name}.yaml",
-            "the method has no recipe for this schedule",
-            expected=f"one of {', '.join(recipes)}",
-            found=schedule,
-            remedy="choose another schedule",
-        )
-    return part | recipes[schedule]
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat = {}
-    for key, value in values.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
-    return flat

@@ -1,0 +1,149 @@
+"""`vireid experiments`: the rows of a paper's table as DVC experiments."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vireid.support.errors import UserError, reports_errors
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from vireid.experiments.collect import Found
+    from vireid.experiments.grid import Grid
+    from vireid.experiments.plan import Plan
+
+NAME = typer.Argument(help="A table, as fprnet/table4; without it all tables are listed.")
+ROWS = typer.Option(help="Names of rows, with commas; all without it.")
+SCHEDULE = typer.Option(help="A schedule's preset; that of params.yaml without it.")
+DATASET = typer.Option(help="A data set's preset; that of params.yaml without it.")
+PARAMS = Path("params.yaml")  # what every row starts from, and what DVC changes in the queued copy
+CONF = typer.Option(help="The folder of presets; tables are in its experiments/.")
+
+
+@reports_errors
+def experiments(
+    name: Annotated[str, NAME] = "",
+    queue: Annotated[bool, typer.Option("--queue", help="Queue what is missing; without it only list.")] = False,
+    rows: Annotated[str, ROWS] = "",
+    seeds: Annotated[str, typer.Option(help="Seeds, with commas; every row gets the same.")] = "0,1,2",
+    schedule: Annotated[str, SCHEDULE] = "",
+    dataset: Annotated[str, DATASET] = "",
+    conf: Annotated[Path, CONF] = Path("conf"),
+) -> None:
+    """List the rows of a paper's table and the state of their experiments, or queue those that are missing.
+
+    An experiment is the workspace as it is (the files that Git tracks, edits included) with the row's parameters
+    and one seed. Every row is checked before the first is queued. The workspace itself is left as it is. What is
+    queued, running or finished already is not queued again; what failed is.
+
+    Then run what is queued, and write the table:
+
+    dvc queue start        (in the background; or in the foreground: dvc exp run --run-all)
+
+    vireid table fprnet/table4 --schedule quick
+    """
+    from rich.console import Console
+
+    from vireid.experiments.collect import collect
+    from vireid.experiments.dvc import all_experiments
+    from vireid.experiments.grid import grids, load_grid
+    from vireid.experiments.plan import make_plan
+
+    if not name:
+        for known in grids(conf):
+            typer.echo(f"{known}: {load_grid(conf, known).caption}")
+        return
+    grid = load_grid(conf, name)
+    plan = make_plan(grid, name, PARAMS, conf, chosen_presets(schedule, dataset), chosen_rows(grid, rows))
+    found = collect(plan, all_experiments())
+    Console(width=None).print(_listing(plan, found))
+    if queue:
+        _queue(plan, found, _numbers(seeds))
+
+
+def chosen_presets(schedule: str, dataset: str) -> dict[str, str]:
+    """Return the presets that were named on the command line, by group."""
+    return {group: name for group, name in (("dataset", dataset), ("schedule", schedule)) if name}
+
+
+def chosen_rows(grid: "Grid", rows: str) -> list[str]:
+    """Read the option `--rows`.
+
+    Raises:
+        UserError: If there is no such row.
+    """
+    names = [name.strip() for name in rows.split(",") if name.strip()] or list(grid.rows)
+    unknown = [name for name in names if name not in grid.rows]
+    if unknown:
+        expected, found = ", ".join(grid.rows), ", ".join(unknown)
+        raise UserError("--rows", "no such row", expected=expected, found=found, remedy="choose from these")
+    return names
+
+
+def _numbers(text: str) -> list[int]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() for part in parts) or len(set(map(int, parts))) < len(parts):
+        expected = "different whole numbers, as 0,1,2"
+        raise UserError("--seeds", "not a list of seeds", expected=expected, found=text, remedy="correct it")
+    return [int(part) for part in parts]
+
+
+def _queue(plan: "Plan", found: "dict[str, Found]", seeds: list[int]) -> None:
+    """Queue what is neither there nor waiting; refuse where other experiments have taken the names."""
+    from vireid.experiments.dvc import queue, untracked_code
+    from vireid.support.progress import progress
+
+    _check_roots(plan)
+    missing = [
+        (row, seed)
+        for seed in seeds
+        for row, part in found.items()
+        if seed not in part.finished and seed not in part.waiting
+    ]
+    taken = [plan.name(row, seed) for row, seed in missing if plan.name(row, seed) in found[row].stale]
+    if taken:
+        raise UserError(
+            "vireid experiments",
+            "experiments with these names were run with other parameters than the rows now have",
+            expected="free names",
+            found=" ".join(taken),
+            remedy="keep them under other names with `dvc exp rename`, or `dvc exp remove` them",
+        )
+    for path in untracked_code():
+        typer.echo(f"warning: {path} is unknown to Git, so the experiments will lack it (git add it)", err=True)
+    with progress("queue", len(missing), "experiments") as bar:
+        for row, seed in missing:
+            queue(plan.name(row, seed), plan.overrides(row, seed))
+            bar.advance()
+    already = len(seeds) * len(found) - len(missing)
+    typer.echo(f"{len(missing)} experiments queued, {already} already there. Run them: dvc queue start")
+
+
+def _check_roots(plan: "Plan") -> None:
+    """Refuse a data set that is not there, such as a preset's placeholder; DVC fetches one that it tracks."""
+    for root in {values["dataset"]["root"] for values in plan.settings.values()}:
+        if not Path(root).is_dir() and not Path(f"{root}.dvc").is_file():
+            raise UserError(
+                "dataset.root",
+                "no such folder",
+                expected="the data set's folder",
+                found=root,
+                remedy="choose the data set by `vireid preset dataset=NAME`, set dataset.root in params.yaml, and "
+                "leave --dataset out",
+            )
+
+
+def _listing(plan: "Plan", found: "dict[str, Found]") -> "Table":
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(title=plan.prefix, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    for heading in ("row", "in the paper", "finished", "waiting", "failed"):
+        table.add_column(heading, no_wrap=heading == "row")
+    for row, part in found.items():
+        seeds = (", ".join(map(str, sorted(group))) for group in (part.finished, part.waiting, part.failed))
+        table.add_row(row, plan.grid.rows[row].label, *seeds)
+    table.caption, table.caption_justify = "numbers are seeds", "left"
+    return table

@@ -1,0 +1,83 @@
+"""`vireid table`: a paper's table from finished experiments, its numbers beside ours."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vireid.commands.experiments import CONF, DATASET, PARAMS, ROWS, SCHEDULE, chosen_presets, chosen_rows
+from vireid.support.errors import UserError, reports_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from vireid.experiments.collect import Found
+    from vireid.experiments.plan import Plan
+
+FIGURES = typer.Option(help="Folder to draw into: cmc.png, holdout_map.png and loss.png, a line for each row.")
+PROTOCOL = typer.Option(help="A protocol by name; the first of evaluate.protocols without it.")
+
+
+@reports_errors
+def table(
+    name: Annotated[str, typer.Argument(help="A table, as fprnet/table4.")],
+    output: Annotated[Path | None, typer.Option(help="Markdown file to write.")] = None,
+    figures: Annotated[Path | None, FIGURES] = None,
+    rows: Annotated[str, ROWS] = "",
+    protocol: Annotated[str, PROTOCOL] = "",
+    schedule: Annotated[str, SCHEDULE] = "",
+    dataset: Annotated[str, DATASET] = "",
+    conf: Annotated[Path, CONF] = Path("conf"),
+) -> None:
+    """Print a paper's table, and ours beside it: mean and spread over the seeds, differences paired by seed.
+
+    Takes the experiments that `vireid experiments` queued for this table, data set and schedule and that have
+    finished, whatever their seeds. Rows without one are shown as such. Nothing is run.
+
+    Example: vireid table fprnet/table5 --schedule quick --output docs/tables/fprnet_table5.md
+    """
+    from vireid.experiments.collect import collect
+    from vireid.experiments.dvc import all_experiments
+    from vireid.experiments.grid import load_grid
+    from vireid.experiments.plan import make_plan
+    from vireid.experiments.summary import comparison
+    from vireid.reporting.comparison import print_comparison, write_comparison
+
+    grid = load_grid(conf, name)
+    shown = chosen_rows(grid, rows)
+    planned = list(dict.fromkeys([*shown, grid.reference]))
+    plan = make_plan(grid, name, PARAMS, conf, chosen_presets(schedule, dataset), planned)
+    protocols = plan.settings[grid.reference]["evaluate"]["protocols"]
+    if protocol and protocol not in protocols:
+        expected = ", ".join(protocols)
+        raise UserError(
+            "--protocol", "not evaluated", expected=expected, found=protocol, remedy="choose from these"
+        )
+    found = collect(plan, all_experiments())
+    compared = comparison(plan, found, shown, protocol or protocols[0])
+    print_comparison(compared)
+    if output is not None:
+        write_comparison(output, compared)
+        typer.echo(f"written: {output}")
+    if figures is not None:
+        drawn = {row: part for row, part in found.items() if row in shown}
+        _draw(figures, plan, drawn, protocol or protocols[0])
+
+
+def _draw(folder: Path, plan: "Plan", found: "Mapping[str, Found]", protocol: str) -> None:
+    """Draw what there is to draw, and say what."""
+    from vireid.experiments.summary import rank_curves, training_curves
+    from vireid.reporting.curves import draw_curves
+
+    holdout, loss = ("holdout", "mAP"), ("loss", "total")
+    trained = training_curves(plan, found, [holdout, loss])
+    figures = {
+        "cmc.png": (rank_curves(plan, found, protocol), f"Cumulative matching, {protocol}", "rank"),
+        "holdout_map.png": (trained[holdout], "Held-out training identities by epoch", "epoch"),
+        "loss.png": (trained[loss], "Training loss by epoch", "epoch"),
+    }
+    up = {"cmc.png": "queries found (%)", "holdout_map.png": "mAP (%)", "loss.png": "weighted sum of the losses"}
+    for name, (curves, title, across) in figures.items():
+        if curves:
+            draw_curves(folder / name, curves, title, across, up[name], best_last=across == "epoch")
+        typer.echo(f"written: {folder / name}" if curves else f"not drawn, no curves: {name}")

@@ -1,0 +1,135 @@
+"""DVC's experiments, through its command line: what there is, queueing one, and reading an experiment's files."""
+
+import io
+import json
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from vireid.presets import flat
+from vireid.support.errors import UserError
+from vireid.support.progress import console
+
+_UNFINISHED = ("queued", "running", "failed")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One experiment.
+
+    Attributes:
+        name: Its name.
+        state: queued, running, failed or finished.
+        revision: The Git commit that holds its files.
+        base: The commit that it started from.
+        timestamp: When it was queued or, if finished, ended; ISO 8601.
+        params: `params.yaml` by dotted key.
+        metrics: `results/metrics.json`; that of the base until it is finished.
+    """
+
+    name: str
+    state: str
+    revision: str
+    base: str
+    timestamp: str
+    params: dict[str, Any]
+    metrics: dict[str, Any]
+
+    def has(self, dictated: dict[str, Any], seed: int) -> bool:
+        """Whether it was run with these parameters and this seed."""
+        expected = dictated | {"seed": seed}
+        return all(key in self.params and self.params[key] == value for key, value in expected.items())
+
+
+def all_experiments() -> list[Experiment]:
+    """Find all experiments of the project in the working directory, whichever commit they started from.
+
+    Raises:
+        UserError: If DVC cannot say.
+    """
+    with console.status("reading DVC's experiments"):
+        listed = json.loads(_dvc("exp", "show", "--json", "--all-commits"))
+    found = []
+    for base in listed:
+        for item in base["experiments"] or ():
+            last, executor = item["revs"][0], item["executor"] or {}
+            if last["data"] is None:  # left behind by a queue that was cleared
+                continue
+            state = executor.get("state")
+            found.append(
+                Experiment(
+                    name=item["name"] or "",
+                    state=state if state in _UNFINISHED else "finished",
+                    revision=last["rev"],
+                    base=base["rev"],
+                    timestamp=last["data"]["timestamp"] or "",
+                    params=flat(_content(last["data"]["params"], "params.yaml")),
+                    metrics=_content(last["data"]["metrics"], "results/metrics.json"),
+                )
+            )
+    return found
+
+
+def _content(files: dict[str, Any] | None, name: str) -> dict[str, Any]:
+    return ((files or {}).get(name) or {}).get("data") or {}
+
+
+def queue(name: str, overrides: Sequence[str]) -> None:
+    """Queue one experiment: the workspace as it is, with some parameters changed in the queued copy only.
+
+    Raises:
+        UserError: If DVC refuses.
+    """
+    _dvc("exp", "run", "--queue", "--name", name, *(part for o in overrides for part in ("--set-param", o)))
+
+
+def untracked_code() -> list[str]:
+    """Code that Git does not track, which a queued experiment therefore lacks."""
+    done = _call("git", "ls-files", "--others", "--exclude-standard", "--", "src", "stages", "dvc.yaml")
+    return done.stdout.decode().splitlines()
+
+
+@contextmanager
+def files_of(experiment: Experiment, path: str) -> Iterator[Path]:
+    """Unpack a file or folder that an experiment keeps in Git into a temporary folder.
+
+    Raises:
+        UserError: If the experiment does not have it.
+    """
+    done = _call("git", "archive", experiment.revision, path)
+    if done.returncode:
+        raise UserError(
+            f"experiment {experiment.name}",
+            f"it has no {path}",
+            expected=f"{path} in commit {experiment.revision[:7]}",
+            found=done.stderr.decode(errors="replace").strip(),
+            remedy=f"remove it (`dvc exp remove {experiment.name}`) and run it again",
+        )
+    with TemporaryDirectory() as folder, tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
+        archive.extractall(folder, filter="data")
+        yield Path(folder) / path
+
+
+def _dvc(*arguments: str) -> str:
+    """Run DVC and return what it printed on standard output."""
+    done = _call(sys.executable, "-m", "dvc", *arguments)
+    if done.returncode:
+        lines = [line for line in done.stderr.decode(errors="replace").splitlines() if line.strip()]
+        raise UserError(
+            f"dvc {' '.join(arguments[:2])}",
+            "DVC refused",
+            expected="exit code 0",
+            found="\n".join(lines[-5:]) or f"exit code {done.returncode}",
+            remedy="run in the root of the project, with no other dvc command at work",
+        )
+    return done.stdout.decode()
+
+
+def _call(*command: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(command, capture_output=True, check=False)  # noqa: S603 (no shell; our own arguments)

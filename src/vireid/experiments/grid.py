@@ -1,0 +1,127 @@
+"""A paper's table as a file: its rows, how parameters reach each, and the numbers that the paper prints.
+
+`conf/experiments/<paper>/<table>.yaml` holds a grid. A row that sets nothing belongs to a method that is not
+implemented here: it stands in the table with the paper's numbers only.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator
+from pydantic_core import PydanticCustomError
+from ruamel.yaml import YAML, YAMLError
+
+from vireid.params import Section, check_section
+from vireid.support.errors import UserError
+
+# Both end up in the names of experiments, which are names of Git references.
+RowName = Annotated[str, Field(pattern="^[a-z0-9_]+$")]
+Metric = Annotated[str, Field(pattern="^(rank[1-9][0-9]*|mAP|mINP)$")]
+Numbers = dict[Metric, Annotated[float, Field(ge=0, le=100)]]
+
+
+class Row(Section):
+    """One row of a table.
+
+    Attributes:
+        label: What the paper prints, or says, about it.
+        presets: Presets by group, merged over the grid's.
+        set: Dotted key -> value that replaces the old one whole; the key must be there.
+        schedules: Schedule -> what more to set under it, for sizes that go with a schedule; then each needs one.
+        paper: The paper's numbers, percent.
+        result: Where below a protocol's metrics the row's numbers stand; without it, with the protocol itself.
+    """
+
+    label: str
+    presets: dict[str, str] | None = None
+    set: dict[str, Any] | None = None
+    schedules: dict[str, dict[str, Any]] | None = None
+    paper: Numbers | None = None
+    result: str | None = None
+
+    @property
+    def reachable(self) -> bool:
+        """Whether there are parameters for it."""
+        return any(part is not None for part in (self.presets, self.set, self.schedules))
+
+    def values(self, schedule: str) -> dict[str, Any]:
+        """What to set under a schedule, by dotted key.
+
+        Raises:
+            UserError: If there is no entry for the schedule.
+        """
+        if self.schedules is not None and schedule not in self.schedules:
+            raise UserError(
+                "schedules",
+                "the row has no values for this schedule",
+                expected=f"one of {', '.join(self.schedules)}",
+                found=schedule,
+                remedy="add them to the row, or choose another schedule",
+            )
+        return (self.set or {}) | (self.schedules or {}).get(schedule, {})
+
+
+class Grid(Section):
+    """One table.
+
+    Attributes:
+        caption: What it shows, a phrase.
+        source: Paper and number of the table.
+        paper_protocol: Data set and protocol of the paper's numbers.
+        presets: Presets of all rows, by group; neither the data set's nor the schedule's.
+        metrics: The columns, as named in `results/metrics.json`; rows are compared by the last one.
+        reference: The row that the others are compared with.
+        rows: By name.
+    """
+
+    caption: str
+    source: str
+    paper_protocol: str
+    presets: dict[str, str]
+    metrics: Annotated[list[Metric], Field(min_length=1)]
+    reference: str
+    rows: dict[RowName, Row]
+
+    @field_validator("rows")
+    @classmethod
+    def _check_rows(cls, rows: dict[str, Row], info: Any) -> dict[str, Row]:
+        reference = info.data.get("reference")
+        if reference not in rows or not rows[reference].reachable:
+            raise PydanticCustomError(
+                "reference", "a row named as `reference` says, with parameters (at least `set: {}`)"
+            )
+        return rows
+
+
+def load_grid(conf: Path, name: str) -> Grid:
+    """Read and check a grid.
+
+    Args:
+        conf: The folder of presets, which holds `experiments`.
+        name: As `fprnet/table4`.
+
+    Raises:
+        UserError: If there is none of that name, or it is not one.
+    """
+    folder = conf / "experiments"
+    known = grids(conf)
+    if name not in known:
+        raise UserError(
+            folder,
+            "there is no such table",
+            expected=f"one of {', '.join(known) or '(none: run in the root of the project)'}",
+            found=name,
+            remedy="name one of these",
+        )
+    path = folder / f"{name}.yaml"
+    try:
+        values = YAML(typ="safe", pure=True).load(path)
+    except YAMLError as error:
+        raise UserError(path, "not valid YAML", expected="YAML", found=error, remedy="mend it") from error
+    return check_section(Grid, values, where=str(path), remedy=f"correct it in {path}")
+
+
+def grids(conf: Path) -> list[str]:
+    """Names of the tables that there are."""
+    folder = conf / "experiments"
+    return sorted(path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.yaml"))

@@ -1,0 +1,141 @@
+"""A paper's table and figures from the finished experiments of its rows."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from vireid.experiments.collect import Found, differences, numbers
+from vireid.experiments.dvc import Experiment, files_of
+from vireid.experiments.plan import Plan
+from vireid.reporting.comparison import ComparedRow, Comparison
+from vireid.reporting.training import read_curves
+
+_CURVES = "results/train/plots"
+
+
+def comparison(plan: Plan, found: Mapping[str, Found], rows: Sequence[str], protocol: str) -> Comparison:
+    """Put the paper's numbers and ours side by side.
+
+    Args:
+        plan: The table, with the parameters of all its rows.
+        found: Experiments of the rows that parameters reach.
+        rows: The rows to show; the reference is compared with even where it is not shown.
+        protocol: As `synthetic/all_search/single_shot`.
+
+    Raises:
+        UserError: If an experiment lacks a metric of the table.
+    """
+    grid = plan.grid
+    compared = {row: _row(plan, row, found.get(row), protocol) for row in dict.fromkeys([*rows, grid.reference])}
+    return Comparison(
+        title=f"{grid.caption}: {plan.prefix}",
+        metrics=grid.metrics,
+        rows=[compared[row] for row in rows],
+        reference=compared[grid.reference],
+        notes=_notes(plan, found, protocol),
+    )
+
+
+def _row(plan: Plan, name: str, found: Found | None, protocol: str) -> ComparedRow:
+    row = plan.grid.rows[name]
+    finished = sorted(found.finished.items()) if found else []
+    ours = {seed: numbers(run, protocol, row.result, plan.grid.metrics) for seed, run in finished}
+    return ComparedRow(row.label, row.paper or {}, ours, _state(found))
+
+
+def _state(found: Found | None) -> str:
+    if found is None:
+        return "paper only"
+    more = [f"{len(found.waiting)} waiting"] * bool(found.waiting) + [f"{len(found.failed)} failed"] * bool(
+        found.failed
+    )
+    if not found.finished:
+        return ", ".join(more) or "not run"
+    return str(len(found.finished)) + (f" ({', '.join(more)})" if more else "")
+
+
+def _notes(plan: Plan, found: Mapping[str, Found], protocol: str) -> list[str]:
+    grid = plan.grid
+    runs = [run for part in found.values() for run in part.finished.values()]
+    seeds = sorted({seed for part in found.values() for seed in part.finished})
+    notes = [f"Paper: {grid.source}; {grid.paper_protocol}. Percent."]
+    if not runs:
+        return [*notes, "No experiment of this table has finished."]
+    notes.append(
+        f"Ours: {protocol}; mean and standard deviation over the seeds {', '.join(map(str, seeds))}. "
+        + " ".join(dict.fromkeys(_length(run.params) for run in runs))
+    )
+    if protocol.startswith("synthetic"):
+        notes.append("The embedded data set is drawn, so our numbers say nothing about real cameras.")
+    reference = grid.rows[grid.reference].label
+    notes.append(
+        f"Differences in {grid.metrics[-1]} are to the row {reference!r}; ours are paired by seed, with half of "
+        "Student's 95 % interval, for each row alone. Bold: the interval does not hold zero. What is not bold is "
+        "within noise."
+    )
+    schedule = runs[0].params["schedule"]
+    notes.append(f"Run by `vireid experiments {plan.table} --schedule {schedule} --queue` and `dvc queue start`.")
+    bases = list(dict.fromkeys(run.base[:7] for run in runs))
+    plural = "s" if len(bases) > 1 else ""
+    notes.append(f"Started from commit{plural} {', '.join(bases)}" + (": the code may differ." if plural else "."))
+    for key, values in differences(dict(found), plan).items():
+        notes.append(f"The experiments differ in {key}, which is none of the rows' doing: {values}.")
+    stale = sum(len(part.stale) for part in found.values())
+    if stale:
+        notes.append(f"Left out: {stale} experiments of these names with other parameters than the rows now have.")
+    return notes
+
+
+def _length(params: Mapping[str, object]) -> str:
+    """Say how long a training was, and of what size."""
+    images = 2 * int(params["train.num_pids"]) * int(params["train.num_instances"])
+    steps = params["train.steps_per_epoch"]
+    return (
+        f"Schedule {params['schedule']} of {params['recipe']}: {params['train.epochs']} epochs of "
+        f"{'all images' if steps == 'full' else f'{steps} steps'}, batches of {images}, "
+        f"{params['ingest.height']}x{params['ingest.width']} pixels, "
+        f"{params.get('model.backbone', 'a backbone of its own')}"
+        f"{' from ImageNet weights' if params.get('model.pretrained') else ''}."
+    )
+
+
+def rank_curves(plan: Plan, found: Mapping[str, Found], protocol: str) -> dict[str, list[pd.Series]]:
+    """CMC at the reported ranks, percent by rank: a list over the seeds for each row that has finished runs."""
+    return {
+        plan.grid.rows[row].label: [
+            _ranks(run, protocol, plan.grid.rows[row].result) for _, run in sorted(part.finished.items())
+        ]
+        for row, part in found.items()
+        if part.finished
+    }
+
+
+def _ranks(run: Experiment, protocol: str, result: str | None) -> pd.Series:
+    ranks = sorted(run.params["evaluate.ranks"])
+    values = numbers(run, protocol, result, [f"rank{rank}" for rank in ranks])
+    return pd.Series(list(values.values()), index=ranks)
+
+
+def training_curves(
+    plan: Plan, found: Mapping[str, Found], curves: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], dict[str, list[pd.Series]]]:
+    """Curves recorded by training, by epoch.
+
+    Args:
+        plan: The table.
+        found: Experiments of its rows.
+        curves: (panel, curve), as ("holdout", "mAP").
+
+    Returns:
+        Curve -> row's label -> a list over the seeds; rows that did not record a curve are left out.
+    """
+    drawn: dict[tuple[str, str], dict[str, list[pd.Series]]] = {curve: {} for curve in curves}
+    for row, part in found.items():
+        for _, run in sorted(part.finished.items()):
+            with files_of(run, _CURVES) as folder:
+                panels = read_curves(folder)
+            for panel, curve in curves:
+                if curve in panels.get(panel, {}):
+                    label = plan.grid.rows[row].label
+                    drawn[panel, curve].setdefault(label, []).append(panels[panel][curve])
+    return drawn

@@ -1,0 +1,111 @@
+"""Presets: small commented YAML files in `conf/` that are merged into parameters."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vireid.support.errors import UserError
+
+if TYPE_CHECKING:
+    from ruamel.yaml.comments import CommentedMap
+
+GROUPS = ("dataset", "schedule", "method", "superresolve")
+# Their keys depend on the method, so a preset replaces them whole; all other sections are merged key by key.
+_REPLACED = ("model", "loss")
+
+
+def apply_presets(values: "CommentedMap", chosen: Mapping[str, str], conf: Path) -> dict[str, Any]:
+    """Merge presets into parameters, in place and with their comments kept.
+
+    Args:
+        values: What params.yaml holds.
+        chosen: Group -> name. A schedule without a method brings that of the recipe in force.
+        conf: The folder of presets.
+
+    Returns:
+        What was set, by dotted key.
+
+    Raises:
+        UserError: If there is no such preset, or it sets a key that the parameters lack.
+    """
+    from ruamel.yaml import YAML
+
+    chosen = dict(chosen)
+    if "schedule" in chosen:
+        chosen.setdefault("method", values["recipe"])
+    applied: dict[str, Any] = {}
+    for group in GROUPS:
+        if group in chosen:
+            part = YAML().load(_file(conf, group, chosen[group]))
+            part = _with_schedule(part, values["schedule"], chosen[group])
+            merge(values, part, where=f"conf/{group}")
+            applied |= flat(part)
+    if "method" in chosen:
+        values["recipe"] = applied["recipe"] = chosen["method"]
+    return applied
+
+
+def merge(values: "CommentedMap", part: Mapping[str, Any], where: str) -> None:
+    """Put a preset's values in place, section by section.
+
+    Raises:
+        UserError: If the preset has a key that the parameters lack.
+    """
+    for key, value in part.items():
+        if key not in values:
+            raise UserError(
+                where,
+                "a preset sets a key that is not in params.yaml",
+                expected=", ".join(values),
+                found=key,
+                remedy="correct the preset",
+            )
+        if isinstance(value, Mapping) and key not in _REPLACED:
+            merge(values[key], value, f"{where}.{key}")
+        else:
+            values[key] = value
+            _close_up_comment(values, key)
+
+
+def _close_up_comment(values: "CommentedMap", key: str) -> None:
+    """Put the comment one space behind a new value, rather than in the column where the old value had it."""
+    comment = values.ca.items[key][2] if key in values.ca.items else None
+    if comment is not None:
+        comment.column = 0
+
+
+def _file(conf: Path, group: str, name: str) -> Path:
+    known = sorted(path.stem for path in (conf / group).glob("*.yaml"))
+    if name not in known:
+        raise UserError(
+            conf / group,
+            "there is no such preset",
+            expected=f"one of {', '.join(known) or '(none: run in the root of the project)'}",
+            found=name,
+            remedy=f"vireid preset {group}=NAME",
+        )
+    return conf / group / f"{name}.yaml"
+
+
+def _with_schedule(part: dict[str, Any], schedule: str, name: str) -> dict[str, Any]:
+    """Take from a method's file the recipe of one schedule."""
+    if "schedules" not in part:
+        return part
+    recipes = part.pop("schedules")
+    if schedule not in recipes:
+        raise UserError(
+            f"conf/method/{name}.yaml",
+            "the method has no recipe for this schedule",
+            expected=f"one of {', '.join(recipes)}",
+            found=schedule,
+            remedy="choose another schedule",
+        )
+    return part | recipes[schedule]
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested values by dotted key; a list is one value."""
+    found = {}
+    for key, value in values.items():
+        found |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return found

@@ -1,0 +1,159 @@
+"""A paper's table with its numbers beside ours, in the terminal and as Markdown."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from scipy.stats import t as student
+
+from vireid.support.files import replacing
+
+_CONFIDENCE = 0.95
+_LEAST_WIDTH = 110  # columns, so that no number is cut off; a narrower terminal breaks the lines
+_NOTHING = "\N{EN DASH}"
+_DELTA = "\N{GREEK CAPITAL LETTER DELTA}"
+_PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
+
+
+@dataclass(frozen=True)
+class ComparedRow:
+    """One row.
+
+    Attributes:
+        label: Its first cell.
+        paper: The paper's numbers by metric, percent; those that it does not print are absent.
+        ours: Seed -> metric -> percent.
+        state: What its cell of seeds says.
+    """
+
+    label: str
+    paper: Mapping[str, float]
+    ours: Mapping[int, Mapping[str, float]]
+    state: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A table.
+
+    Attributes:
+        title: Its heading.
+        metrics: The columns; rows are compared by the last one.
+        rows: In the paper's order.
+        reference: The row that the others are compared with.
+        notes: What must be known about the numbers, a sentence each.
+    """
+
+    title: str
+    metrics: Sequence[str]
+    rows: Sequence[ComparedRow]
+    reference: ComparedRow
+    notes: Sequence[str] = field(default_factory=tuple)
+
+
+def paired_difference(
+    row: Mapping[int, Mapping[str, float]], reference: Mapping[int, Mapping[str, float]], metric: str
+) -> tuple[float, float] | None:
+    """Mean difference of two rows over the seeds that both have, and half its 95 % confidence interval.
+
+    The interval is Student's for paired samples: with n differences of standard deviation s it reaches
+    t(n - 1) s / sqrt(n) to both sides, which for three seeds is 2.48 s.
+
+    Returns:
+        The difference in the metric's unit and the half-width, NaN for a single seed; None if no seed is common.
+    """
+    differences = np.array([row[seed][metric] - reference[seed][metric] for seed in row if seed in reference])
+    count = len(differences)
+    if not count:
+        return None
+    if count == 1:
+        return float(differences[0]), float("nan")
+    error = differences.std(ddof=1) / np.sqrt(count)
+    return float(differences.mean()), float(student.ppf((1 + _CONFIDENCE) / 2, count - 1) * error)
+
+
+def print_comparison(comparison: Comparison) -> None:
+    """Print a table in the terminal, two lines for each row."""
+    table = Table(
+        title=comparison.title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False
+    )
+    table.add_column("", min_width=14)
+    table.add_column("", min_width=5)
+    count = len(comparison.metrics)
+    for heading in (*_names(comparison), f"{_DELTA} {comparison.metrics[-1]}", "seeds"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for label, *cells in _rows(comparison):
+        paper, ours, (seeds, paper_difference, difference) = cells[:count], cells[count:-3], cells[-3:]
+        style = "bold" if difference.startswith("**") else ""
+        table.add_row(
+            Text(label),
+            "paper\nours",
+            *("\n".join(pair) for pair in zip(paper, ours, strict=True)),
+            Text(f"{paper_difference}\n").append(difference.strip("*"), style),
+            f"\n{seeds}",
+        )
+    table.caption, table.caption_justify = Text("\n".join(comparison.notes)), "left"
+    Console(width=max(Console().width, _LEAST_WIDTH)).print(table)
+
+
+def write_comparison(path: Path, comparison: Comparison) -> None:
+    """Write a table as Markdown."""
+    names, compared = _names(comparison), comparison.metrics[-1]
+    headings = ["", *(f"paper {name}" for name in names), *(f"ours {name}" for name in names), "seeds"]
+    headings += [f"paper {_DELTA} {compared}", f"ours {_DELTA} {compared}"]
+    rows = _rows(comparison)
+    lines = [headings, ["---", *["---:"] * (len(headings) - 1)], *rows]
+    table = "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+    notes = "\n".join(f"- {note}" for note in comparison.notes)
+    with replacing(path) as partial:
+        partial.write_text(f"# {comparison.title}\n\n{table}\n\n{notes}\n", encoding="utf-8")
+
+
+def _names(comparison: Comparison) -> list[str]:
+    return [metric.replace("rank", "rank-") for metric in comparison.metrics]
+
+
+def _rows(comparison: Comparison) -> list[list[str]]:
+    """Text of every cell: label, paper, ours, seeds, the paper's difference and ours; bold as in Markdown."""
+    metrics, compared = comparison.metrics, comparison.metrics[-1]
+    return [
+        [
+            row.label,
+            *(f"{row.paper[metric]:.2f}" if metric in row.paper else _NOTHING for metric in metrics),
+            *(_mean_and_spread([numbers[metric] for numbers in row.ours.values()]) for metric in metrics),
+            row.state,
+            _paper_difference(row, comparison.reference, compared),
+            _difference(row, comparison.reference, compared),
+        ]
+        for row in comparison.rows
+    ]
+
+
+def _mean_and_spread(values: Sequence[float]) -> str:
+    if not values:
+        return _NOTHING
+    spread = f" {_PLUS_MINUS} {np.std(values, ddof=1):.1f}" if len(values) > 1 else ""
+    return f"{np.mean(values):.1f}{spread}"
+
+
+def _paper_difference(row: ComparedRow, reference: ComparedRow, metric: str) -> str:
+    if row is reference or metric not in row.paper or metric not in reference.paper:
+        return _NOTHING
+    return f"{row.paper[metric] - reference.paper[metric]:+.2f}"
+
+
+def _difference(row: ComparedRow, reference: ComparedRow, metric: str) -> str:
+    """Write the paired difference, in bold where its interval does not hold zero."""
+    found = None if row is reference else paired_difference(row.ours, reference.ours, metric)
+    if found is None:
+        return _NOTHING
+    mean, half = found
+    if np.isnan(half):
+        return f"{mean:+.1f}"
+    text = f"{mean:+.1f} {_PLUS_MINUS} {half:.1f}"
+    return f"**{text}**" if abs(mean) > half else text

@@ -1,0 +1,64 @@
+"""Curves of several experiments in one picture: mean over the seeds, and a band from the least to the largest."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.ticker import MaxNLocator
+
+from vireid.reporting.style import COLOURS, figure_file
+from vireid.support.files import replacing
+
+_DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)))
+_FEW_PLACES = 12  # up to here each is named on the horizontal axis
+_LEGEND_COLUMNS = 2
+_FEW_POINTS = 30  # up to here each gets a dot
+
+
+def draw_curves(
+    path: Path, curves: Mapping[str, Sequence[pd.Series]], title: str, across: str, up: str, best_last: bool
+) -> None:
+    """Draw one line for each name.
+
+    Args:
+        path: The figure to write, PNG.
+        curves: Name -> curves over the seeds, each indexed by what is drawn across.
+        title: Heading.
+        across: Label of the horizontal axis, whose values are whole numbers.
+        up: Label of the vertical axis, which begins at zero.
+        best_last: Whether the legend goes by the last values (training) or by the first (ranks).
+    """
+    tables = {name: pd.concat(parts, axis=1) for name, parts in curves.items()}
+    shown = -1 if best_last else 0
+    order = sorted(tables, key=lambda name: -tables[name].mean(axis=1).iloc[shown])
+    names = list(tables)
+    lines = -(-len(names) // _LEGEND_COLUMNS)
+    with replacing(path) as partial, figure_file(partial, 8, 4.2 + 0.2 * lines) as figure:
+        axes = figure.subplots()
+        for name in order:
+            mean, number = tables[name].mean(axis=1), names.index(name)
+            colour = COLOURS[number % len(COLOURS)]
+            axes.plot(
+                mean.index,
+                mean,
+                color=colour,
+                linestyle=_DASHES[number // len(COLOURS) % len(_DASHES)],
+                marker="o" if len(mean) <= _FEW_POINTS else None,
+                markersize=3,
+                label=f"{name}: {mean.iloc[shown]:.1f}",
+            )
+            axes.fill_between(
+                mean.index,
+                tables[name].min(axis=1),
+                tables[name].max(axis=1),
+                color=colour,
+                alpha=0.12,
+                linewidth=0,
+            )
+        axes.set(xlabel=across, ylabel=up, title=title)
+        axes.set_ylim(bottom=0)
+        places = sorted({place for table in tables.values() for place in table.index})
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        if len(places) <= _FEW_PLACES:
+            axes.set_xticks(places)
+        figure.legend(loc="outside lower left", ncols=_LEGEND_COLUMNS, fontsize=8.5, handlelength=2.5)

@@ -1,0 +1,91 @@
+"""What DVC and Git say, as experiments and files; answers are of the shape that DVC 3.67 gave. CPU, seconds."""
+
+import json
+import subprocess
+
+import pytest
+
+from vireid.experiments import dvc
+from vireid.support.errors import UserError
+
+
+def entry(name, revision, executor, data=True):
+    metrics = {"results/metrics.json": {"data": {"synthetic": {"mAP": 3.5}}}, "results/superresolve.json": {}}
+    params = {"params.yaml": {"data": {"seed": 1, "train": {"lr": 0.1, "milestones": [3]}}}}
+    found = {"timestamp": "2026-11-20T14:53:55", "params": params, "metrics": metrics}
+    return {
+        "name": name,
+        "revs": [{"rev": revision, "name": name, "data": found if data else None, "error": None}],
+        "executor": executor,
+    }
+
+
+@pytest.fixture
+def answer(monkeypatch):
+    """Let DVC answer with the experiments of one commit."""
+
+    def say(*entries):
+        listed = [
+            {"rev": "workspace", "name": None, "experiments": None},
+            {"rev": "base", "name": "main", "experiments": list(entries)},
+        ]
+        monkeypatch.setattr(dvc, "_dvc", lambda *arguments: json.dumps(listed))
+
+    return say
+
+
+def test_experiments_have_state_parameters_and_metrics(answer):
+    states = ("success", "failed", "queued", "running")
+    answer(*(entry(state, state[0], {"state": state}) for state in states), entry("by hand", "b", None))
+    found = dvc.all_experiments()
+    assert [e.state for e in found] == ["finished", "failed", "queued", "running", "finished"]
+    assert [e.revision for e in found] == ["s", "f", "q", "r", "b"]
+    assert {e.base for e in found} == {"base"}
+    assert found[0].params == {"seed": 1, "train.lr": 0.1, "train.milestones": [3]}
+    assert found[0].metrics == {"synthetic": {"mAP": 3.5}}
+
+
+def test_entry_without_data_is_passed_over(answer):
+    answer(entry("lost", "l", {"state": "queued"}, data=False), entry("kept", "k", None))
+    assert [e.name for e in dvc.all_experiments()] == ["kept"]
+
+
+def test_experiment_has_what_equals_every_value_and_the_seed(answer):
+    answer(entry("one", "o", None))
+    (found,) = dvc.all_experiments()
+    assert found.has({"train.lr": 0.1}, seed=1)
+    assert not found.has({"train.lr": 0.1}, seed=0)
+    assert not found.has({"train.lr": 0.2}, seed=1)
+    assert not found.has({"train.momentum": None}, seed=1)
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    """A Git repository with one commit, as the working directory; returns that commit as an experiment."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "cmc.csv").write_text("rank\n1\n")
+    (tmp_path / "src").mkdir()
+    identity = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
+    for command in (("init", "--quiet"), ("add", "."), (*identity, "commit", "--quiet", "--message", "x")):
+        subprocess.run(["git", *command], check=True)
+    revision = subprocess.run(["git", "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
+    return dvc.Experiment("one", "finished", revision.stdout.strip(), "base", "", {}, {})
+
+
+def test_files_of_an_experiment_are_those_of_its_commit(repository, tmp_path):
+    (tmp_path / "results" / "cmc.csv").write_text("changed since\n")
+    with dvc.files_of(repository, "results") as folder:
+        assert (folder / "cmc.csv").read_text() == "rank\n1\n"
+    assert not folder.exists()
+
+
+def test_files_that_an_experiment_lacks_are_an_error(repository):
+    with pytest.raises(UserError, match="dvc exp remove one"), dvc.files_of(repository, "results/train"):
+        pass
+
+
+def test_code_unknown_to_git_is_found(repository, tmp_path):
+    (tmp_path / "src" / "new.py").touch()
+    (tmp_path / "notes.txt").touch()
+    assert dvc.untracked_code() == ["src/new.py"]

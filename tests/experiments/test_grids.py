@@ -1,0 +1,114 @@
+"""Every row of every table in `conf/experiments`: valid by each schedule, and its model builds. CPU, seconds."""
+
+import shutil
+from functools import cache
+
+import pytest
+from dvc.utils.hydra import apply_overrides
+from ruamel.yaml import YAML
+
+from tests.made import ROOT, read_yaml
+from vireid.experiments.grid import Grid, grids, load_grid
+from vireid.experiments.plan import Plan, make_plan
+from vireid.methods import build_method
+from vireid.params import check_section
+from vireid.support.errors import UserError
+
+CONF = ROOT / "conf"
+TABLES = grids(CONF)
+ROWS = [
+    (table, row) for table in TABLES for row, values in load_grid(CONF, table).rows.items() if values.reachable
+]
+SCHEDULES = ("quick", "demo", "paper")
+
+
+@cache
+def plan(table: str, schedule: str) -> Plan:
+    grid = load_grid(CONF, table)
+    return make_plan(grid, table, ROOT / "params.yaml", CONF, {"schedule": schedule}, grid.rows)
+
+
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_all_rows_are_valid_parameters(table, schedule):
+    made = plan(table, schedule)
+    assert set(made.settings) == {row for of, row in ROWS if of == table}
+    assert {values["schedule"] for values in made.settings.values()} == {schedule}
+    assert made.prefix == f"{table.replace('/', '-')}-synthetic-{schedule}"
+
+
+@pytest.mark.parametrize(("table", "row"), ROWS)
+def test_model_of_row_can_be_built(table, row):
+    values = plan(table, "quick").settings[row]
+    build_method(values["method"], 4, values["model"], values["loss"])
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_rows_differ_in_what_is_run(table):
+    settings = list(plan(table, "quick").settings.values())
+    assert all(values not in settings[:place] for place, values in enumerate(settings))
+
+
+@pytest.mark.parametrize(("table", "row"), ROWS)
+def test_what_dvc_is_told_gives_the_parameters_of_the_row(table, row, tmp_path):
+    # DVC's own function writes the file of the experiment.
+    made = plan(table, "paper")
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    apply_overrides(tmp_path / "params.yaml", made.overrides(row, 2))
+    expected = made.settings[row] | {"seed": 2}
+    assert YAML(typ="safe").load(tmp_path / "params.yaml") == expected
+
+
+def test_shared_rows_of_the_tables_are_the_same_run():
+    same = [("table3", "weights_1"), ("table4", "horizontal_best"), ("table5", "full"), ("table6", "full")]
+    settings = [plan(f"fprnet/{table}", "quick").settings[row] for table, row in [*same, ("table8", "fprnet")]]
+    assert all(values == settings[0] for values in settings)
+
+
+def test_numbers_of_the_papers_best_row_agree_between_its_tables():
+    full = {"rank1": 29.28, "rank5": 55.35, "rank10": 68.43, "rank20": 81.01, "mAP": 31.43}
+    for table in TABLES:
+        grid = load_grid(CONF, table)
+        if table.startswith("fprnet/"):
+            assert grid.rows[grid.reference].paper == {metric: full[metric] for metric in grid.metrics}
+
+
+def test_tables_have_the_papers_rows():
+    counts = {table: sum(of == table for of, _ in ROWS) for table in TABLES if table.startswith("fprnet/")}
+    assert list(counts.values()) == [10, 24, 5, 5, 5]
+
+
+@pytest.fixture
+def changed():
+    """Check Table 5 with some of its values changed."""
+
+    def check(**changes):
+        values = read_yaml(CONF / "experiments" / "fprnet" / "table5.yaml")
+        return check_section(Grid, values | changes, "table", "correct it")
+
+    return check
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"reference": "nothing"}, "reference"),
+        (
+            {"reference": "full", "rows": {"full": {"label": "only the paper's", "paper": {"mAP": 1.0}}}},
+            "reference",
+        ),
+        ({"metrics": ["rank-1"]}, "rank-1"),
+        ({"metrics": []}, "metrics"),
+        ({"rows": {"Full Row": {"label": "x", "set": {}}}}, "Full Row"),
+        ({"rows": {"full": {"label": "x", "set": {}, "paper": {"mAP": 131.0}}}}, "131"),
+        ({"rows": {"full": {"label": "x", "sets": {}}}}, "sets"),
+    ],
+)
+def test_wrong_grid_is_refused(changed, changes, named):
+    with pytest.raises(UserError, match=named):
+        changed(**changes)
+
+
+def test_unknown_table_is_refused_with_the_known_ones():
+    with pytest.raises(UserError, match="fprnet/table4"):
+        load_grid(CONF, "fprnet/table7")

@@ -1,0 +1,99 @@
+"""A paper's table beside ours: differences by hand, what is bold, what is missing; and curves. CPU, seconds."""
+
+import math
+
+import pandas as pd
+import pytest
+
+from vireid.reporting.comparison import (
+    ComparedRow,
+    Comparison,
+    paired_difference,
+    print_comparison,
+    write_comparison,
+)
+from vireid.reporting.curves import draw_curves
+
+
+def seeds(*values):
+    return {seed: {"mAP": value} for seed, value in enumerate(values)}
+
+
+NOTHING = "\N{EN DASH}"
+FULL = ComparedRow("full", {"mAP": 31.43}, seeds(30.0, 31.0, 32.0), "3")
+
+
+def test_paired_difference_is_students():
+    # Differences 1, 2, 3: mean 2, deviation 1, and t(2) at 97.5 % is 4.30265.
+    mean, half = paired_difference(seeds(31.0, 33.0, 35.0), FULL.ours, "mAP")
+    assert mean == pytest.approx(2)
+    assert half == pytest.approx(4.30265 / math.sqrt(3), abs=1e-4)
+
+
+def test_paired_difference_ignores_what_seeds_have_in_common():
+    # Both rows move by 10 from seed to seed; their difference does not.
+    mean, half = paired_difference(seeds(11.0, 21.0, 31.0), seeds(10.0, 20.0, 30.0), "mAP")
+    assert (mean, half) == (pytest.approx(1), pytest.approx(0))
+
+
+def test_paired_difference_uses_common_seeds_only():
+    mean, half = paired_difference({1: {"mAP": 5.0}, 7: {"mAP": 90.0}}, seeds(0.0, 4.0), "mAP")
+    assert mean == 1
+    assert math.isnan(half)
+    assert paired_difference({7: {"mAP": 90.0}}, seeds(0.0), "mAP") is None
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Write a table of some rows below FULL, and return its cells by row."""
+
+    def write(*rows):
+        path = tmp_path / "tables" / "table.md"
+        write_comparison(path, Comparison("Title", ["mAP"], [FULL, *rows], FULL, ["A note."]))
+        text = path.read_text(encoding="utf-8")
+        assert text.startswith("# Title\n\n| ")
+        assert text.endswith("\n\n- A note.\n")
+        lines = [line for line in text.splitlines() if line.startswith("|")]
+        assert len({line.count("|") for line in lines}) == 1
+        return {
+            cells[0]: cells[1:] for cells in ([c.strip() for c in line.split("|")[1:-1]] for line in lines[2:])
+        }
+
+    return write
+
+
+def test_clear_difference_is_bold_and_noise_is_not(written):
+    cells = written(
+        ComparedRow("clear", {"mAP": 28.0}, seeds(20.0, 21.1, 22.0), "3"),
+        ComparedRow("noise", {"mAP": 29.0}, seeds(31.0, 30.0, 33.0), "3"),
+    )
+    assert cells["full"] == ["31.43", "31.0 ± 1.0", "3", NOTHING, NOTHING]
+    assert cells["clear"] == ["28.00", "21.0 ± 1.0", "3", "-3.43", "**-10.0 ± 0.1**"]
+    assert cells["noise"] == ["29.00", "31.3 ± 1.5", "3", "-2.43", "+0.3 ± 2.9"]
+
+
+def test_missing_numbers_are_dashes(written):
+    cells = written(
+        ComparedRow("papers only", {"mAP": 27.8}, {}, "paper only"),
+        ComparedRow("ours only", {}, seeds(33.0), "1"),
+    )
+    assert cells["papers only"] == ["27.80", NOTHING, "paper only", "-3.63", NOTHING]
+    assert cells["ours only"] == [NOTHING, "33.0", "1", NOTHING, "+3.0"]
+
+
+def test_printed_table_has_the_cells_and_no_markdown(capsys):
+    row = ComparedRow("clear [x]", {"mAP": 28.0}, seeds(20.0, 21.1, 22.0), "3")
+    print_comparison(Comparison("Title", ["mAP"], [FULL, row], FULL, ["A note [of mine]."]))
+    out = capsys.readouterr().out
+    assert "-10.0 ± 0.1" in out
+    assert "**" not in out
+    assert "clear [x]" in out
+    assert "A note [of mine]." in out
+
+
+def test_curves_repeat_bit_for_bit_and_hold_rows_of_any_number(tmp_path):
+    curves = {f"row {n}": [pd.Series([1.0 * n, 2.0, 3.0], index=[1, 5, 10])] * 2 for n in range(12)}
+    for name in ("a.png", "b.png"):
+        draw_curves(tmp_path / "new" / name, curves, "Title", "rank", "%", best_last=False)
+    assert (tmp_path / "new" / "a.png").read_bytes() == (tmp_path / "new" / "b.png").read_bytes()
+    assert (tmp_path / "new" / "a.png").read_bytes().startswith(b"\x89PNG")
