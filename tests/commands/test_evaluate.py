@@ -14,8 +14,9 @@ from typer.testing import CliRunner
 from tests.made import ROOT
 from tests.retrieval.made import random_features
 from vireid.cli import app
+from vireid.data.records import ImageRecord, Modality
 from vireid.data.store import ImagesInfo, create_images
-from vireid.retrieval.features import write_features
+from vireid.retrieval.features import read_features, write_features
 
 SINGLE = "synthetic/all_search/single_shot"
 
@@ -86,10 +87,25 @@ def test_as_given_compares_embeddings_as_they_are(path, tmp_path):
     assert stored[0]["mean"]["mAP"] > stored[1]["mean"]["mAP"]
 
 
-def test_figures_are_drawn_with_pictures_where_there_are_images(path, tmp_path):
+def test_figures_are_drawn_without_pictures_where_there_are_no_images(path, tmp_path):
     assert run(path, "--figures", tmp_path / "figures").exit_code == 0
     drawn = {file.name for file in (tmp_path / "figures").iterdir()}
     assert drawn == {"cmc.png", "distances.png", "embedding_map.png"}
+
+
+def test_figures_have_pictures_where_there_are_images(path, tmp_path):
+    features = read_features(path)
+    with create_images(
+        tmp_path / "images.h5", ImagesInfo("synthetic", 0, 8, 4, features.info.source_hash)
+    ) as file:
+        for modality in Modality:
+            part = features.of(modality)
+            records = [ImageRecord(name, 1, 1, modality, "test") for name in part.name]
+            file.append(records, np.full((len(part), 8, 4, 3), 128, np.uint8))
+    result = run(path, "--figures", tmp_path / "figures", "--images", tmp_path / "images.h5")
+    assert result.exit_code == 0, result.output
+    drawn = {file.name for file in (tmp_path / "figures").iterdir()}
+    assert drawn >= {"ranked_lists.png", "worst_queries.png", "cmc.png"}
 
 
 def test_unknown_training_identities_are_warned_of(tmp_path):

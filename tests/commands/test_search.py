@@ -92,6 +92,17 @@ def test_sheet_shows_queries_and_their_pictures(run, photos, query, dataset):
     assert sizes[1][1] > 1.5 * sizes[0][1]
 
 
+def test_sheet_inside_the_gallery_is_refused(run, photos, query):
+    refused(run(query, "--gallery", photos, *SPECTRA, "--sheet", photos / "sheet.png"), "picture of the gallery")
+
+
+def test_unreadable_query_is_refused_before_the_gallery_is_embedded(run, photos, tmp_path):
+    (tmp_path / "bad.jpg").write_bytes(b"text")
+    result = run(tmp_path / "bad.jpg", "--gallery", photos, *SPECTRA)
+    refused(result, "bad.jpg", "cannot be read")
+    assert "embed" not in result.stderr
+
+
 def test_saved_gallery_finds_the_same_without_embedding_again(run, photos, query):
     first = run(query, "--gallery", photos, *SPECTRA, "--save", "kept.h5")
     second = run(query, "--gallery", "kept.h5", "--query-modality", "infrared")
@@ -112,6 +123,7 @@ def test_big_gallery_gets_an_index_and_says_so(run, photos, query, monkeypatch):
     assert (photos.parent / "kept.h5.faiss").is_file()
     second = run(query, "--gallery", "kept.h5", "--query-modality", "infrared")
     assert "approximate" in second.stdout
+    assert ranking(second)
     assert set(ranking(second)) <= set(ranking(first)) | set(ranking(run(query, "--gallery", photos, *SPECTRA)))
     exact = run(query, "--gallery", "kept.h5", "--query-modality", "infrared", "--exact")
     assert "compared all 16" in exact.stdout

@@ -298,6 +298,31 @@ def test_sharing_distances_changes_nothing(names):
         np.testing.assert_array_equal(shared.inverse_negative_penalty, alone.inverse_negative_penalty)
 
 
+def test_protocols_that_differ_in_anything_that_matters_share_no_distances():
+    images = [(pid, camid) for pid in range(6) for camid in (1, 2, 4) for _ in range(2)]
+    sets = [feature_set(images, np.random.default_rng(seed).standard_normal((36, 3))) for seed in (1, 2)]
+    features = features_of(*sets, "llcm")
+    directions = [
+        protocol(f"llcm/{name}")
+        for name in ("visible_to_infrared", "infrared_to_visible", "visible_to_infrared_as_released")
+    ]
+    first = directions[0]
+    changed = [
+        replace(first, exclusion="same_location"),
+        replace(first, exclusion="none"),
+        replace(first, distance="cosine", normalise=False),
+        replace(first, normalise=False),
+        replace(first, locations=((1, 1), (2, 1), (4, 4))),
+    ]
+    chosen = [*directions, *changed]
+    for shared in evaluate_protocols(features, chosen, (1, 5)):
+        alone = evaluate(features, shared.protocol, (1, 5))
+        np.testing.assert_array_equal(shared.match_ranks, alone.match_ranks)
+        np.testing.assert_array_equal(shared.average_precision, alone.average_precision)
+    results = [evaluate(features, item, (1, 5)).average_precision.tobytes() for item in chosen]
+    assert len(set(results)) >= len(chosen) - 1  # each really is another protocol; cosine ranks unit vectors alike
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     seed=st.integers(0, 1000),

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
-from tests.retrieval.made import feature_set, info_of
+from tests.retrieval.made import feature_set, info_of, random_features
 from vireid.data.records import Modality
 from vireid.retrieval.features import read_features, write_features
 from vireid.support.errors import UserError
@@ -311,3 +311,63 @@ def test_optional_column_of_another_kind_is_refused(tmp_path, key, values):
     with h5py.File(path, "r+") as file:
         file[f"visible/{key}"] = np.array(values)
     assert f"/visible/{key} is not a column" in refusal(path)
+
+
+def rewritten(path, key, **values):
+    """Replace a part of a features file."""
+    with h5py.File(path, "a") as file:
+        del file[key]
+        if values:
+            file.create_dataset(key, **values)
+        else:
+            file.create_group(key)
+
+
+@pytest.fixture
+def written(tmp_path):
+    """A whole features file."""
+    features = random_features(pids=range(1, 5))
+    write_features(tmp_path / "f.h5", features.info, features.visible, features.infrared)
+    return tmp_path / "f.h5", len(features.visible)
+
+
+@pytest.mark.parametrize("key", ["visible", "visible/embeddings"])
+def test_array_in_the_place_of_a_group_is_refused(written, key):
+    path, _ = written
+    rewritten(path, key, data=[1.0])
+    with pytest.raises(UserError, match="not complete"):
+        read_features(path)
+
+
+@pytest.mark.parametrize("key", ["visible/pid", "visible/embeddings/bn"])
+def test_group_in_the_place_of_an_array_is_refused(written, key):
+    path, _ = written
+    rewritten(path, key)
+    with pytest.raises(UserError):
+        read_features(path)
+
+
+def test_names_that_are_not_text_are_refused(written):
+    path, count = written
+    rewritten(path, "visible/name", shape=(count,), dtype=h5py.vlen_dtype(np.int32))
+    with pytest.raises(UserError, match="name is not a column"):
+        read_features(path)
+    rewritten(path, "visible/name", data=[b"\xff%d" % row for row in range(count)], dtype=h5py.string_dtype())
+    with pytest.raises(UserError, match="not UTF-8"):
+        read_features(path)
+
+
+@pytest.mark.parametrize("large", [2**31, 2**32 + 1, 2**40 + 5])
+def test_identities_that_a_column_cannot_hold_are_refused_and_never_wrapped(written, large):
+    path, count = written
+    rewritten(path, "visible/pid", data=np.full(count, large, np.int64))
+    with pytest.raises(UserError, match="too large"):
+        read_features(path)
+
+
+def test_training_identities_that_wrap_onto_test_ones_are_refused_as_too_large(written):
+    path, _ = written
+    with h5py.File(path, "a") as file:
+        file.attrs["train_pids"] = np.array([2**32 + 1], np.int64)
+    with pytest.raises(UserError, match="train_pids are too large"):
+        read_features(path)

@@ -52,6 +52,12 @@ def test_full_disk_ends_with_code_1_and_a_message(number):
     assert result.stderr.startswith("error: artifacts/images.h5: the disk is full")
 
 
+def test_path_that_the_system_refuses_is_one_message():
+    result = run(PermissionError(errno.EACCES, "Permission denied", "results/metrics.json"))
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: results/metrics.json: Permission denied")
+
+
 @pytest.mark.parametrize("error", [OSError(errno.EIO, "I/O error"), ValueError("a bug"), KeyboardInterrupt()])
 def test_any_other_error_is_not_hidden(error):
     result = run(error)

@@ -28,9 +28,11 @@ def convert(
 
     Example: vireid convert feature/feat_deep_zero_padding features.h5 --split data_split
     """
+    from vireid.commands.outputs import check_output_file
     from vireid.retrieval.features import write_features
     from vireid.retrieval.matlab import read_matlab_features
 
+    check_output_file("OUTPUT", output)
     source = read_matlab_features(prefix, split, method or prefix.name)
     write_features(output, source.info, source.visible, source.infrared)
     counts = f"{len(source.visible)} visible and {len(source.infrared)} infrared images"

@@ -45,6 +45,7 @@ def evaluate(
 
     Example: vireid evaluate features.h5 --protocol sysu_mm01/all_search/single_shot --json result.json
     """
+    from vireid.commands.outputs import check_output_file, check_output_folder
     from vireid.params import Figures
     from vireid.reporting.figures import Sources, draw_figures
     from vireid.reporting.results import write_evaluation
@@ -61,16 +62,20 @@ def evaluate(
             found="no --figures",
             remedy="add --figures DIR",
         )
+    if json is not None:
+        check_output_file("--json", json, inputs=[features])
+    if figures is not None:
+        check_output_folder("--figures", figures, ".png")
     source = read_features(features, embedding)
     names, draw = protocols or protocols_of(source.info.dataset), "official" if official else "seeded"
     chosen = [protocol(name, draw) for name in names]
     chosen = [replace(item, normalise=item.normalise and not as_given) for item in chosen]
     results = evaluate_protocols(source, chosen, sorted(set(ranks)))
-    if figures is not None:
-        settings = Figures(ranked_queries=5, worst_queries=5, embedded_pids=20)
-        draw_figures(figures, results, source, Sources(images, training=None), settings)
-    if json is not None:
-        write_evaluation(json, results, source, features)
     print_results(f"{source.info.method}, embedding {source.embedding}", results)
     if not len(source.info.train_pids):
         typer.echo(f"warning: {_UNKNOWN_TRAINING}", err=True)
+    if json is not None:
+        write_evaluation(json, results, source, features)
+    if figures is not None:
+        settings = Figures(ranked_queries=5, worst_queries=5, embedded_pids=20)
+        draw_figures(figures, results, source, Sources(images, training=None), settings)

@@ -85,6 +85,7 @@ def search(
     from vireid.reporting.search_results import draw_found, print_found
     from vireid.search.embedder import Embedder
     from vireid.search.gallery import open_index, save_gallery
+    from vireid.search.pictures import require_readable
     from vireid.search.run import known_queries, open_gallery
     from vireid.search.run import search as find
 
@@ -92,8 +93,10 @@ def search(
         raise UserError(
             "--save", "nothing to embed", expected="a folder", found=gallery, remedy="leave --save out"
         )
+    _check_outputs(sheet, save, gallery, queries)
     asked = known_queries(queries, pictures or gallery, _modality(query_modality))
     embedder = Embedder(model, embedding, _compute(device), batch_size)
+    require_readable(asked.paths, *embedder.size)
     skip_bad = on_bad_image is OnBadImage.SKIP
     source, bad = open_gallery(gallery, _modality(gallery_modality), asked.modality, embedder, skip_bad)
     if save is not None:
@@ -105,6 +108,22 @@ def search(
     root = pictures or source.root
     drawn = root and draw_found(sheet, found, root, embedder.size, (asked.modality, source.modality))
     typer.echo(f"{sheet}: {drawn} of {len(found)} queries" if drawn else _NO_SHEET)
+
+
+def _check_outputs(sheet: Path, save: Path | None, gallery: Path, queries: list[Path]) -> None:
+    from vireid.commands.outputs import check_output_file
+
+    check_output_file("--sheet", sheet, inputs=[gallery, *queries])
+    if save is not None:
+        check_output_file("--save", save, inputs=queries)
+    if gallery.is_dir() and sheet.resolve().is_relative_to(gallery.resolve()):
+        raise UserError(
+            "--sheet",
+            "the contact sheet would be a picture of the gallery",
+            expected="a path outside of the gallery's folder",
+            found=sheet,
+            remedy="name another with --sheet",
+        )
 
 
 def _modality(spectrum: Spectrum | None) -> "Modality | None":

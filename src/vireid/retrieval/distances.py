@@ -37,6 +37,8 @@ def euclidean(queries: Tensor, gallery: Tensor) -> Tensor:
 def cosine(queries: Tensor, gallery: Tensor) -> Tensor:
     """Compute one minus the cosine of the angle between embeddings, in [0, 2].
 
+    Directions closer than a millionth of a radian are at distance 0.
+
     Args:
         queries: (Q, D) float64.
         gallery: (G, D) float64.
@@ -48,8 +50,8 @@ def cosine(queries: Tensor, gallery: Tensor) -> Tensor:
         >>> cosine(torch.tensor([[1.0, 0.0]]).double(), torch.tensor([[0.0, 2.0], [-3.0, 0.0]]).double())
         tensor([[1., 2.]])
     """
-    similarity = unit_length(queries) @ unit_length(gallery).T
-    return similarity.neg_().add_(1).clamp_(min=0).float()
+    distmat = (unit_length(queries) @ unit_length(gallery).T).neg_().add_(1)
+    return distmat.masked_fill_(distmat < _SAME_POINT, 0).float()
 
 
 def unit_length(embeddings: Tensor) -> Tensor:

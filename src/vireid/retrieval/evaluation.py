@@ -169,7 +169,7 @@ def _checked_selection(features: Features, protocol: Protocol, ranks: Sequence[i
             expected=f"ranks of at most {length}, as the gallery has {length} of what the CMC counts "
             f"({protocol.cmc_counting})",
             found=f"rank {max(ranks)}",
-            remedy=f"set evaluate.ranks to values of at most {length}, or use a larger data set",
+            remedy=f"ask for ranks of at most {length} (evaluate.ranks, or --rank), or use a larger data set",
         )
     return selection
 
@@ -235,5 +235,5 @@ def _check_matches(evaluation: Evaluation) -> None:
             "no query has a match in the gallery",
             expected="identities that both the query and the gallery cameras saw",
             found=f"{evaluation.match_ranks.shape[1]} queries, all without a match",
-            remedy="check the identities in the features file, or leave this protocol out of evaluate.protocols",
+            remedy="check identities, cameras and locations in the features file, or leave this protocol out",
         )

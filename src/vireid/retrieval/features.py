@@ -172,7 +172,21 @@ def _checked_info(path: Path, info: FeaturesInfo) -> FeaturesInfo:
             found="; ".join(wrong),
             remedy=_REMEDY,
         )
-    return replace(info, train_pids=pids.astype(np.int32))
+    return replace(info, train_pids=_as_column(path, "train_pids", pids, "i4"))
+
+
+def _as_column(path: Path, name: str, values: np.ndarray, dtype: str) -> np.ndarray:
+    """Convert whole numbers to a column's type, refusing those that it cannot hold."""
+    limits = np.iinfo(dtype)
+    if values.size and (values.min() < limits.min or values.max() > limits.max):
+        raise UserError(
+            path,
+            f"numbers in {name} are too large",
+            expected=f"{limits.min} to {limits.max}",
+            found=f"{values.min()} to {values.max()}",
+            remedy="number them anew, in the same way everywhere in the file",
+        )
+    return values.astype(dtype, copy=False)
 
 
 def require_split(path: Path, info: FeaturesInfo, dataset: Dataset) -> None:
@@ -192,27 +206,31 @@ def require_split(path: Path, info: FeaturesInfo, dataset: Dataset) -> None:
 
 
 def _read_set(path: Path, file: h5py.File, modality: Modality, names: Sequence[str]) -> FeatureSet:
-    group = file.get(modality.group, {})
-    missing = [key for key in (*_COLUMNS, "embeddings") if key not in group]
-    if missing:
+    group = file.get(modality.group)
+    kinds = dict.fromkeys((*_COLUMNS, *_OPTIONAL_DIMENSIONS), h5py.Dataset) | {"embeddings": h5py.Group}
+    whole = isinstance(group, h5py.Group)
+    missing = [key for key in (*_COLUMNS, "embeddings") if not whole or key not in group]
+    wrong = [key for key, kind in kinds.items() if whole and key in group and not isinstance(group[key], kind)]
+    if missing or wrong:
         raise UserError(
             path,
             f"group /{modality.group} is not complete",
             expected=", ".join((*_COLUMNS, "embeddings")),
-            found=f"no {', '.join(missing)}",
+            found=f"no {', '.join(missing)}" if missing else f"{wrong[0]} is not a {kinds[wrong[0]].__name__}",
             remedy=_REMEDY,
         )
-    unknown = [name for name in names if name not in group["embeddings"]]
+    unknown = [name for name in names if not isinstance(group["embeddings"].get(name), h5py.Dataset)]
     if unknown:
         raise UserError(
             path,
             f"no embedding `{unknown[0]}` in group /{modality.group}",
             expected=f"{', '.join(group['embeddings'])}, {DEFAULT}, or several of these joined by {JOIN}",
             found=JOIN.join(names),
-            remedy="set evaluate.embedding to one of these",
+            remedy="choose one of these (evaluate.embedding, or --embedding)",
         )
     for key, (dtype, kinds) in _COLUMNS.items():
-        if group[key].dtype.kind not in kinds or group[key].ndim != 1:
+        text = h5py.check_string_dtype(group[key].dtype) is not None
+        if group[key].dtype.kind not in kinds or group[key].ndim != 1 or text != (key == "name"):
             raise UserError(
                 path,
                 f"/{modality.group}/{key} is not a column",
@@ -220,7 +238,7 @@ def _read_set(path: Path, file: h5py.File, modality: Modality, names: Sequence[s
                 found=f"{group[key].shape} {group[key].dtype}",
                 remedy=_REMEDY,
             )
-    name = group["name"].asstr()[:].astype(object)
+    name = _names(path, group)
     parts = {part: group["embeddings"][part][:] for part in names}
     optional = {key: group[key][:] for key in _OPTIONAL_DIMENSIONS if key in group}
     for key, column in optional.items():
@@ -232,10 +250,26 @@ def _read_set(path: Path, file: h5py.File, modality: Modality, names: Sequence[s
                 found=f"{column.shape} {column.dtype}",
                 remedy=_REMEDY,
             )
-    images = FeatureSet(group["pid"][:], group["camid"][:], name, parts, optional)
+    pid, camid = (
+        _as_column(path, f"{group.name}/{key}", group[key][:], _COLUMNS[key][0]) for key in ("pid", "camid")
+    )
+    images = FeatureSet(pid, camid, name, parts, optional)
     for values in parts.values():
         _check_embedding(path, modality, images, values)
     return replace(images, embeddings={JOIN.join(names): _joined([parts[part] for part in names])})
+
+
+def _names(path: Path, group: h5py.Group) -> np.ndarray:
+    try:
+        return group["name"].asstr()[:].astype(object)
+    except UnicodeDecodeError as error:
+        raise UserError(
+            path,
+            f"names in {group.name} are not UTF-8",
+            expected="(N,) UTF-8",
+            found=error,
+            remedy=_REMEDY,
+        ) from error
 
 
 def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:
@@ -287,7 +321,7 @@ def _check_embedding(path: Path, modality: Modality, images: FeatureSet, values:
             f"NaN or infinite embeddings in {group}",
             expected="finite numbers",
             found=f"{len(bad)} of {len(images)} images, the first is {images.name[bad[0]]}",
-            remedy="look whether the training curves diverge, lower train.lr and run `dvc repro`",
+            remedy="look whether the training diverged (lower train.lr), or mend the tool that wrote the file",
         )
 
 

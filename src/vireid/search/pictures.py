@@ -74,6 +74,19 @@ def decode_batches(
             yield [future.result() for future in batch]
 
 
+def require_readable(paths: Sequence[Path], height: int, width: int) -> None:
+    """Check that files can be decoded, before work begins that would be lost.
+
+    Raises:
+        UserError: If one cannot be.
+    """
+    for path in paths:
+        with quiet_pillow():
+            problem = decode(path, height, width).problem
+        if problem is not None:
+            raise unreadable(path, problem, "name another picture")
+
+
 def unreadable(path: Path, problem: str, remedy: str) -> UserError:
     """Say that a picture cannot be read."""
     return UserError(

@@ -38,9 +38,11 @@ def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
         except UserError as error:
             _fail(str(error))
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                _fail(f"{error.filename or 'output'}: the disk is full; free some space and run again")
+            if error.filename is None:
                 raise
-            _fail(f"{error.filename or 'output'}: the disk is full; free some space and run again")
+            _fail(f"{error.filename}: {error.strerror}; correct the path or its permissions")
 
     return guarded
 
