@@ -92,6 +92,16 @@ def test_sheet_shows_queries_and_their_pictures(run, photos, query, dataset):
     assert sizes[1][1] > 1.5 * sizes[0][1]
 
 
+def test_picture_or_text_in_the_place_of_the_gallery_is_told_what_a_gallery_is(run, query):
+    refused(
+        run(query, "--gallery", query, "--query-modality", "infrared"), "not a gallery", "a folder of pictures"
+    )
+
+
+def test_folder_in_the_place_of_a_query_is_called_so(run, photos):
+    refused(run(photos, "--gallery", photos, *SPECTRA), "no such query", "a folder")
+
+
 def test_sheet_inside_the_gallery_is_refused(run, photos, query):
     refused(run(query, "--gallery", photos, *SPECTRA, "--sheet", photos / "sheet.png"), "picture of the gallery")
 

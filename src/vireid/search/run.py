@@ -47,7 +47,11 @@ def known_queries(paths: Sequence[Path], root: Path, said: Modality | None) -> Q
     for path in paths:
         if not path.is_file():
             raise UserError(
-                path, "no such query", expected="a picture", found="nothing", remedy="correct its name"
+                path,
+                "no such query",
+                expected="a picture",
+                found="a folder" if path.is_dir() else "nothing",
+                remedy="correct its name",
             )
     asked = known(root, paths)
     kinds = {picture.modality for picture in asked} if said is None else {said}
@@ -86,6 +90,14 @@ def open_gallery(
     modality = other if said is None else said
     if path.is_dir():
         return embed_folder(path, modality, said is not None, embedder, skip_bad)
+    if path.is_file() and not h5py.is_hdf5(path):
+        raise UserError(
+            path,
+            "not a gallery",
+            expected="a folder of pictures, a gallery saved by --save, or features.h5",
+            found="a file of another kind",
+            remedy="name the folder that holds the pictures",
+        )
     if _schema(path) == features_file.SCHEMA:
         gallery = from_features(features_file.read_features(path, embedder.embedding), modality)
     else:
