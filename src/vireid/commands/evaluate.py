@@ -45,7 +45,6 @@ def evaluate(
 
     Example: vireid evaluate features.h5 --protocol sysu_mm01/all_search/single_shot --json result.json
     """
-    from vireid.commands.outputs import check_output_file, check_output_folder
     from vireid.params import Figures
     from vireid.reporting.figures import Sources, draw_figures
     from vireid.reporting.results import write_evaluation
@@ -54,18 +53,7 @@ def evaluate(
     from vireid.retrieval.features import read_features
     from vireid.retrieval.protocols import protocol, protocols_of
 
-    if images is not None and figures is None:
-        raise UserError(
-            "--images",
-            "nothing to draw",
-            expected="--figures DIR",
-            found="no --figures",
-            remedy="add --figures DIR",
-        )
-    if json is not None:
-        check_output_file("--json", json, inputs=[features])
-    if figures is not None:
-        check_output_folder("--figures", figures, ".png")
+    _check_outputs(features, json, figures, images)
     source = read_features(features, embedding)
     names, draw = protocols or protocols_of(source.info.dataset), "official" if official else "seeded"
     chosen = [protocol(name, draw) for name in names]
@@ -79,3 +67,20 @@ def evaluate(
     if figures is not None:
         settings = Figures(ranked_queries=5, worst_queries=5, embedded_pids=20)
         draw_figures(figures, results, source, Sources(images, training=None), settings)
+
+
+def _check_outputs(features: Path, json: Path | None, figures: Path | None, images: Path | None) -> None:
+    from vireid.commands.outputs import check_output_file, check_output_folder
+
+    if images is not None and figures is None:
+        raise UserError(
+            "--images",
+            "nothing to draw",
+            expected="--figures DIR",
+            found="no --figures",
+            remedy="add --figures DIR",
+        )
+    if json is not None:
+        check_output_file("--json", json, inputs=[features])
+    if figures is not None:
+        check_output_folder("--figures", figures, ".png")

@@ -89,10 +89,6 @@ def search(
     from vireid.search.run import known_queries, open_gallery
     from vireid.search.run import search as find
 
-    if save is not None and not gallery.is_dir():
-        raise UserError(
-            "--save", "nothing to embed", expected="a folder", found=gallery, remedy="leave --save out"
-        )
     _check_outputs(sheet, save, gallery, queries)
     asked = known_queries(queries, pictures or gallery, _modality(query_modality))
     embedder = Embedder(model, embedding, _compute(device), batch_size)
@@ -115,6 +111,10 @@ def _check_outputs(sheet: Path, save: Path | None, gallery: Path, queries: list[
 
     check_output_file("--sheet", sheet, inputs=[gallery, *queries])
     if save is not None:
+        if not gallery.is_dir():
+            raise UserError(
+                "--save", "nothing to embed", expected="a folder", found=gallery, remedy="leave --save out"
+            )
         check_output_file("--save", save, inputs=queries)
     if gallery.is_dir() and sheet.resolve().is_relative_to(gallery.resolve()):
         raise UserError(

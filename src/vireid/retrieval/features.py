@@ -240,16 +240,7 @@ def _read_set(path: Path, file: h5py.File, modality: Modality, names: Sequence[s
             )
     name = _names(path, group)
     parts = {part: group["embeddings"][part][:] for part in names}
-    optional = {key: group[key][:] for key in _OPTIONAL_DIMENSIONS if key in group}
-    for key, column in optional.items():
-        if column.dtype.kind not in "iu" or column.ndim != _OPTIONAL_DIMENSIONS[key]:
-            raise UserError(
-                path,
-                f"/{modality.group}/{key} is not a column of whole numbers",
-                expected=f"{_OPTIONAL_DIMENSIONS[key]} dimensions, int16",
-                found=f"{column.shape} {column.dtype}",
-                remedy=_REMEDY,
-            )
+    optional = _optional_columns(path, group)
     pid, camid = (
         _as_column(path, f"{group.name}/{key}", group[key][:], _COLUMNS[key][0]) for key in ("pid", "camid")
     )
@@ -257,6 +248,20 @@ def _read_set(path: Path, file: h5py.File, modality: Modality, names: Sequence[s
     for values in parts.values():
         _check_embedding(path, modality, images, values)
     return replace(images, embeddings={JOIN.join(names): _joined([parts[part] for part in names])})
+
+
+def _optional_columns(path: Path, group: h5py.Group) -> dict[str, np.ndarray]:
+    optional = {key: group[key][:] for key in _OPTIONAL_DIMENSIONS if key in group}
+    for key, column in optional.items():
+        if column.dtype.kind not in "iu" or column.ndim != _OPTIONAL_DIMENSIONS[key]:
+            raise UserError(
+                path,
+                f"{group.name}/{key} is not a column of whole numbers",
+                expected=f"{_OPTIONAL_DIMENSIONS[key]} dimensions, int16",
+                found=f"{column.shape} {column.dtype}",
+                remedy=_REMEDY,
+            )
+    return optional
 
 
 def _names(path: Path, group: h5py.Group) -> np.ndarray:
