@@ -4,7 +4,7 @@ import string
 
 import pytest
 from dvc.utils.hydra import apply_overrides
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
@@ -43,6 +43,8 @@ def test_literal_is_hydras(value, text):
     assert literal(value) == text
 
 
+@example(before={"a": []}, after={"a": {"a": False}})
+@example(before={"a": {"a": 1}}, after={"a": [1]})
 @given(before=PARAMS, after=PARAMS)
 def test_overrides_turn_one_into_the_other(tmp_path_factory, before, after):
     path = tmp_path_factory.mktemp("overrides") / "params.yaml"

@@ -147,6 +147,8 @@ def overrides(before: Mapping[str, Any], after: Mapping[str, Any], prefix: str =
         if isinstance(old, Mapping) and isinstance(value, Mapping):
             yield from overrides(old, value, f"{prefix}{key}.")
         elif key not in before or old != value or type(old) is not type(value):
+            if {type(old), type(value)} == {dict, list}:
+                yield f"~{prefix}{key}"  # Hydra puts no mapping in the place of a list, nor a list in its
             yield f"++{prefix}{key}={literal(value)}"
 
 
