@@ -30,8 +30,8 @@ def test_trunk_learns_at_a_factor_of_the_rate():
 
 def test_neck_has_no_trainable_shift_and_the_classifier_no_bias():
     method = built()
-    assert not method.neck.bias.requires_grad
-    assert method.classifier.bias is None
+    assert not method.neck.norm.bias.requires_grad
+    assert method.neck.classifier.bias is None
 
 
 def test_identity_loss_starts_at_the_logarithm_of_the_number_of_identities():
@@ -53,11 +53,11 @@ def test_triplet_sees_the_pooled_features_and_identity_the_logits():
 def test_ranked_embedding_comes_after_the_neck_and_the_other_before_it():
     method = built().eval()
     with torch.inference_mode():
-        method.neck.running_mean.fill_(3.0)
+        method.neck.norm.running_mean.fill_(3.0)
         found = method.embed(images(), MODALITY)
         pooled = pool(method.backbone(images(), MODALITY)[-1])
         assert torch.allclose(found["pooled"], pooled)
-        assert torch.allclose(found["neck"], method.neck(pooled))
+        assert torch.allclose(found["neck"], method.neck.norm(pooled))
     assert list(method.embedding_dims) == ["neck", "pooled"]
 
 

@@ -173,7 +173,8 @@ def test_thirty_steps_on_one_batch_lower_the_loss_clearly(method, images):
 
 def test_epoch_hook_can_be_called_at_any_epoch(method):
     method.on_epoch(0, [])
-    method.on_epoch(3, [{"loss/total": 1.0}] * 3)
+    terms = {f"loss/{name}": 1.0 for name in method.loss_weights}
+    method.on_epoch(3, [{"loss/total": 1.0} | terms] * 3)
 
 
 def test_same_seed_builds_the_same_method():

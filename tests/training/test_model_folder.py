@@ -136,12 +136,12 @@ def test_weights_cut_short_are_refused(folder):
 
 def test_partial_weights_are_refused_even_with_the_right_hash(folder):
     state = load_file(folder / "weights.safetensors")
-    del state["neck.weight"]
+    del state["neck.norm.weight"]
     save_file(state, folder / "weights.safetensors")
     rewrite(folder, weights_sha256=sha256(folder / "weights.safetensors"))
     with pytest.raises(UserError, match="do not fit") as error:
         load_model(folder, "baseline", IMAGES)
-    assert "neck.weight" in str(error.value.found)
+    assert "neck.norm.weight" in str(error.value.found)
 
 
 def test_model_of_another_number_of_identities_is_refused(folder):

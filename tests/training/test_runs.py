@@ -74,7 +74,7 @@ def test_same_seed_twice_gives_the_same_bytes_and_another_seed_others(trained):
     assert results(trained.folder)["weights.safetensors"] != first["weights.safetensors"]
 
 
-@pytest.mark.parametrize(("method", "epoch"), [("fprnet", 1), ("fprnet_release", 1), ("baseline", 2)])
+@pytest.mark.parametrize(("method", "epoch"), [("fprnet", 1), ("fprnet_release", 1), ("baseline", 2), ("tffn", 2)])
 def test_interrupted_run_ends_as_if_it_had_not_been(trained, monkeypatch, method, epoch):
     trained(method, train__epochs=3)
     expected = results(trained.folder)

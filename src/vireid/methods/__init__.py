@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 METHODS = {
     "baseline": "vireid.methods.baseline:Baseline",
     "fprnet": "vireid.methods.fprnet:FPRNet",
+    "tffn": "vireid.methods.tffn:TFFN",
 }
 
 

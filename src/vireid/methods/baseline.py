@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
+from vireid.backbones.neck import Neck
 from vireid.backbones.pooling import Pooling, pool
 from vireid.backbones.trunks import build_trunk
 from vireid.backbones.two_stream import TwoStream
@@ -63,10 +64,7 @@ class Baseline(Method):
         self.backbone = TwoStream(trunk, model.share_from)
         self.pooling, self.trunk_lr_factor = model.pooling, model.trunk_lr_factor
         width = trunk.channels[-1]
-        self.neck = nn.BatchNorm1d(width)
-        self.neck.bias.requires_grad_(False)
-        self.classifier = nn.Linear(width, num_pids, bias=False)
-        nn.init.normal_(self.classifier.weight, std=0.001)
+        self.neck = Neck(width, num_pids)
         self.margin, self.label_smoothing = loss.margin, loss.label_smoothing
         self.embedding_dims = {"neck": width, "pooled": width}
         self.loss_weights = {"identity": loss.identity, "triplet": loss.triplet}
@@ -74,7 +72,7 @@ class Baseline(Method):
     def forward(self, images: Tensor, modality: Tensor) -> Outputs:
         """See `Method.forward`."""
         pooled = pool(self.backbone(images, modality)[-1], self.pooling)
-        return Outputs(pooled, self.classifier(self.neck(pooled)))
+        return Outputs(pooled, self.neck(pooled))
 
     def losses(self, outputs: Outputs, labels: Tensor, modality: Tensor) -> dict[str, Tensor]:
         """See `Method.losses`."""
@@ -90,13 +88,11 @@ class Baseline(Method):
     def embed(self, images: Tensor, modality: Tensor) -> dict[str, Tensor]:
         """See `Method.embed`."""
         pooled = pool(self.backbone(images, modality)[-1], self.pooling)
-        return {"neck": self.neck(pooled), "pooled": pooled}
+        return {"neck": self.neck.norm(pooled), "pooled": pooled}
 
     def param_groups(self, lr: float) -> list[dict[str, Any]]:
         """See `Method.param_groups`: a pretrained trunk learns more slowly than the new layers."""
-        trunk = list(self.backbone.parameters())
-        head = [*self.neck.parameters(), *self.classifier.parameters()]
         return [
-            {"params": trunk, "lr": lr * self.trunk_lr_factor},
-            {"params": [p for p in head if p.requires_grad], "lr": lr},
+            {"params": list(self.backbone.parameters()), "lr": lr * self.trunk_lr_factor},
+            {"params": [p for p in self.neck.parameters() if p.requires_grad], "lr": lr},
         ]

@@ -1,0 +1,252 @@
+"""TFFN, the two-phase feature fusion network (Cheng et al., ICIP 2021).
+
+A ResNet whose last three stages serve both modalities. Each of them is supervised by itself. Phase one fuses their
+embeddings within an image; phase two, in training only, fuses images of one identity across the modalities.
+
+    paper                 here
+    s_2, s_3, s_4         embeddings `stage2`, `stage3`, `stage4`: pooled maps through `levels`
+    MLFM, S, S*, A        LevelFusion; embedding `fused`
+    GLFM, h, w, s_ij      GraphFusion; `graph`
+    L_i, L_m, L_g         losses `identity/<embedding>` + `triplet/<embedding>`, of the stages, `fused` and `graph`
+    lambda                weight of the two losses of `graph`; curve `graph_weight`
+    C, M                  model.width, model.heads
+
+Recipe (Sec. 3.1): 288x144, ImageNet weights, SGD 0.01 with warm-up, a tenth from epoch 30 and a hundredth from
+epoch 50 of 70, 4 identities x (4 + 4) images, random crop, flip and erasing.
+
+Where the paper is silent:
+- "The last three stages shared" leaves the stem and the first to each modality; share_from: 1 shares the first.
+- The last stride is 1, as in the works it compares with (model.last_stride).
+- The fully connected layer of a stage serves both modalities. The triplet loss (margin 0.3, Euclidean, over both
+  modalities) sees its output, the identity loss what a BN neck makes of it.
+- MLFM's channel attention has a sixteenth of its channels in between (model.attention_reduction).
+- The fused embedding is normalised for the triplet loss and for GLFM; its identity loss sees it as it was before,
+  since unit vectors starve a softmax of scale (model.classify_normalised chooses otherwise).
+- LeakyReLU has a slope of 0.2, as in graph attention networks (Velickovic et al., ICLR 2018).
+- lambda follows DDAG (Ye et al., ECCV 2020): zero in the first epoch, then 1 / (1 + the last epoch's mean of all
+  losses but GLFM's).
+- Warm-up lasts 10 epochs; Nesterov's momentum and a weight decay of 5e-4. One learning rate serves all
+  (model.trunk_lr_factor).
+- Ranked is the fused embedding, as GLFM needs labels. Without MLFM it is the last stage's after its BN neck, and
+  what GLFM fuses is that stage's embedding, normalised.
+
+Deviation: the warm-up starts at nearly zero and rises with every step; the work it cites starts at a tenth.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn.functional import leaky_relu, normalize
+
+from vireid.backbones.neck import Neck
+from vireid.backbones.pooling import pool
+from vireid.backbones.trunks import build_trunk
+from vireid.backbones.two_stream import TwoStream
+from vireid.losses.competition import top1_rate
+from vireid.losses.identity import identity_loss
+from vireid.losses.triplet import batch_hard_triplet_loss
+from vireid.methods.base import Method
+from vireid.params import Count, NonNegative, Positive, Probability, Section
+
+STAGES = ("stage2", "stage3", "stage4")
+SLOPE = 0.2
+
+
+class Model(Section):
+    """Architecture; the switches are the rows of Table 3, whose first, B, has all three of them off.
+
+    `deep_supervision` gives the earlier stages losses of their own, `level_fusion` is MLFM with or without
+    `channel_attention`, and `graph_fusion` is GLFM with a number of `heads`.
+    """
+
+    backbone: Literal["resnet10_half", "resnet18", "resnet50"]
+    pretrained: bool
+    last_stride: Literal[1, 2]
+    share_from: Literal[1, 2]
+    width: Annotated[int, Field(ge=2, multiple_of=2)]
+    deep_supervision: bool
+    level_fusion: bool
+    channel_attention: bool
+    attention_reduction: Count
+    classify_normalised: bool
+    graph_fusion: bool
+    heads: Count
+    trunk_lr_factor: Positive
+
+
+class Loss(Section):
+    """The triplet margin and the label smoothing; all losses but GLFM's have weight 1 (Eq. 6)."""
+
+    margin: NonNegative
+    label_smoothing: Probability
+
+
+@dataclass
+class Outputs:
+    """By name, for B images and N identities: `embeddings` (B, C), and `logits` (B, N) of those supervised."""
+
+    embeddings: dict[str, Tensor]
+    logits: dict[str, Tensor]
+
+
+class LevelFusion(nn.Module):
+    """MLFM: channels of all levels weighted together, then the levels added up (Eqs. 2 and 3, Fig. 3).
+
+    Args:
+        width: Channels C of a level.
+        attention: Whether the channels are weighted.
+        reduction: How many times fewer channels there are between the two layers of the attention.
+    """
+
+    def __init__(self, width: int, attention: bool, reduction: int):
+        super().__init__()
+        channels = len(STAGES) * width
+        between = max(1, channels // reduction)
+        self.attention = None
+        if attention:
+            self.attention = nn.Sequential(
+                nn.Linear(channels, between), nn.ReLU(), nn.Linear(between, channels), nn.Sigmoid()
+            )
+
+    def forward(self, levels: Sequence[Tensor]) -> Tensor:
+        """Three times (B, C) to (B, C), not normalised."""
+        joined = torch.cat(tuple(levels), dim=1)
+        if self.attention is not None:
+            joined = self.attention(joined) * joined + joined
+        return torch.stack(joined.chunk(len(levels), dim=1)).sum(dim=0)
+
+
+class GraphFusion(nn.Module):
+    """GLFM: each node becomes a weighted mean of the nodes of its identity, of both modalities (Eqs. 4 and 5).
+
+    Args:
+        width: Channels C of a node.
+        heads: Independent attentions M, whose results are averaged.
+    """
+
+    def __init__(self, width: int, heads: int):
+        super().__init__()
+        self.heads = heads
+        self.project = nn.Linear(width, heads * (width // 2))  # h of all heads
+        self.score = nn.Parameter(torch.empty(heads, 2, width // 2))  # w: its part for f_i, and for f_j
+        nn.init.xavier_uniform_(self.score)
+
+    def attention(self, nodes: Tensor, labels: Tensor) -> Tensor:
+        """Weights s_ij of Eq. (4).
+
+        Args:
+            nodes: (K, C).
+            labels: (K,) int64.
+
+        Returns:
+            (M, K, K); rows sum to 1 and are 0 at other identities.
+        """
+        projected = self.project(nodes).unflatten(1, (self.heads, -1))
+        # w [h(f_i) || h(f_j)] is a part of i plus a part of j.
+        of_i, of_j = torch.einsum("kmc,mpc->pmk", projected, self.score)
+        scores = leaky_relu(of_i[:, :, None] + of_j[:, None, :], SLOPE)
+        return scores.masked_fill(labels[:, None] != labels, -torch.inf).softmax(dim=2)
+
+    def forward(self, nodes: Tensor, labels: Tensor) -> Tensor:
+        """(K, C) and (K,) to (K, C), Eq. (5)."""
+        return self.attention(nodes, labels).mean(dim=0) @ nodes
+
+
+class TFFN(Method):
+    """Shared stages with deep supervision, multi-level and graph-level fusion."""
+
+    Model, Loss = Model, Loss
+
+    def __init__(self, num_pids: int, model: Model, loss: Loss):
+        super().__init__()
+        self.model, self.loss = model, loss
+        trunk = build_trunk(model.backbone, model.pretrained, model.last_stride)
+        self.backbone = TwoStream(trunk, model.share_from)
+        supervised = STAGES if model.deep_supervision else STAGES[-1:]
+        levels = STAGES if model.level_fusion else supervised
+        channels = dict(zip(STAGES, trunk.channels[1:], strict=True))
+        self.levels = nn.ModuleDict({name: nn.Linear(channels[name], model.width) for name in levels})
+        ranked = [*reversed(supervised)]
+        if model.level_fusion:
+            self.level_fusion = LevelFusion(model.width, model.channel_attention, model.attention_reduction)
+            ranked = ["fused", *ranked]
+        necks = list(ranked)
+        if model.graph_fusion:
+            self.graph_fusion = GraphFusion(model.width, model.heads)
+            necks = [*necks, "graph"]
+        self.necks = nn.ModuleDict({name: Neck(model.width, num_pids) for name in necks})
+        self.embedding_dims = dict.fromkeys(ranked, model.width)
+        self.loss_weights = {f"{kind}/{name}": 1.0 for kind in ("identity", "triplet") for name in necks}
+        self.on_epoch(0, [])
+
+    def forward(self, images: Tensor, modality: Tensor) -> Outputs:
+        """See `Method.forward`."""
+        embeddings = self._embeddings(images, modality)
+        return Outputs(embeddings, {name: self._logits(name, embeddings[name]) for name in self.embedding_dims})
+
+    def _embeddings(self, images: Tensor, modality: Tensor) -> dict[str, Tensor]:
+        """Every level that there is, and `fused` (Secs. 2.1 and 2.2)."""
+        maps = dict(zip(STAGES, self.backbone(images, modality)[1:], strict=True))
+        embeddings = {name: layer(pool(maps[name])) for name, layer in self.levels.items()}
+        if self.model.level_fusion:
+            embeddings["fused"] = self.level_fusion(list(embeddings.values()))
+        return embeddings
+
+    def _logits(self, name: str, embedding: Tensor) -> Tensor:
+        if name == "fused" and self.model.classify_normalised:
+            embedding = normalize(embedding)
+        return self.necks[name](embedding)
+
+    def losses(self, outputs: Outputs, labels: Tensor, modality: Tensor) -> dict[str, Tensor]:
+        """Eq. (1) for the stages, `fused` and `graph`; see `Method.losses`."""
+        logits = dict(outputs.logits)
+        compared = {name: outputs.embeddings[name] for name in logits}
+        if self.model.level_fusion:
+            compared["fused"] = normalize(compared["fused"])
+        if self.model.graph_fusion:
+            nodes = normalize(outputs.embeddings[self._ranked])
+            compared["graph"] = self.graph_fusion(nodes, labels)
+            logits["graph"] = self.necks["graph"](compared["graph"])
+        smoothing, margin = self.loss.label_smoothing, self.loss.margin
+        return {f"identity/{name}": identity_loss(logits[name], labels, smoothing) for name in logits} | {
+            f"triplet/{name}": batch_hard_triplet_loss(compared[name], labels, margin) for name in compared
+        }
+
+    @property
+    def _ranked(self) -> str:
+        return next(iter(self.embedding_dims))
+
+    def measures(self, outputs: Outputs, labels: Tensor, modality: Tensor) -> dict[str, Tensor]:
+        """Training accuracies, the ranked embedding's first, and lambda."""
+        found = {f"accuracy/{name}": top1_rate(logits, labels) for name, logits in outputs.logits.items()}
+        if self.model.graph_fusion:
+            found["graph_weight"] = labels.new_tensor(self.loss_weights["identity/graph"], dtype=torch.float32)
+        return found
+
+    def embed(self, images: Tensor, modality: Tensor) -> dict[str, Tensor]:
+        """`fused` as it leaves MLFM, stages after their BN necks; see `Method.embed`."""
+        found = self._embeddings(images, modality)
+        return {
+            name: found[name] if name == "fused" else self.necks[name].norm(found[name])
+            for name in self.embedding_dims
+        }
+
+    def param_groups(self, lr: float) -> list[dict[str, Any]]:
+        """See `Method.param_groups`: the trunk, and everything new."""
+        trunk = list(self.backbone.parameters())
+        known = {id(p) for p in trunk}
+        new = [p for p in self.parameters() if p.requires_grad and id(p) not in known]
+        return [{"params": trunk, "lr": lr * self.model.trunk_lr_factor}, {"params": new, "lr": lr}]
+
+    def on_epoch(self, epoch: int, history: Sequence[dict[str, float]]) -> None:
+        """Set lambda, which needs no state of its own: DDAG's rule reads the history; see `Method.on_epoch`."""
+        if self.model.graph_fusion:
+            others = [name for name in self.loss_weights if not name.endswith("/graph")]
+            self._weigh_graph(1 / (1 + sum(history[-1][f"loss/{name}"] for name in others)) if epoch else 0.0)
+
+    def _weigh_graph(self, weight: float) -> None:
+        self.loss_weights |= dict.fromkeys(("identity/graph", "triplet/graph"), weight)

@@ -1,0 +1,270 @@
+"""TFFN: both fusions by hand and by a slow loop, lambda, supervision and the rows of Table 3. CPU, seconds."""
+
+import math
+
+import pytest
+import torch
+from torch.nn.functional import leaky_relu, normalize
+
+from tests.made import ROOT, read_yaml
+from vireid.data.records import Modality
+from vireid.methods.tffn import TFFN, GraphFusion, LevelFusion, Loss, Model
+from vireid.params import check_section
+from vireid.support.errors import UserError
+
+PAPER = read_yaml(ROOT / "conf" / "method" / "tffn.yaml")["schedules"]["paper"]
+LABELS = torch.tensor([0, 1, 0, 1, 0, 1, 0, 1])
+MODALITY = torch.arange(2).repeat_interleave(4)
+B = {"deep_supervision": False, "level_fusion": False, "graph_fusion": False}
+
+
+def built(num_pids=2, loss=None, **changes):
+    """A small TFFN of the paper's preset with changed parameters."""
+    torch.manual_seed(0)
+    model = PAPER["model"] | {"backbone": "resnet10_half", "pretrained": False, "width": 16} | changes
+    return TFFN(num_pids, Model.model_validate(model), Loss.model_validate(PAPER["loss"] | (loss or {})))
+
+
+def images(count=8):
+    return torch.randn(count, 3, 64, 32, generator=torch.Generator().manual_seed(1))
+
+
+def nodes(count=8, width=6):
+    return normalize(torch.randn(count, width, generator=torch.Generator().manual_seed(2)))
+
+
+def graph(width=6, heads=3):
+    torch.manual_seed(3)
+    return GraphFusion(width, heads)
+
+
+def attention_by_loops(fusion, nodes, labels):
+    """Eq. (4), a head, a node and a neighbour at a time."""
+    half = nodes.shape[1] // 2
+    found = torch.zeros(fusion.heads, len(nodes), len(nodes))
+    for head in range(fusion.heads):
+        rows = slice(head * half, (head + 1) * half)
+        h = [fusion.project.weight[rows] @ node + fusion.project.bias[rows] for node in nodes]
+        w = fusion.score[head].flatten()
+        for i in range(len(nodes)):
+            neighbours = [j for j in range(len(nodes)) if labels[j] == labels[i]]
+            powers = [math.exp(leaky_relu(w @ torch.cat([h[i], h[j]]), 0.2)) for j in neighbours]
+            for j, power in zip(neighbours, powers, strict=True):
+                found[head, i, j] = power / sum(powers)
+    return found
+
+
+def test_graph_attention_is_that_of_a_slow_loop_over_nodes():
+    fusion, given = graph(), nodes()
+    labels = torch.tensor([2, 0, 0, 1, 2, 0, 2, 0])
+    with torch.inference_mode():
+        expected = attention_by_loops(fusion, given, labels)
+        assert torch.allclose(fusion.attention(given, labels), expected, atol=1e-6)
+        averaged = torch.stack([sum(expected[:, i, j].mean() * given[j] for j in range(8)) for i in range(8)])
+        assert torch.allclose(fusion(given, labels), averaged, atol=1e-6)
+
+
+def test_attention_of_an_identity_sums_to_one_and_nothing_reaches_another():
+    fusion = graph(heads=4)
+    labels = torch.arange(4).repeat_interleave(8)
+    with torch.inference_mode():
+        found = fusion.attention(nodes(32), labels)
+    assert found.shape == (4, 32, 32)
+    assert torch.allclose(found.sum(dim=2), torch.ones(4, 32), atol=1e-6)
+    assert ((found > 0) == (labels[:, None] == labels)).all()
+
+
+def test_equal_nodes_and_lone_nodes_stay_as_they_are():
+    equal = nodes(2)[LABELS]
+    fusion = graph()
+    assert torch.allclose(fusion(equal, LABELS), equal, atol=1e-6)
+    assert torch.allclose(fusion(nodes(), torch.arange(8)), nodes(), atol=1e-6)
+
+
+def test_fused_node_mixes_both_modalities_of_its_identity_only():
+    fusion, given = graph(), nodes().requires_grad_()
+    fusion(given, LABELS)[0].sum().backward()
+    reached = given.grad.abs().sum(dim=1) > 0
+    assert reached.tolist() == (LABELS == 0).tolist()
+
+
+def test_four_heads_at_full_size_have_the_papers_parameters():
+    assert sum(p.numel() for p in GraphFusion(1024, 4).parameters()) == 2_103_296
+
+
+def test_level_fusion_without_attention_adds_the_levels_up():
+    levels = [torch.tensor([[1.0, 2.0]]), torch.tensor([[10.0, 20.0]]), torch.tensor([[100.0, 200.0]])]
+    assert LevelFusion(2, False, 16)(levels).tolist() == [[111.0, 222.0]]
+
+
+def test_level_fusion_weighs_channels_and_keeps_the_levels():
+    # A closed gate (sigmoid(-100) = 0) leaves S, an open one doubles it; the gate opens for the last level only.
+    fusion = LevelFusion(2, True, 3)
+    last = fusion.attention[2]
+    torch.nn.init.zeros_(last.weight)
+    last.bias.data = torch.tensor([-100.0, -100.0, -100.0, -100.0, 100.0, 100.0])
+    levels = [torch.tensor([[1.0, 2.0]]), torch.tensor([[10.0, 20.0]]), torch.tensor([[100.0, 200.0]])]
+    assert fusion(levels).tolist() == [[211.0, 422.0]]
+
+
+def test_attention_of_levels_sees_all_of_them_through_a_sixteenth_of_the_channels():
+    linear = [part for part in LevelFusion(1024, True, 16).attention if isinstance(part, torch.nn.Linear)]
+    assert [(part.in_features, part.out_features) for part in linear] == [(3072, 192), (192, 3072)]
+
+
+@pytest.fixture(scope="module")
+def full_size():
+    with torch.device("meta"):
+        model = PAPER["model"] | {"pretrained": False}
+        return TFFN(395, Model.model_validate(model), Loss.model_validate(PAPER["loss"]))
+
+
+def test_full_size_has_the_papers_sizes(full_size):
+    assert sum(p.numel() for p in full_size.backbone.parameters()) == 23_733_376
+    assert sum(p.numel() for p in full_size.levels.parameters()) == 3_673_088
+    assert full_size.embedding_dims == dict.fromkeys(("fused", "stage4", "stage3", "stage2"), 1024)
+
+
+@pytest.mark.parametrize("share_from", [1, 2])
+def test_stem_is_separate_and_the_first_stage_as_chosen(share_from):
+    backbone = built(share_from=share_from).backbone
+    assert [len(branch.stages) for branch in backbone.separate] == [share_from - 1] * 2
+    assert len(backbone.shared) == 5 - share_from
+
+
+def test_every_level_sees_its_own_stage():
+    method = built().eval()
+    with torch.inference_mode():
+        before = method.embed(images(), MODALITY)
+        for parameter in method.backbone.shared[1].parameters():
+            parameter.zero_()
+        after = method.embed(images(), MODALITY)
+    equal = {name: torch.equal(before[name], after[name]) for name in before}
+    assert equal == {"fused": False, "stage4": False, "stage3": False, "stage2": True}
+
+
+@pytest.mark.parametrize(
+    ("changes", "supervised", "levels"),
+    [
+        (B, ["stage4"], ["stage4"]),
+        (B | {"deep_supervision": True}, ["stage4", "stage3", "stage2"], ["stage2", "stage3", "stage4"]),
+        (B | {"level_fusion": True}, ["fused", "stage4"], ["stage2", "stage3", "stage4"]),
+        ({"graph_fusion": False}, ["fused", "stage4", "stage3", "stage2"], ["stage2", "stage3", "stage4"]),
+        ({"level_fusion": False}, ["stage4", "stage3", "stage2", "graph"], ["stage2", "stage3", "stage4"]),
+        ({}, ["fused", "stage4", "stage3", "stage2", "graph"], ["stage2", "stage3", "stage4"]),
+    ],
+)
+def test_rows_of_table_3_leave_out_modules_and_losses(changes, supervised, levels):
+    method = built(**changes)
+    kinds = ("identity", "triplet")
+    assert list(method.loss_weights) == [f"{kind}/{name}" for kind in kinds for name in supervised]
+    assert list(method.levels) == levels
+    assert list(method.embedding_dims) == [name for name in supervised if name != "graph"]
+    assert hasattr(method, "level_fusion") == ("fused" in supervised)
+    assert hasattr(method, "graph_fusion") == ("graph" in supervised)
+    losses = method.losses(method(images(), MODALITY), LABELS, MODALITY)
+    assert list(losses) == list(method.loss_weights)
+
+
+def test_identity_losses_start_at_the_logarithm_of_the_number_of_identities():
+    method = built(395)
+    losses = method.losses(method(images(), MODALITY), LABELS, MODALITY)
+    found = [value.item() for name, value in losses.items() if name.startswith("identity")]
+    assert found == pytest.approx([math.log(395)] * 5, abs=0.05)
+
+
+def test_triplet_sees_levels_as_they_are_and_fused_vectors_of_length_one():
+    method = built(loss={"margin": 0.0}, graph_fusion=False)
+    expected = {"stage2": 3, "stage3": 3, "stage4": 3, "fused": 1}
+    outputs = method(images(), MODALITY)
+    first = method.losses(outputs, LABELS, MODALITY)
+    outputs.embeddings = {name: 3 * value for name, value in outputs.embeddings.items()}
+    second = method.losses(outputs, LABELS, MODALITY)
+    ratio = {name: second[f"triplet/{name}"] / first[f"triplet/{name}"] for name in expected}
+    assert {name: value.item() for name, value in ratio.items()} == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("normalised", [False, True])
+def test_fused_embedding_is_classified_as_chosen(normalised):
+    method = built(classify_normalised=normalised).eval()
+    given = torch.randn(3, 16)
+    first, second = (method._logits("fused", scale * given) for scale in (1.0, 5.0))
+    assert torch.allclose(first, second, atol=1e-6) == normalised
+
+
+@pytest.mark.parametrize(("changes", "source"), [({}, "fused"), ({"level_fusion": False}, "stage4")])
+def test_graph_fuses_the_ranked_embedding_normalised(changes, source):
+    method = built(**changes)
+    seen = []
+    method.graph_fusion.register_forward_hook(lambda module, given, result: seen.append(given[0]))
+    outputs = method(images(), MODALITY)
+    method.losses(outputs, LABELS, MODALITY)
+    assert torch.allclose(seen[0], normalize(outputs.embeddings[source]))
+
+
+def test_ranked_is_what_leaves_the_level_fusion_and_stages_come_after_their_necks():
+    method = built().eval()
+    with torch.inference_mode():
+        method.necks["stage4"].norm.running_mean.fill_(3.0)
+        found, outputs = method.embed(images(), MODALITY), method(images(), MODALITY)
+        assert torch.equal(found["fused"], outputs.embeddings["fused"])
+        expected = (outputs.embeddings["stage4"] - 3) / math.sqrt(1 + 1e-5)
+        assert torch.allclose(found["stage4"], expected, atol=1e-5)
+
+
+def test_lambda_is_zero_and_then_follows_the_last_epochs_other_losses():
+    method = built()
+    graphs = ("identity/graph", "triplet/graph")
+
+    def weights():
+        return [method.loss_weights[name] for name in graphs]
+
+    assert weights() == [0, 0]
+    earlier = {f"loss/{name}": 100.0 for name in method.loss_weights}
+    others = [name for name in method.loss_weights if name not in graphs]
+    last = {f"loss/{name}": 0.5 for name in others} | {f"loss/{name}": 7.0 for name in graphs}
+    method.on_epoch(2, [earlier, last])
+    assert weights() == pytest.approx([1 / (1 + 8 * 0.5)] * 2)
+    assert all(method.loss_weights[name] == 1 for name in others)
+    outputs = method(images(), MODALITY)
+    assert method.measures(outputs, LABELS, MODALITY)["graph_weight"].item() == pytest.approx(0.2)
+    method.on_epoch(0, [])
+    assert weights() == [0, 0]
+
+
+def test_without_graph_fusion_there_is_no_lambda():
+    method = built(graph_fusion=False)
+    method.on_epoch(1, [{}])
+    assert set(method.loss_weights.values()) == {1.0}
+    assert "graph_weight" not in method.measures(method(images(), MODALITY), LABELS, MODALITY)
+
+
+def test_new_layers_can_learn_faster_than_the_trunk():
+    trunk, new = built(trunk_lr_factor=0.1).param_groups(0.1)
+    assert (trunk["lr"], new["lr"]) == pytest.approx((0.01, 0.1))
+    method = built()
+    assert {group["lr"] for group in method.param_groups(0.01)} == {0.01}
+
+
+@pytest.mark.parametrize("modality", Modality)
+def test_losses_of_one_modality_fuse_what_there_is(modality):
+    method = built()
+    only = torch.full_like(MODALITY, int(modality))
+    losses = method.losses(method(images(), only), LABELS, only)
+    assert all(torch.isfinite(loss) for loss in losses.values())
+
+
+@pytest.mark.parametrize(
+    "changes", [{"width": 15}, {"width": 0}, {"heads": 0}, {"share_from": 3}, {"attention_reduction": 0}]
+)
+def test_sizes_that_cannot_be_are_refused(changes):
+    with pytest.raises(UserError, match=next(iter(changes))):
+        check_section(Model, PAPER["model"] | changes, "model", "correct it")
+
+
+def test_papers_recipe_is_that_of_section_3_1():
+    train, model = PAPER["train"], PAPER["model"]
+    assert (train["num_pids"], train["num_instances"], train["epochs"]) == (4, 4, 70)
+    assert (train["optimizer"], train["lr"], train["momentum"]) == ("sgd", 0.01, 0.9)
+    assert (train["schedule"], train["milestones"], train["gamma"]) == ("step", [30, 50], 0.1)
+    assert (model["width"], model["heads"], model["last_stride"], model["share_from"]) == (1024, 4, 1, 2)
