@@ -224,7 +224,7 @@ class TFFN(Method):
         """Training accuracies, the ranked embedding's first, and lambda."""
         found = {f"accuracy/{name}": top1_rate(logits, labels) for name, logits in outputs.logits.items()}
         if self.model.graph_fusion:
-            found["graph_weight"] = labels.new_tensor(self.loss_weights["identity/graph"], dtype=torch.float32)
+            found["graph_weight"] = torch.tensor(self.loss_weights["identity/graph"])
         return found
 
     def embed(self, images: Tensor, modality: Tensor) -> dict[str, Tensor]:
@@ -237,9 +237,9 @@ class TFFN(Method):
 
     def param_groups(self, lr: float) -> list[dict[str, Any]]:
         """See `Method.param_groups`: the trunk, and everything new."""
+        trained = {name: p for name, p in self.named_parameters() if p.requires_grad}
+        new = [p for name, p in trained.items() if not name.startswith("backbone.")]
         trunk = list(self.backbone.parameters())
-        known = {id(p) for p in trunk}
-        new = [p for p in self.parameters() if p.requires_grad and id(p) not in known]
         return [{"params": trunk, "lr": lr * self.model.trunk_lr_factor}, {"params": new, "lr": lr}]
 
     def on_epoch(self, epoch: int, history: Sequence[dict[str, float]]) -> None:

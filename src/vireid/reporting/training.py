@@ -11,9 +11,12 @@ from vireid.support.errors import UserError
 
 _TITLES = {
     "loss": "training losses",
+    "loss/identity": "identity losses",
+    "loss/triplet": "triplet losses",
     "lr": "learning rate",
     "holdout": "held-out training identities (%)",
     "train": "on training batches",
+    "train/accuracy": "accuracy on training batches",
     "train/orthogonality": "orthogonality S(W) of layers",
 }
 _MOST_COLUMNS = 3  # panels side by side
@@ -92,5 +95,5 @@ def _draw_panel(axes: Axes, name: str, curves: dict[str, pd.Series]) -> None:
         colour = INK if curve == "total" else COLOURS[terms.index(curve) % len(COLOURS)]
         marker = "o" if len(curves[curve]) <= _FEW_STEPS else None
         axes.plot(curves[curve].index, curves[curve], color=colour, marker=marker, markersize=3, label=curve)
-    if len(curves) > 1:
+    if list(curves) != [name]:
         axes.legend(loc="best", fontsize=9, handlelength=1.5)
