@@ -5,6 +5,7 @@ import typer
 from vireid.commands.convert import convert
 from vireid.commands.evaluate import evaluate
 from vireid.commands.experiments import experiments
+from vireid.commands.explain import explain
 from vireid.commands.inspect import inspect
 from vireid.commands.manifest import manifest
 from vireid.commands.preset import preset
@@ -27,5 +28,6 @@ app.command("yardsticks")(yardsticks)
 app.command("evaluate")(evaluate)
 app.command("convert")(convert)
 app.command("search")(search)
+app.command("explain")(explain)
 app.command("experiments")(experiments)
 app.command("table")(table)

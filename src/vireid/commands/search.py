@@ -1,17 +1,16 @@
 """`vireid search`: who is this, among my own pictures?"""
 
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vireid.commands.devices import DEVICE, DeviceName, compute_on
 from vireid.support.errors import UserError, reports_errors
 
 if TYPE_CHECKING:
     from vireid.data.records import Modality
-    from vireid.params import Compute
 
 _SHOWN = 5  # unreadable pictures that are named
 _NO_SHEET = "no contact sheet: say with --pictures in which folder the data set is"
@@ -31,14 +30,6 @@ class OnBadImage(StrEnum):
     SKIP = "skip"
 
 
-class DeviceName(StrEnum):
-    """Where to compute."""
-
-    AUTO = "auto"
-    CPU = "cpu"
-    CUDA = "cuda"
-
-
 QUERIES = typer.Argument(help="Pictures to search with.")
 GALLERY = typer.Option(help="Folder of pictures, a gallery saved by --save, or features.h5.")
 MODEL = typer.Option(help="Model folder, written by train.")
@@ -51,7 +42,6 @@ SHEET = typer.Option(help="Contact sheet to write (PNG).")
 PICTURES = typer.Option(help="Where the pictures of a saved gallery or of features.h5 are.")
 EXACT = typer.Option("--exact", help="Compare all pictures, even of a big gallery.")
 ON_BAD_IMAGE = typer.Option(help="About a gallery's picture that cannot be read.")
-DEVICE = typer.Option(help="Where to compute.")
 BATCH_SIZE = typer.Option(min=1, help="Pictures to embed at a time.")
 
 
@@ -91,7 +81,7 @@ def search(
 
     _check_outputs(sheet, save, gallery, queries)
     asked = known_queries(queries, pictures or gallery, _modality(query_modality))
-    embedder = Embedder(model, embedding, _compute(device), batch_size)
+    embedder = Embedder(model, embedding, compute_on(device), batch_size)
     require_readable(asked.paths, *embedder.size)
     skip_bad = on_bad_image is OnBadImage.SKIP
     source, bad = open_gallery(gallery, _modality(gallery_modality), asked.modality, embedder, skip_bad)
@@ -130,16 +120,6 @@ def _modality(spectrum: Spectrum | None) -> "Modality | None":
     from vireid.data.records import Modality
 
     return None if spectrum is None else Modality[spectrum.name]
-
-
-def _compute(device: DeviceName) -> "Compute":
-    """Use all cores: nothing here has to repeat to the bit."""
-    from vireid.params import Compute, check_section
-
-    cores = os.cpu_count() or 1
-    values = {"device": device.value, "precision": "auto", "threads": cores, "workers": cores}
-    values["image_memory"] = 0.0  # of training images
-    return check_section(Compute, values, "vireid search", remedy="correct the option")
 
 
 def _report(pictures: str, compared_all: bool, saved: Path | None, bad: dict[Path, str]) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 
 from vireid.compute import choose_device
 from vireid.data.records import Modality
+from vireid.methods.base import Method
 from vireid.params import Compute
 from vireid.search.pictures import decode_batches, unreadable
 from vireid.support.errors import UserError
@@ -37,16 +38,7 @@ class Embedder:
     def __init__(self, folder: Path, embedding: str, compute: Compute, batch_size: int):
         description, self.model_hash = read_description(folder)
         method = rebuild_model(folder, description)
-        names = list(method.embedding_dims)
-        self.embedding = names[0] if embedding == DEFAULT else embedding
-        if self.embedding not in names:
-            raise UserError(
-                folder,
-                "the model has no such embedding",
-                expected=f"one of {', '.join(names)}",
-                found=embedding,
-                remedy="choose one of these with --embedding",
-            )
+        self.embedding = choose_embedding(folder, method, embedding)
         self.size = (description.images["height"], description.images["width"])
         self._fabric = choose_device(compute).fabric()
         self._method = self._fabric.setup_module(method.eval())
@@ -96,10 +88,39 @@ class Embedder:
             advance(len(batch))
         if not vectors:
             raise unreadable(paths[0], "none of the pictures can be read", "name other pictures")
-        return _finite(np.concatenate(vectors)), bad
+        return require_finite(np.concatenate(vectors)), bad
 
 
-def _finite(vectors: np.ndarray) -> np.ndarray:
+def choose_embedding(folder: Path, method: Method, embedding: str) -> str:
+    """Name an embedding of a model.
+
+    Args:
+        folder: Where the model lies, for the message.
+        method: The model.
+        embedding: One that it offers, or `default` for the one that its paper ranks.
+
+    Raises:
+        UserError: If it has no such embedding.
+    """
+    names = list(method.embedding_dims)
+    chosen = names[0] if embedding == DEFAULT else embedding
+    if chosen not in names:
+        raise UserError(
+            folder,
+            "the model has no such embedding",
+            expected=f"one of {', '.join(names)}",
+            found=embedding,
+            remedy="choose one of these with --embedding",
+        )
+    return chosen
+
+
+def require_finite(vectors: np.ndarray) -> np.ndarray:
+    """Return embeddings (N, D) if all are finite.
+
+    Raises:
+        UserError: If one is not.
+    """
     if not np.isfinite(vectors).all():
         raise UserError(
             "the model",

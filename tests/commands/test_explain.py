@@ -1,0 +1,187 @@
+"""`vireid explain`: which pictures and layers it draws, of which models, how it fails. CPU, seconds."""
+
+import re
+import shutil
+from dataclasses import replace
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from typer.testing import CliRunner
+
+from tests.made import ROOT, read_yaml
+from vireid.cli import app
+from vireid.methods import build_method
+from vireid.training.model_folder import cpu_state, read_description, save_model
+
+TRAINED, TEST = 1, 13
+VISIBLE, INFRARED = "cam1/0013/0001.jpg", "cam3/0013/0001.jpg"
+
+
+@pytest.fixture(autouse=True)
+def _leave_torch_as_it_is(workplace):
+    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(deterministic)
+
+
+@pytest.fixture
+def run(model_folder, images_file):
+    def explain(*options, model=model_folder, images=images_file):
+        arguments = ["explain", *options, "--model", model, "--images", images]
+        return CliRunner().invoke(app, list(map(str, arguments)))
+
+    return explain
+
+
+@pytest.fixture
+def baseline_folder(model_folder, tmp_path):
+    """An untrained baseline for the same images."""
+    description, _ = read_description(model_folder)
+    recipe = read_yaml(ROOT / "conf" / "method" / "baseline.yaml")["schedules"]["demo"]
+    model, loss = recipe["model"] | {"backbone": "resnet10_half", "pretrained": False}, recipe["loss"]
+    torch.manual_seed(0)
+    method = build_method("baseline", len(description.train_pids), model, loss)
+    described = replace(description, method="baseline", model=model, loss=loss)
+    save_model(tmp_path / "baseline", cpu_state(method), described)
+    return tmp_path / "baseline"
+
+
+def refused(result, *parts):
+    assert result.exit_code == 1, result.output
+    assert "Traceback" not in result.output
+    for part in ("expected:", "found:", "remedy:", *parts):
+        assert part in result.stderr
+
+
+def similarity(result):
+    assert result.exit_code == 0, result.output
+    return float(re.search(r"cosine similarity (-?\d\.\d+)", result.stdout)[1])
+
+
+def size(name="explain.png"):
+    with Image.open(name) as picture:
+        return picture.size
+
+
+def test_identity_gives_a_visible_and_an_infrared_picture_and_all_stages_of_separate_trunks(run):
+    result = run("--pid", TEST)
+    assert -1 <= similarity(result) <= 1
+    assert f"{VISIBLE} (visible, id 13, cam 1) and {INFRARED} (infrared, id 13, cam 3)" in result.stdout
+    assert "explain.png: stage1, stage2, stage3, stage4 of fprnet's embedding joint" in result.stdout
+    assert size()[0] > 800
+
+
+def test_baseline_is_explained_at_the_stages_that_it_shares(run, baseline_folder):
+    result = run("--pid", TEST, model=baseline_folder)
+    shared = read_yaml(ROOT / "conf" / "method" / "baseline.yaml")["schedules"]["demo"]["model"]["share_from"]
+    names = ", ".join(f"stage{number}" for number in range(shared, 5))
+    assert f"explain.png: {names} of baseline's embedding neck" in result.stdout
+
+
+def test_identity_that_the_model_was_trained_on_is_called_so(run):
+    assert "seen in training" in run("--pid", TRAINED).stdout
+    assert "seen in training" not in run("--pid", TEST).stdout
+
+
+def test_files_names_and_identities_of_the_same_pictures_agree(run, dataset):
+    layers = ("--layer", "stage4")
+    by_pid = similarity(run("--pid", TEST, *layers))
+    assert similarity(run(INFRARED, VISIBLE, *layers)) == by_pid
+    files = ("--infrared", dataset / INFRARED, "--visible", dataset / VISIBLE)
+    assert similarity(run(*files, *layers, images="nowhere.h5")) == by_pid
+
+
+def test_identities_and_pictures_of_people_that_differ_are_rows_of_one_figure(run):
+    assert run("--pid", TEST, "--layer", "stage4").exit_code == 0
+    one = size()
+    result = run("--pid", TEST, VISIBLE, "cam6/0014/0002.jpg", "--pid", 14, "--layer", "stage4")
+    assert result.stdout.count("cosine similarity") == 3
+    assert size()[0] == one[0]
+    assert size()[1] > 2 * one[1]
+
+
+def test_one_picture_alone_is_compared_with_itself(run, dataset):
+    result = run("--infrared", dataset / INFRARED)
+    assert result.exit_code == 0, result.output
+    assert "compared with itself" in result.stdout
+    assert "cosine similarity" not in result.stdout
+    assert run("--pid", TEST, "--against", "itself").stdout.count("compared with itself") == 2
+
+
+def test_layers_are_those_that_were_named_in_their_order(run):
+    result = run("--pid", TEST, "--layer", "stage3", "--layer", "stage2", "--layer", "stage3")
+    assert "explain.png: stage3, stage2 of fprnet" in result.stdout
+
+
+def test_any_module_on_the_way_to_the_embedding_is_a_layer(run, dataset):
+    layer = "backbone.separate.1.stages.2.conv1"
+    result = run("--infrared", dataset / INFRARED, "--layer", layer)
+    assert f"explain.png: {layer} of fprnet" in result.stdout
+
+
+def test_another_embedding_is_explained_on_demand(run):
+    assert "embedding pool5" in run("--pid", TEST, "--layer", "stage4", "--embedding", "pool5").stdout
+    refused(run("--pid", TEST, "--embedding", "no"), "no such embedding", "joint, pool5")
+
+
+def test_output_goes_where_it_was_asked_for_and_repeats_to_the_byte(run, tmp_path):
+    for name in ("first.png", "below/again.png"):
+        result = run("--pid", TEST, "--layer", "stage2", "--output", name)
+        assert f"{name}: stage2" in result.stdout
+    assert (tmp_path / "first.png").read_bytes() == (tmp_path / "below" / "again.png").read_bytes()
+    assert not list(tmp_path.rglob("*.partial"))
+
+
+@pytest.mark.parametrize(
+    ("options", "parts"),
+    [
+        ((), ("no picture to explain", "--pid")),
+        (("--pid", "99"), ("no pictures of identity 99", "13, 14")),
+        (("--pid", "13", "--layer", "stage7"), ("no such layer", "stage1, stage2, stage3, stage4")),
+        (("--pid", "13", "--layer", "joint_head"), ("nothing to explain there", "its output is (1, 16)")),
+        (("--pid", "13", "--layer", "fusion_head"), ("nothing to explain there", "used 0 times")),
+        (("--pid", "13", "--layer", "backbone.separate.0"), ("nothing to explain there", "visible")),
+        (("cam1/0013/9999.jpg",), ("no image of the data set", "nothing of that name")),
+        (("--visible", "none.jpg"), ("none.jpg", "cannot be read")),
+        (("--infrared", "text.jpg"), ("text.jpg", "not a JPEG, PNG or BMP image")),
+        (("text.jpg",), ("spectrum is unknown", "--visible FILE or --infrared FILE")),
+        (("--visible", "text.jpg", "--output", "text.jpg"), ("what the command reads",)),
+    ],
+)
+def test_wrong_request_is_one_message_and_leaves_an_earlier_picture(run, tmp_path, options, parts):
+    (tmp_path / "text.jpg").write_text("text")
+    (tmp_path / "explain.png").write_bytes(b"earlier")
+    refused(run(*options), *parts)
+    assert (tmp_path / "explain.png").read_bytes() == b"earlier"
+    assert (tmp_path / "text.jpg").read_text() == "text"
+
+
+def test_layer_of_the_other_spectrums_trunk_is_refused(run):
+    refused(run("--pid", TEST, "--layer", "backbone.separate.0.stages.1"), "infrared pictures", "used 0 times")
+
+
+def test_identity_of_one_spectrum_only_is_refused(run, images_file, tmp_path):
+    shutil.copy(images_file, tmp_path / "images.h5")
+    with h5py.File(tmp_path / "images.h5", "r+") as file:
+        pid = file["test/infrared/pid"]
+        pid[:] = np.where(pid[:] == TEST, 14, pid[:])
+    refused(run("--pid", TEST, images=tmp_path / "images.h5"), "not in both spectra", "found:    visible")
+
+
+def test_model_or_images_that_are_missing_or_do_not_belong_together_are_refused(run, images_file, tmp_path):
+    refused(run("--pid", TEST, model=tmp_path / "none"), "the model is incomplete")
+    refused(run("--pid", TEST, images=tmp_path / "none.h5"), "the file is missing")
+    shutil.copy(images_file, tmp_path / "other.h5")
+    with h5py.File(tmp_path / "other.h5", "r+") as file:
+        file.attrs["source_hash"] = "ab" * 32
+    refused(run("--pid", TEST, images=tmp_path / "other.h5"), "another source_hash")
+
+
+def test_help_says_what_is_shown_and_how_to_begin():
+    text = " ".join(CliRunner().invoke(app, ["explain", "--help"]).stdout.split())
+    for part in ("cosine similarity", "Grad-CAM", "ICCV 2017", "vireid explain --pid", "speak for the match"):
+        assert part in text
