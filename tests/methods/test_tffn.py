@@ -4,10 +4,11 @@ import math
 
 import pytest
 import torch
-from torch.nn.functional import leaky_relu, normalize
+from torch.nn.functional import cross_entropy, leaky_relu, normalize
 
 from tests.made import ROOT, read_yaml
 from vireid.data.records import Modality
+from vireid.losses.triplet import batch_hard_triplet_loss
 from vireid.methods.tffn import TFFN, GraphFusion, LevelFusion, Loss, Model
 from vireid.params import check_section
 from vireid.support.errors import UserError
@@ -15,7 +16,7 @@ from vireid.support.errors import UserError
 PAPER = read_yaml(ROOT / "conf" / "method" / "tffn.yaml")["schedules"]["paper"]
 LABELS = torch.tensor([0, 1, 0, 1, 0, 1, 0, 1])
 MODALITY = torch.arange(2).repeat_interleave(4)
-B = {"deep_supervision": False, "level_fusion": False, "graph_fusion": False}
+TABLE_3 = read_yaml(ROOT / "conf" / "experiments" / "tffn" / "table3.yaml")["rows"]
 
 
 def built(num_pids=2, loss=None, **changes):
@@ -88,8 +89,15 @@ def test_fused_node_mixes_both_modalities_of_its_identity_only():
     assert reached.tolist() == (LABELS == 0).tolist()
 
 
-def test_four_heads_at_full_size_have_the_papers_parameters():
+def test_four_heads_at_full_size_have_the_counted_parameters():
+    # 4 x (1024 x 512 + 512 + 1024)
     assert sum(p.numel() for p in GraphFusion(1024, 4).parameters()) == 2_103_296
+
+
+@pytest.mark.parametrize("heads", [1, 4])
+def test_scores_start_the_same_whatever_the_number_of_heads(heads):
+    # Xavier's bound of a map from 1024 values to one.
+    assert graph(1024, heads).score.abs().max().item() == pytest.approx(math.sqrt(6 / 1025), rel=0.02)
 
 
 def test_level_fusion_without_attention_adds_the_levels_up():
@@ -100,15 +108,24 @@ def test_level_fusion_without_attention_adds_the_levels_up():
 def test_level_fusion_weighs_channels_and_keeps_the_levels():
     # A closed gate (sigmoid(-100) = 0) leaves S, an open one doubles it; the gate opens for the last level only.
     fusion = LevelFusion(2, True, 3)
-    last = fusion.attention[2]
+    last = fusion.mask[2]
     torch.nn.init.zeros_(last.weight)
     last.bias.data = torch.tensor([-100.0, -100.0, -100.0, -100.0, 100.0, 100.0])
     levels = [torch.tensor([[1.0, 2.0]]), torch.tensor([[10.0, 20.0]]), torch.tensor([[100.0, 200.0]])]
     assert fusion(levels).tolist() == [[211.0, 422.0]]
 
 
+def test_channel_attention_is_eq_2_by_hand():
+    fusion = LevelFusion(1, True, 1)
+    for layer in (fusion.mask[0], fusion.mask[2]):
+        layer.weight.data, layer.bias.data = torch.eye(3), torch.zeros(3)
+    # A = sigmoid(relu(S)): 1/2 where S is not positive.
+    levels = [torch.tensor([[-2.0]]), torch.tensor([[0.0]]), torch.tensor([[1.0]])]
+    assert fusion(levels).item() == pytest.approx(-2 * 1.5 + 1 + 1 / (1 + math.exp(-1)))
+
+
 def test_attention_of_levels_sees_all_of_them_through_a_sixteenth_of_the_channels():
-    linear = [part for part in LevelFusion(1024, True, 16).attention if isinstance(part, torch.nn.Linear)]
+    linear = [part for part in LevelFusion(1024, True, 16).mask if isinstance(part, torch.nn.Linear)]
     assert [(part.in_features, part.out_features) for part in linear] == [(3072, 192), (192, 3072)]
 
 
@@ -119,7 +136,7 @@ def full_size():
         return TFFN(395, Model.model_validate(model), Loss.model_validate(PAPER["loss"]))
 
 
-def test_full_size_has_the_papers_sizes(full_size):
+def test_full_size_has_the_counted_parameters(full_size):
     assert sum(p.numel() for p in full_size.backbone.parameters()) == 23_733_376
     assert sum(p.numel() for p in full_size.levels.parameters()) == 3_673_088
     assert full_size.embedding_dims == dict.fromkeys(("fused", "stage4", "stage3", "stage2"), 1024)
@@ -143,27 +160,86 @@ def test_every_level_sees_its_own_stage():
     assert equal == {"fused": False, "stage4": False, "stage3": False, "stage2": True}
 
 
+ALL = ("fused", "stage4", "stage3", "stage2", "graph")
+
+
 @pytest.mark.parametrize(
-    ("changes", "supervised", "levels"),
+    ("row", "supervised"),
     [
-        (B, ["stage4"], ["stage4"]),
-        (B | {"deep_supervision": True}, ["stage4", "stage3", "stage2"], ["stage2", "stage3", "stage4"]),
-        (B | {"level_fusion": True}, ["fused", "stage4"], ["stage2", "stage3", "stage4"]),
-        ({"graph_fusion": False}, ["fused", "stage4", "stage3", "stage2"], ["stage2", "stage3", "stage4"]),
-        ({"level_fusion": False}, ["stage4", "stage3", "stage2", "graph"], ["stage2", "stage3", "stage4"]),
-        ({}, ["fused", "stage4", "stage3", "stage2", "graph"], ["stage2", "stage3", "stage4"]),
+        ("b", ALL[1:2]),
+        ("deep", ALL[1:4]),
+        ("mlfm", ALL[:4]),
+        ("glfm", ALL[1:]),
+        ("full", ALL),
+        ("mlfm_without_attention", ALL[:4]),
+        ("glfm_without_heads", ALL[1:]),
     ],
 )
-def test_rows_of_table_3_leave_out_modules_and_losses(changes, supervised, levels):
+def test_rows_of_table_3_leave_out_modules_and_losses(row, supervised):
+    changes = {key.removeprefix("model."): value for key, value in TABLE_3[row]["set"].items()}
     method = built(**changes)
     kinds = ("identity", "triplet")
     assert list(method.loss_weights) == [f"{kind}/{name}" for kind in kinds for name in supervised]
-    assert list(method.levels) == levels
     assert list(method.embedding_dims) == [name for name in supervised if name != "graph"]
+    assert len(method.levels) == (1 if row == "b" else 3)
     assert hasattr(method, "level_fusion") == ("fused" in supervised)
     assert hasattr(method, "graph_fusion") == ("graph" in supervised)
+    if "fused" in supervised:
+        assert (method.level_fusion.mask is None) == (row == "mlfm_without_attention")
+    if "graph" in supervised:
+        assert method.graph_fusion.heads == (1 if row == "glfm_without_heads" else 4)
     losses = method.losses(method(images(), MODALITY), LABELS, MODALITY)
     assert list(losses) == list(method.loss_weights)
+
+
+def test_every_row_of_table_3_is_tested():
+    rows = test_rows_of_table_3_leave_out_modules_and_losses.pytestmark[0].args[1]
+    assert [row for row, _ in rows] == list(TABLE_3)
+
+
+def test_levels_that_are_fused_need_no_supervision_of_their_own():
+    method = built(deep_supervision=False, graph_fusion=False)
+    assert list(method.embedding_dims) == ["fused", "stage4"]
+    assert list(method.levels) == ["stage2", "stage3", "stage4"]
+
+
+@pytest.mark.parametrize("last_stride", [1, 2])
+def test_levels_are_pooled_by_the_mean_of_the_last_map(last_stride):
+    method = built(last_stride=last_stride).eval()
+    with torch.inference_mode():
+        last = method.backbone(images(), MODALITY)[-1]
+        assert tuple(last.shape[-2:]) == (4 // last_stride, 2 // last_stride)
+        expected = method.levels["stage4"](last.mean(dim=(2, 3)))
+        assert torch.allclose(method(images(), MODALITY).embeddings["stage4"], expected, atol=1e-6)
+
+
+def test_graph_losses_are_those_of_the_fused_nodes_behind_their_own_neck():
+    method = built(loss={"label_smoothing": 0.1})
+    torch.nn.init.normal_(method.necks["graph"].classifier.weight)
+    outputs = method(images(), MODALITY)
+    losses = method.losses(outputs, LABELS, MODALITY)
+    fused = method.graph_fusion(normalize(outputs.embeddings["fused"]), LABELS)
+    expected = cross_entropy(method.necks["graph"](fused), LABELS, label_smoothing=0.1)
+    assert losses["identity/graph"].item() == pytest.approx(expected.item(), rel=1e-5)
+    expected = batch_hard_triplet_loss(fused, LABELS, 0.3)
+    assert losses["triplet/graph"].item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["identity", "triplet"])
+def test_graph_losses_teach_the_trunk(kind):
+    method = built()
+    torch.nn.init.normal_(method.necks["graph"].classifier.weight)
+    method.losses(method(images(), MODALITY), LABELS, MODALITY)[f"{kind}/graph"].backward()
+    assert all(p.grad is not None and p.grad.any() for p in method.backbone.parameters())
+
+
+def test_accuracies_are_those_of_the_logits():
+    method = built()
+    outputs = method(images(), MODALITY)
+    outputs.logits["fused"] = torch.tensor([[1.0, 0.0]] * 8)
+    outputs.logits["stage3"] = torch.eye(2)[LABELS]
+    found = method.measures(outputs, LABELS, MODALITY)
+    assert (found["accuracy/fused"].item(), found["accuracy/stage3"].item()) == (0.5, 1.0)
 
 
 def test_identity_losses_start_at_the_logarithm_of_the_number_of_identities():
@@ -185,11 +261,12 @@ def test_triplet_sees_levels_as_they_are_and_fused_vectors_of_length_one():
 
 
 @pytest.mark.parametrize("normalised", [False, True])
-def test_fused_embedding_is_classified_as_chosen(normalised):
+@pytest.mark.parametrize("name", ["fused", "stage4"])
+def test_only_the_fused_embedding_may_be_classified_normalised(normalised, name):
     method = built(classify_normalised=normalised).eval()
-    given = torch.randn(3, 16)
-    first, second = (method._logits("fused", scale * given) for scale in (1.0, 5.0))
-    assert torch.allclose(first, second, atol=1e-6) == normalised
+    given = torch.randn(3, 16, generator=torch.Generator().manual_seed(4))
+    first, second = (method._logits(name, scale * given) for scale in (1.0, 5.0))
+    assert torch.allclose(first, second, atol=1e-6) == (normalised and name == "fused")
 
 
 @pytest.mark.parametrize(("changes", "source"), [({}, "fused"), ({"level_fusion": False}, "stage4")])
@@ -255,7 +332,7 @@ def test_losses_of_one_modality_fuse_what_there_is(modality):
 
 
 @pytest.mark.parametrize(
-    "changes", [{"width": 15}, {"width": 0}, {"heads": 0}, {"share_from": 3}, {"attention_reduction": 0}]
+    "changes", [{"width": 15}, {"width": 0}, {"heads": 0}, {"share_from": 3}, {"attention_reduction": 3073}]
 )
 def test_sizes_that_cannot_be_are_refused(changes):
     with pytest.raises(UserError, match=next(iter(changes))):

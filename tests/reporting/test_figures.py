@@ -1,7 +1,9 @@
 """Figures: drawn from made-up results, repeating to the byte, refusing what they cannot read. CPU, seconds."""
 
 import numpy as np
+import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from tests.retrieval.made import random_features
@@ -9,7 +11,7 @@ from vireid.data.records import ImageRecord, Modality
 from vireid.data.store import ImagesInfo, create_images, open_images
 from vireid.params import Figures
 from vireid.reporting.figures import Sources, draw_figures
-from vireid.reporting.training import read_curves
+from vireid.reporting.training import draw_panel, read_curves
 from vireid.retrieval.evaluation import evaluate
 from vireid.retrieval.protocols import protocol
 from vireid.support.errors import UserError
@@ -125,6 +127,18 @@ def test_curves_of_a_folder_share_a_panel(training):
 def test_other_metrics_get_panels_of_their_own(training):
     (training / "metrics" / "speed.tsv").write_text("step\tspeed\n0\t9\n")
     assert list(read_curves(training)) == ["loss", "lr", "holdout", "speed"]
+
+
+@pytest.mark.parametrize(
+    ("panel", "curves", "named"),
+    [("lr", ["lr"], False), ("train", ["accuracy"], True), ("loss", ["a", "b"], True)],
+)
+def test_legend_names_curves_that_the_title_does_not(panel, curves, named):
+    axes = Figure().subplots()
+    draw_panel(axes, panel, {name: pd.Series([1.0, 2.0]) for name in curves})
+    legend = axes.get_legend()
+    assert (legend is not None) == named
+    assert not named or [text.get_text() for text in legend.get_texts()] == curves
 
 
 @pytest.mark.parametrize("content", ["", "step\tother\n0\t1\n", "step\ttotal\n0\tmuch\n", "total\n1\n"])

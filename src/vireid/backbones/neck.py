@@ -11,8 +11,8 @@ class Neck(nn.Module):
         num_pids: Identities N.
 
     Attributes:
-        norm: (B, D) to (B, D), what is ranked.
-        classifier: (B, D) to (B, N).
+        norm: (B, D) float to (B, D).
+        classifier: (B, D) float to (B, N).
     """
 
     def __init__(self, width: int, num_pids: int):
@@ -23,5 +23,5 @@ class Neck(nn.Module):
         nn.init.normal_(self.classifier.weight, std=0.001)
 
     def forward(self, embeddings: Tensor) -> Tensor:
-        """(B, D) to logits (B, N)."""
+        """(B, D) float to logits (B, N)."""
         return self.classifier(self.norm(embeddings))

@@ -20,17 +20,21 @@ Where the paper is silent:
 - The fully connected layer of a stage serves both modalities. The triplet loss (margin 0.3, Euclidean, over both
   modalities) sees its output, the identity loss what a BN neck makes of it.
 - MLFM's channel attention has a sixteenth of its channels in between (model.attention_reduction).
-- The fused embedding is normalised for the triplet loss and for GLFM; its identity loss sees it as it was before,
-  since unit vectors starve a softmax of scale (model.classify_normalised chooses otherwise).
-- LeakyReLU has a slope of 0.2, as in graph attention networks (Velickovic et al., ICLR 2018).
-- lambda follows DDAG (Ye et al., ECCV 2020): zero in the first epoch, then 1 / (1 + the last epoch's mean of all
-  losses but GLFM's).
+- The fused embedding is normalised for the triplet loss and for GLFM, and not again after GLFM. Its identity loss
+  sees it as it was before; the BN neck makes that nearly the same (model.classify_normalised).
+- LeakyReLU has a slope of 0.2 and each w starts by Xavier's rule, as in graph attention networks (Velickovic et
+  al., ICLR 2018).
+- lambda follows DDAG (Ye et al., ECCV 2020): zero in the first epoch, then 1 / (1 + the sum of all losses but
+  GLFM's, averaged over the last epoch).
 - Warm-up lasts 10 epochs; Nesterov's momentum and a weight decay of 5e-4. One learning rate serves all
   (model.trunk_lr_factor).
+- Crops are from 10 pixels of padding; erasing has a probability of 0.5 and paints the mean colour. An epoch shows
+  as many visible images as there are, and the last epoch's weights count.
 - Ranked is the fused embedding, as GLFM needs labels. Without MLFM it is the last stage's after its BN neck, and
   what GLFM fuses is that stage's embedding, normalised.
 
-Deviation: the warm-up starts at nearly zero and rises with every step; the work it cites starts at a tenth.
+Deviations: the warm-up starts at nearly zero and rises with every step; the work it cites starts at a tenth. The
+schedules `quick` and `demo` train a small trunk from scratch, with AdamW and mixed colour channels.
 """
 
 from collections.abc import Sequence
@@ -38,7 +42,8 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, normalize
 
@@ -60,7 +65,8 @@ class Model(Section):
     """Architecture; the switches are the rows of Table 3, whose first, B, has all three of them off.
 
     `deep_supervision` gives the earlier stages losses of their own, `level_fusion` is MLFM with or without
-    `channel_attention`, and `graph_fusion` is GLFM with a number of `heads`.
+    `channel_attention`, and `graph_fusion` is GLFM with a number of `heads`. What belongs to a fusion that is
+    switched off has no effect.
     """
 
     backbone: Literal["resnet10_half", "resnet18", "resnet50"]
@@ -77,6 +83,14 @@ class Model(Section):
     heads: Count
     trunk_lr_factor: Positive
 
+    @field_validator("attention_reduction")
+    @classmethod
+    def _check_reduction(cls, reduction: int, info: ValidationInfo) -> int:
+        channels = len(STAGES) * info.data.get("width", reduction)
+        if reduction > channels:
+            raise PydanticCustomError("reduction", "at most 3 x width, {most}", {"most": channels})
+        return reduction
+
 
 class Loss(Section):
     """The triplet margin and the label smoothing; all losses but GLFM's have weight 1 (Eq. 6)."""
@@ -87,7 +101,7 @@ class Loss(Section):
 
 @dataclass
 class Outputs:
-    """By name, for B images and N identities: `embeddings` (B, C), and `logits` (B, N) of those supervised."""
+    """By name, for B images and N identities: `embeddings` (B, C) float, `logits` (B, N) of those supervised."""
 
     embeddings: dict[str, Tensor]
     logits: dict[str, Tensor]
@@ -105,23 +119,26 @@ class LevelFusion(nn.Module):
     def __init__(self, width: int, attention: bool, reduction: int):
         super().__init__()
         channels = len(STAGES) * width
-        between = max(1, channels // reduction)
-        self.attention = None
-        if attention:
-            self.attention = nn.Sequential(
+        between = channels // reduction
+        self.mask = None
+        if attention:  # Eq. (2)
+            self.mask = nn.Sequential(
                 nn.Linear(channels, between), nn.ReLU(), nn.Linear(between, channels), nn.Sigmoid()
             )
 
     def forward(self, levels: Sequence[Tensor]) -> Tensor:
-        """Three times (B, C) to (B, C), not normalised."""
+        """Three times (B, C) float to (B, C), not normalised."""
         joined = torch.cat(tuple(levels), dim=1)
-        if self.attention is not None:
-            joined = self.attention(joined) * joined + joined
-        return torch.stack(joined.chunk(len(levels), dim=1)).sum(dim=0)
+        if self.mask is not None:
+            joined = self.mask(joined) * joined + joined  # Eq. (3)
+        return joined.unflatten(1, (len(levels), -1)).sum(dim=1)
 
 
 class GraphFusion(nn.Module):
     """GLFM: each node becomes a weighted mean of the nodes of its identity, of both modalities (Eqs. 4 and 5).
+
+    Where the scores of an identity have one sign, the part of f_i cancels in the softmax, and all nodes of the
+    identity become the same mean (Brody et al., ICLR 2022). The triplet loss then only keeps identities apart.
 
     Args:
         width: Channels C of a node.
@@ -133,26 +150,27 @@ class GraphFusion(nn.Module):
         self.heads = heads
         self.project = nn.Linear(width, heads * (width // 2))  # h of all heads
         self.score = nn.Parameter(torch.empty(heads, 2, width // 2))  # w: its part for f_i, and for f_j
-        nn.init.xavier_uniform_(self.score)
+        for head in self.score.data:  # each w by itself: C values to one
+            nn.init.xavier_uniform_(head.view(1, -1))
 
     def attention(self, nodes: Tensor, labels: Tensor) -> Tensor:
         """Weights s_ij of Eq. (4).
 
         Args:
-            nodes: (K, C).
+            nodes: (K, C) float.
             labels: (K,) int64.
 
         Returns:
-            (M, K, K); rows sum to 1 and are 0 at other identities.
+            (M, K, K) float; rows sum to 1 and are 0 at other identities.
         """
-        projected = self.project(nodes).unflatten(1, (self.heads, -1))
-        # w [h(f_i) || h(f_j)] is a part of i plus a part of j.
+        projected = self.project(nodes).unflatten(1, (self.heads, -1))  # (K, M, C/2)
+        # w [h(f_i) || h(f_j)] is a part p of i plus a part of j; nodes k, heads m, channels c. (M, K) each.
         of_i, of_j = torch.einsum("kmc,mpc->pmk", projected, self.score)
         scores = leaky_relu(of_i[:, :, None] + of_j[:, None, :], SLOPE)
         return scores.masked_fill(labels[:, None] != labels, -torch.inf).softmax(dim=2)
 
     def forward(self, nodes: Tensor, labels: Tensor) -> Tensor:
-        """(K, C) and (K,) to (K, C), Eq. (5)."""
+        """(K, C) float and (K,) int64 to (K, C), Eq. (5)."""
         return self.attention(nodes, labels).mean(dim=0) @ nodes
 
 
@@ -179,7 +197,7 @@ class TFFN(Method):
             self.graph_fusion = GraphFusion(model.width, model.heads)
             necks = [*necks, "graph"]
         self.necks = nn.ModuleDict({name: Neck(model.width, num_pids) for name in necks})
-        self.embedding_dims = dict.fromkeys(ranked, model.width)
+        self.ranked, self.embedding_dims = ranked[0], dict.fromkeys(ranked, model.width)
         self.loss_weights = {f"{kind}/{name}": 1.0 for kind in ("identity", "triplet") for name in necks}
         self.on_epoch(0, [])
 
@@ -202,13 +220,13 @@ class TFFN(Method):
         return self.necks[name](embedding)
 
     def losses(self, outputs: Outputs, labels: Tensor, modality: Tensor) -> dict[str, Tensor]:
-        """Eq. (1) for the stages, `fused` and `graph`; see `Method.losses`."""
+        """Both terms of Eq. (1) for the stages, `fused` and `graph`; see `Method.losses`."""
         logits = dict(outputs.logits)
         compared = {name: outputs.embeddings[name] for name in logits}
         if self.model.level_fusion:
             compared["fused"] = normalize(compared["fused"])
         if self.model.graph_fusion:
-            nodes = normalize(outputs.embeddings[self._ranked])
+            nodes = normalize(outputs.embeddings[self.ranked])
             compared["graph"] = self.graph_fusion(nodes, labels)
             logits["graph"] = self.necks["graph"](compared["graph"])
         smoothing, margin = self.loss.label_smoothing, self.loss.margin
@@ -216,9 +234,12 @@ class TFFN(Method):
             f"triplet/{name}": batch_hard_triplet_loss(compared[name], labels, margin) for name in compared
         }
 
-    @property
-    def _ranked(self) -> str:
-        return next(iter(self.embedding_dims))
+    def on_epoch(self, epoch: int, history: Sequence[dict[str, float]]) -> None:
+        """Set lambda (Eq. 6), which needs no state: DDAG's rule reads the history; see `Method.on_epoch`."""
+        if self.model.graph_fusion:
+            others = [name for name in self.loss_weights if not name.endswith("/graph")]
+            weight = 1 / (1 + sum(history[-1][f"loss/{name}"] for name in others)) if epoch else 0.0
+            self.loss_weights |= dict.fromkeys(("identity/graph", "triplet/graph"), weight)
 
     def measures(self, outputs: Outputs, labels: Tensor, modality: Tensor) -> dict[str, Tensor]:
         """Training accuracies, the ranked embedding's first, and lambda."""
@@ -237,16 +258,6 @@ class TFFN(Method):
 
     def param_groups(self, lr: float) -> list[dict[str, Any]]:
         """See `Method.param_groups`: the trunk, and everything new."""
-        trained = {name: p for name, p in self.named_parameters() if p.requires_grad}
-        new = [p for name, p in trained.items() if not name.startswith("backbone.")]
         trunk = list(self.backbone.parameters())
+        new = [p for name, p in self.named_parameters() if p.requires_grad and not name.startswith("backbone.")]
         return [{"params": trunk, "lr": lr * self.model.trunk_lr_factor}, {"params": new, "lr": lr}]
-
-    def on_epoch(self, epoch: int, history: Sequence[dict[str, float]]) -> None:
-        """Set lambda, which needs no state of its own: DDAG's rule reads the history; see `Method.on_epoch`."""
-        if self.model.graph_fusion:
-            others = [name for name in self.loss_weights if not name.endswith("/graph")]
-            self._weigh_graph(1 / (1 + sum(history[-1][f"loss/{name}"] for name in others)) if epoch else 0.0)
-
-    def _weigh_graph(self, weight: float) -> None:
-        self.loss_weights |= dict.fromkeys(("identity/graph", "triplet/graph"), weight)

@@ -79,12 +79,13 @@ def draw_training(path: Path, folder: Path) -> None:
         grid = figure.subplots(rows, columns, squeeze=False).flatten()
         used, unused = grid[: len(panels)], grid[len(panels) :]
         for axes, (name, curves) in zip(used, panels.items(), strict=True):
-            _draw_panel(axes, name, curves)
+            draw_panel(axes, name, curves)
         for axes in unused:
             axes.set_visible(False)
 
 
-def _draw_panel(axes: Axes, name: str, curves: dict[str, pd.Series]) -> None:
+def draw_panel(axes: Axes, name: str, curves: dict[str, pd.Series]) -> None:
+    """Draw the curves of one panel, as `read_curves` returns them."""
     axes.set_title(_TITLES.get(name, name.replace("_", " ")))
     axes.set_xlabel("epoch")  # what the loop logs as DVCLive's step
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -95,5 +96,5 @@ def _draw_panel(axes: Axes, name: str, curves: dict[str, pd.Series]) -> None:
         colour = INK if curve == "total" else COLOURS[terms.index(curve) % len(COLOURS)]
         marker = "o" if len(curves[curve]) <= _FEW_STEPS else None
         axes.plot(curves[curve].index, curves[curve], color=colour, marker=marker, markersize=3, label=curve)
-    if list(curves) != [name]:
+    if list(curves) != [name]:  # the title does not name a lone curve of a folder
         axes.legend(loc="best", fontsize=9, handlelength=1.5)
