@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 from tests.made import ROOT, read_yaml
 from vireid.experiments.grid import Grid, grids, load_grid
 from vireid.experiments.plan import Plan, make_plan
+from vireid.experiments.repetition import Repetition
 from vireid.methods import build_method
 from vireid.params import check_section
 from vireid.support.errors import UserError
@@ -54,7 +55,7 @@ def test_what_dvc_is_told_gives_the_parameters_of_the_row(table, row, tmp_path):
     # DVC's own function writes the file of the experiment.
     made = plan(table, "paper")
     shutil.copy(ROOT / "params.yaml", tmp_path)
-    apply_overrides(tmp_path / "params.yaml", made.overrides(row, 2))
+    apply_overrides(tmp_path / "params.yaml", made.overrides(row, Repetition(2, 0)))
     expected = made.settings[row] | {"seed": 2}
     assert YAML(typ="safe").load(tmp_path / "params.yaml") == expected
 
