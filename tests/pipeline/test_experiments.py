@@ -16,7 +16,7 @@ SIZES = {"train-ids": 10, "val-ids": 2, "test-ids": 6, "visible-images": 2, "inf
 
 @pytest.fixture
 def tiny_quick(project):
-    """The project on a tiny RegDB with a quick schedule for it, committed, and a table whose ranks are reported."""
+    """The project on a tiny RegDB with a quick schedule, committed, and a table whose ranks are reported."""
     _edit(project.root / "conf/schedule/quick.yaml", lambda v: v["ingest"].update(TINY["ingest"]))
     _edit(project.root / "conf/schedule/quick.yaml", lambda v: v.pop("superresolve"))
     _edit(

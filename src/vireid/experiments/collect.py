@@ -92,5 +92,5 @@ def numbers(experiment: Experiment, protocol: str, result: str | None, metrics: 
 def differences(found: Mapping[str, Found]) -> dict[str, list[Any]]:
     """Parameters that may round differently and of which the finished experiments have several values: these."""
     runs = [run for part in found.values() for run in part.finished.values()]
-    values = {key: list(dict.fromkeys(run.params[key] for run in runs)) for key in _ROUNDING}
+    values = {key: list(dict.fromkeys(run.params.get(key) for run in runs)) for key in _ROUNDING}
     return {key: seen for key, seen in values.items() if len(seen) > 1}

@@ -79,7 +79,7 @@ def _notes(plan: Plan, found: Mapping[str, Found], protocol: str) -> list[str]:
         notes.append("The intervals take all runs as independent, although those of a trial share their images.")
     options = f"--schedule {runs[0].params['schedule']} --seeds {','.join(map(str, seeds))}"
     options += f" --trials {','.join(map(str, trials))}" * bool(trials)
-    notes.append(f"Run by `vireid experiments {plan.table} {options} --queue` and `dvc queue start`.")
+    notes.append(f"To run all of it: `vireid experiments {plan.table} {options} --queue`, then `dvc queue start`.")
     return [*notes, *_origins(plan, found)]
 
 
