@@ -6,6 +6,7 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 from ruamel.yaml import YAML
 
@@ -145,6 +146,18 @@ def write_params(path, root, method="fprnet", **changes):
     path.parent.mkdir(parents=True, exist_ok=True)
     YAML().dump(values, path)
     return path
+
+
+def built_small(settings):
+    """Build the method of whole parameters for 4 identities: a small trunk, and a sixteenth of FPRnet's widths."""
+    from vireid.methods import build_method
+
+    torch.manual_seed(0)
+    model = deepcopy(settings["model"])
+    small = {"backbone": "resnet10_half", "pretrained": False, "pyramid_width": 16}
+    small |= {key: [width // 16 for width in model[key]] for key in ("joint_dims", "fusion_dims") if key in model}
+    model |= {key: value for key, value in small.items() if key in model}
+    return build_method(settings["method"], 4, model, settings["loss"])
 
 
 def put(values, key, value):

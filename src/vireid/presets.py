@@ -14,16 +14,13 @@ GROUPS = ("dataset", "schedule", "method", "superresolve")
 _REPLACED = ("model", "loss")
 
 
-def apply_presets(values: "CommentedMap", chosen: Mapping[str, str], conf: Path) -> dict[str, Any]:
+def apply_presets(values: "CommentedMap", chosen: Mapping[str, str], conf: Path) -> None:
     """Merge presets into parameters, in place and with their comments kept.
 
     Args:
         values: What params.yaml holds.
         chosen: Group -> name. A schedule without a method brings that of the recipe in force.
         conf: The folder of presets.
-
-    Returns:
-        What was set, by dotted key.
 
     Raises:
         UserError: If there is no such preset, or it sets a key that the parameters lack.
@@ -33,16 +30,13 @@ def apply_presets(values: "CommentedMap", chosen: Mapping[str, str], conf: Path)
     chosen = dict(chosen)
     if "schedule" in chosen:
         chosen.setdefault("method", values["recipe"])
-    applied: dict[str, Any] = {}
     for group in GROUPS:
         if group in chosen:
             part = YAML().load(_file(conf, group, chosen[group]))
             part = _with_schedule(part, values["schedule"], chosen[group])
             merge(values, part, where=f"conf/{group}")
-            applied |= flat(part)
     if "method" in chosen:
-        values["recipe"] = applied["recipe"] = chosen["method"]
-    return applied
+        values["recipe"] = chosen["method"]
 
 
 def merge(values: "CommentedMap", part: Mapping[str, Any], where: str) -> None:

@@ -9,7 +9,7 @@ from tests.made import ROOT
 from vireid.cli import app
 from vireid.experiments import dvc
 from vireid.experiments.dvc import Experiment
-from vireid.experiments.grid import load_grid
+from vireid.experiments.grid import grids, load_grid
 from vireid.experiments.plan import make_plan
 from vireid.presets import flat
 
@@ -24,6 +24,7 @@ def project(tmp_path, monkeypatch):
     shutil.copy(ROOT / "params.yaml", tmp_path)
     shutil.copytree(ROOT / "conf", tmp_path / "conf")
     (tmp_path / "data").mkdir()
+    (tmp_path / "data.dvc").touch()
     monkeypatch.chdir(tmp_path)
     there, queued = [], {}
     monkeypatch.setattr(dvc, "all_experiments", lambda: there)
@@ -36,12 +37,17 @@ def run(*options):
     return CliRunner().invoke(app, [str(option) for option in options])
 
 
-def experiment(row, seed, state="finished", **params):
+def experiment(row, seed, state="finished", name=None, dataset="synthetic", **params):
     grid = load_grid(ROOT / "conf", TABLE)
-    plan = make_plan(grid, TABLE, ROOT / "params.yaml", ROOT / "conf", {"schedule": "quick"}, grid.rows)
-    metrics = {"synthetic": {"all_search": {"single_shot": NUMBERS}}}
+    presets = {"schedule": "quick", "dataset": dataset}
+    plan = make_plan(grid, TABLE, ROOT / "params.yaml", ROOT / "conf", presets, grid.rows)
+    metrics = {
+        "synthetic": {"all_search": {"single_shot": NUMBERS}},
+        "synthetic_regdb": {"visible_to_infrared": NUMBERS},
+    }
     params = flat(plan.settings[row] | {"seed": seed}) | params
-    return Experiment(f"{PREFIX}-{row}-s{seed}", state, "c" * 40, "abcdef0", "2026-01-01", params, metrics)
+    name = name or f"{PREFIX}-{row}-s{seed}"
+    return Experiment(name, state, "c" * 40, "abcdef0", "2026-01-01", params, metrics)
 
 
 def fails(result, *parts):
@@ -53,7 +59,8 @@ def fails(result, *parts):
 
 def test_without_a_name_the_tables_are_listed(project):
     lines = run("experiments").stdout.splitlines()
-    assert [line.partition(":")[0] for line in lines] == [f"fprnet/table{n}" for n in (3, 4, 5, 6, 8)]
+    assert [line.partition(":")[0] for line in lines] == grids(ROOT / "conf")
+    assert "fprnet/table5: FPRnet without one of its parts" in lines
 
 
 def test_listing_queues_nothing_and_leaves_the_parameters(project):
@@ -85,6 +92,45 @@ def test_only_what_is_missing_is_queued(project):
     assert set(project.queued) == {f"{PREFIX}-without_domains-s{seed}" for seed in (0, 1, 2)}
 
 
+def test_what_is_there_under_another_name_is_not_queued(project):
+    project.there += [experiment("full", 0, name="upset-owl"), experiment("full", 1, "queued", name="still-owl")]
+    options = ("--schedule", "quick", "--rows", "full", "--queue")
+    assert "1 experiments queued, 2 already there" in run("experiments", TABLE, *options).stdout
+    assert set(project.queued) == {f"{PREFIX}-full-s2"}
+
+
+@pytest.fixture
+def regdb(project):
+    """The project with a data set of ten trials."""
+    (project.root / "data_regdb.dvc").touch()
+    return "--schedule", "quick", "--dataset", "synthetic_regdb", "--rows", "full"
+
+
+def test_every_seed_is_queued_on_every_trial(project, regdb):
+    project.there.append(
+        experiment("full", 4, name="upset-owl", dataset="synthetic_regdb", **{"dataset.trial": 2})
+    )
+    result = run("experiments", TABLE, *regdb, "--seeds", "0,4", "--trials", "2,10", "--queue")
+    assert result.exit_code == 0, result.output
+    assert "s4-t2" in result.stdout
+    names = [f"fprnet-table5-synthetic_regdb-quick-full-s{part}" for part in ("0-t2", "0-t10", "4-t10")]
+    assert list(project.queued) == names
+    assert {"++seed=4", "++dataset.trial=10"} <= set(project.queued[names[2]])
+
+
+def test_trial_is_the_parameters_where_none_is_chosen(project, regdb):
+    assert run("experiments", TABLE, *regdb, "--seeds", "0", "--queue").exit_code == 0
+    assert list(project.queued) == ["fprnet-table5-synthetic_regdb-quick-full-s0-t1"]
+
+
+@pytest.mark.parametrize(
+    ("trials", "named"), [("0", "1 to 10"), ("1,11", "1 to 10"), ("1,1", "--trials"), ("one", "--trials")]
+)
+def test_trial_that_the_data_set_lacks_is_refused(project, regdb, trials, named):
+    fails(run("experiments", TABLE, *regdb, "--trials", trials, "--queue"), named)
+    assert project.queued == {}
+
+
 def test_names_taken_by_other_parameters_are_refused_before_anything_is_queued(project):
     project.there.append(experiment("without_domains", 1, **{"train.epochs": 3}))
     result = run("experiments", TABLE, "--schedule", "quick", "--queue")
@@ -111,7 +157,7 @@ def edit(project, old, new):
             "a matrix of two or more rows",
         ),
         ("method: fprnet", "method: fprnett", "fprnett"),
-        ("rank20, mAP]", "rank30, mAP]", "rank30"),
+        ("rank20, mAP]", "rank30, mAP]", "ranks that hold 30"),
     ],
 )
 def test_wrong_row_is_named_before_anything_is_queued(project, old, new, named):
@@ -124,7 +170,7 @@ def test_wrong_row_is_named_before_anything_is_queued(project, old, new, named):
 def test_all_wrong_rows_are_named_at_once(project):
     edit(project, "model.upsample: false", "model.upsampel: false")
     edit(project, "model.joint_block: false", "model.joint_blok: false")
-    fails(run("experiments", TABLE), "2 of 5 rows", "row without_upsampling", "row without_joint_block")
+    fails(run("experiments", TABLE), "2 of 6 rows", "row without_upsampling", "row without_joint_block")
 
 
 @pytest.mark.parametrize(
@@ -136,6 +182,7 @@ def test_all_wrong_rows_are_named_at_once(project):
         ((TABLE, "--seeds", "0,x"), "0,x"),
         ((TABLE, "--seeds", "1,1"), "1,1"),
         ((TABLE, "--seeds", ""), "seeds"),
+        ((TABLE, "--trials", "1"), "has no trials"),
         ((TABLE, "--schedule", "slow"), "quick"),
         ((TABLE, "--dataset", "market"), "regdb"),
         ((TABLE, "--conf", "nowhere"), "run in the root of the project"),
@@ -154,24 +201,23 @@ def test_row_without_values_for_the_schedule_is_refused(project):
     fails(run("experiments", "fprnet/table6", "--schedule", "quick"), "row single_svd", "slow, demo, paper")
 
 
-def test_data_set_is_part_of_the_names(project):
-    (project.root / "data_regdb").mkdir()
-    options = ("--schedule", "quick", "--dataset", "synthetic_regdb", "--rows", "full", "--seeds", "0", "--queue")
-    assert run("experiments", TABLE, *options).exit_code == 0
-    assert list(project.queued) == ["fprnet-table5-synthetic_regdb-quick-full-s0"]
-
-
 def test_placeholder_of_a_data_sets_root_is_refused(project):
     result = run("experiments", TABLE, "--dataset", "sysu_mm01", "--queue")
     fails(result, "/path/to/SYSU-MM01", "leave --dataset out")
     assert project.queued == {}
 
 
+def test_data_that_a_queued_copy_would_lack_is_refused(project):
+    (project.root / "data_regdb").mkdir()
+    result = run("experiments", TABLE, "--dataset", "synthetic_regdb", "--queue")
+    fails(result, str(project.root / "data_regdb"), "copies of the project")
+    assert project.queued == {}
+
+
 def test_data_that_dvc_tracks_need_not_be_checked_out(project):
     (project.root / "data").rmdir()
-    (project.root / "data.dvc").touch()
     assert run("experiments", TABLE, "--seeds", "0", "--queue").exit_code == 0
-    assert len(project.queued) == 5
+    assert len(project.queued) == len(load_grid(ROOT / "conf", TABLE).rows)
 
 
 def test_table_is_written_with_missing_rows(project):
@@ -179,9 +225,21 @@ def test_table_is_written_with_missing_rows(project):
     result = run("table", TABLE, "--schedule", "quick", "--output", "docs/table.md")
     assert result.exit_code == 0, result.output
     text = (project.root / "docs" / "table.md").read_text(encoding="utf-8")
-    assert text.count("not run") == 3
+    assert text.count("not run") == 4
     assert "| FPRnet | 29.28 |" in text
     assert "| 20.0 | 1 | -3.92 | +0.0 |" in text
+
+
+def test_table_averages_the_trials_of_a_sweep(project):
+    for trial in (1, 2):
+        params = {"dataset.trial": trial, "dataset.root": "/where/it/lies"}
+        project.there.append(experiment("full", 0, name=f"owl-{trial}", dataset="synthetic_regdb", **params))
+    result = run("table", TABLE, "--schedule", "quick", "--dataset", "synthetic_regdb", "--output", "table.md")
+    assert result.exit_code == 0, result.output
+    text = (project.root / "table.md").read_text(encoding="utf-8")
+    for said in (" 20.0 \N{PLUS-MINUS SIGN} 0.0 | 2 |", "over the trials 1, 2 (seed 0)", "owl-1, owl-2"):
+        assert said in text
+    assert "over the trials 1, 2 (seed 0)" in result.stdout
 
 
 def test_table_without_experiments_says_so(project):

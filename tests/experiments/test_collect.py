@@ -1,7 +1,8 @@
 """Finding the experiments of a table, and the table made of them. CPU, seconds."""
 
-from dataclasses import replace
+from functools import partial
 
+import numpy as np
 import pytest
 
 from tests.made import ROOT
@@ -10,37 +11,60 @@ from vireid.experiments.collect import collect, differences, numbers
 from vireid.experiments.dvc import Experiment
 from vireid.experiments.grid import load_grid
 from vireid.experiments.plan import make_plan
+from vireid.experiments.repetition import Repetition, averaged_over
 from vireid.presets import flat
+from vireid.reporting.comparison import paired_difference, write_comparison
 from vireid.support.errors import UserError
 
 CONF = ROOT / "conf"
 PROTOCOL = "synthetic/all_search/single_shot"
+REGDB = "synthetic_regdb/visible_to_infrared"
+
+
+def planned(table, dataset="synthetic"):
+    grid = load_grid(CONF, table)
+    presets = {"schedule": "quick", "dataset": dataset}
+    return make_plan(grid, table, ROOT / "params.yaml", CONF, presets, grid.rows)
 
 
 @pytest.fixture(scope="module")
 def plan():
-    grid = load_grid(CONF, "fprnet/table8")
-    return make_plan(grid, "fprnet/table8", ROOT / "params.yaml", CONF, {"schedule": "quick"}, grid.rows)
+    return planned("fprnet/table8")
+
+
+@pytest.fixture(scope="module")
+def regdb():
+    """Table 5 on a data set of ten trials."""
+    return planned("fprnet/table5", "synthetic_regdb")
+
+
+def made(plan, row, seed, trial=0, mAP=None, params=None, **changes):
+    """Make an experiment of a row; its rank-1 is 10 and its mAP 20, more by the seed; `params` are changes."""
+    repetition = Repetition(seed, trial)
+    metrics = {"rank1": 10.0 + seed, "rank5": 40.0, "rank10": 50.0, "rank20": 60.0}
+    metrics["mAP"] = 20.0 + seed if mAP is None else mAP
+    single_shot = {"all_search": {"single_shot": metrics}}
+    known = flat(plan.settings[row]) | {"seed": seed, "dataset.trial": trial}
+    values = {
+        "name": plan.name(row, repetition),
+        "state": "finished",
+        "revision": "c" * 40,
+        "base": "abcdef0123",
+        "timestamp": "2026-01-01T00:00:00",
+        "params": known | (params or {}),
+        "metrics": {"synthetic": single_shot, "synthetic_regdb": {"visible_to_infrared": metrics}},
+    }
+    return Experiment(**(values | changes))
 
 
 @pytest.fixture(scope="module")
 def experiment(plan):
-    """Make an experiment of a row; its rank-1 is 10 and its mAP 20, more by the seed."""
+    """Make an experiment of a row of the plan."""
+    return partial(made, plan)
 
-    def make(row, seed, **changes):
-        metrics = {"rank1": 10.0 + seed, "rank5": 40.0, "rank10": 50.0, "rank20": 60.0, "mAP": 20.0 + seed}
-        made = Experiment(
-            name=plan.name(row, seed),
-            state="finished",
-            revision="c" * 40,
-            base="abcdef0123",
-            timestamp="2026-01-01T00:00:00",
-            params=flat(plan.settings[row] | {"seed": seed}),
-            metrics={"synthetic": {"all_search": {"single_shot": metrics}}},
-        )
-        return replace(made, **changes)
 
-    return make
+def seeds(*numbers):
+    return {Repetition(number, 0) for number in numbers}
 
 
 def test_experiments_are_sorted_by_row_seed_and_state(plan, experiment):
@@ -52,25 +76,100 @@ def test_experiments_are_sorted_by_row_seed_and_state(plan, experiment):
             experiment("fprnet", 2, state="queued"),
             experiment("svdnet", 0, state="running"),
             experiment("svdnet", 1, state="failed"),
-            experiment("fprnet", 1, name="fprnet-table8-synthetic-demo-fprnet-s1"),
-            experiment("fprnet", 1, name="other-fprnet-table8-synthetic-quick-fprnet-s1"),
-            experiment("fprnet", 1, name=""),
         ],
     )
-    assert (set(found["fprnet"].finished), found["fprnet"].waiting, found["fprnet"].failed) == (
-        {0, 10},
-        {2},
-        set(),
-    )
-    assert (set(found["svdnet"].finished), found["svdnet"].waiting, found["svdnet"].failed) == (set(), {0}, {1})
+
+    def states(row):
+        return set(found[row].finished), found[row].waiting, found[row].failed
+
+    assert states("fprnet") == (seeds(0, 10), seeds(2), set())
+    assert states("svdnet") == (set(), seeds(0), seeds(1))
     assert "cmgan" not in found
     assert found["resnet50"].finished == {}
+
+
+@pytest.mark.parametrize("name", ["upset-owl", "", "fprnet-table8-synthetic-demo-fprnet-s1"])
+@pytest.mark.parametrize(
+    ("state", "group"), [("finished", "finished"), ("queued", "waiting"), ("failed", "failed")]
+)
+def test_experiment_counts_for_its_parameters_whatever_its_name(plan, experiment, name, state, group):
+    found = collect(plan, [experiment("svdnet", 1, name=name, state=state)])
+    assert {row for row, part in found.items() if getattr(part, group)} == {"svdnet"}
+    assert set(getattr(found["svdnet"], group)) == seeds(1)
+    assert all(part.stale == set() for part in found.values())
+
+
+def test_row_of_one_table_counts_for_the_same_row_of_another(experiment):
+    other = planned("fprnet/table6")
+    found = collect(other, [experiment("fprnet", 0)])
+    assert {row: set(part.finished) for row, part in found.items() if part.finished} == {"full": seeds(0)}
+
+
+DECIDING = {
+    "seed": "x",  # of a failed run
+    "method": "baseline",
+    "model.fusion_block": False,
+    "loss.lambda1": 1.5,
+    "train.epochs": 3,
+    "train.new": 1,  # of other code
+    "ingest.height": 64,
+    "superresolve.enabled": True,
+    "extract.flip": True,
+    "evaluate.embedding": "joint+pool5",
+    "evaluate.ranks": [1, 5],
+    "evaluate.protocols": [PROTOCOL],
+    "dataset.name": "sysu_mm01",
+    "dataset.train_on_val": False,
+    "dataset.gallery_draw": "official",
+}
+
+
+@pytest.mark.parametrize("key", DECIDING)
+def test_experiment_with_another_parameter_that_decides_the_numbers_does_not_count(plan, experiment, key):
+    other = experiment("fprnet", 0, params={key: DECIDING[key]}, name="upset-owl")
+    assert collect(plan, [other])["fprnet"].finished == {}
+    assert collect(plan, [other])["fprnet"].stale == set()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("dataset.root", "/elsewhere"),
+        ("superresolve.iterations", 7),  # SRCNN is off
+        ("evaluate.rerank", True),
+        ("evaluate.ranks", [1, 2, 10, 20]),
+        ("figures.worst_queries", 1),
+        ("compute.workers", 9),
+    ],
+)
+def test_experiment_with_another_parameter_that_decides_nothing_counts(plan, experiment, key, value):
+    other = experiment("fprnet", 0, params={key: value}, name="upset-owl")
+    assert set(collect(plan, [other])["fprnet"].finished) == seeds(0)
+
+
+def test_folder_tells_data_sets_of_a_manifest_apart():
+    plan = planned("fprnet/table8", "manifest")
+    here, there = made(plan, "fprnet", 0), made(plan, "fprnet", 1, params={"dataset.root": "/elsewhere"})
+    assert set(collect(plan, [here, there])["fprnet"].finished) == seeds(0)
+
+
+def test_reranked_run_holds_the_plain_numbers_and_no_plain_run_the_reranked_ones(plan, experiment):
+    found = collect(plan, [experiment("fprnet_reranking", 0), experiment("fprnet", 1)])
+    assert set(found["fprnet_reranking"].finished) == seeds(0)
+    assert set(found["fprnet"].finished) == seeds(0, 1)
+
+
+def test_run_that_was_queued_for_the_row_counts_before_a_later_one(plan, experiment):
+    own = experiment("fprnet", 0)
+    later = experiment("fprnet_reranking", 0, timestamp="2026-02-01T00:00:00")
+    for listed in ([own, later], [later, own]):
+        assert collect(plan, listed)["fprnet"].finished == {Repetition(0, 0): own}
 
 
 def test_latest_of_two_counts_whatever_their_order(plan, experiment):
     late = experiment("fprnet", 0, revision="late", timestamp="2026-02-01T00:00:00")
     for listed in ([experiment("fprnet", 0), late], [late, experiment("fprnet", 0)]):
-        assert collect(plan, listed)["fprnet"].finished[0].revision == "late"
+        assert collect(plan, listed)["fprnet"].finished[Repetition(0, 0)].revision == "late"
 
 
 def test_what_failed_before_it_finished_or_was_queued_again_has_not_failed(plan, experiment):
@@ -79,30 +178,105 @@ def test_what_failed_before_it_finished_or_was_queued_again_has_not_failed(plan,
     assert collect(plan, [failed, experiment("fprnet", 0, state="queued")])["fprnet"].failed == set()
 
 
-@pytest.mark.parametrize(("key", "value"), [("train.epochs", 3), ("seed", 5), ("model.fusion_block", False)])
-def test_experiment_with_other_parameters_is_left_out_and_named(plan, experiment, key, value):
-    made = experiment("fprnet", 0)
-    other = replace(made, params=made.params | {key: value})
-    found = collect(plan, [other])["fprnet"]
-    assert found.finished == {}
-    assert found.stale == {made.name}
+@pytest.mark.parametrize(("key", "value"), [("train.epochs", 3), ("extract.flip", True)])
+def test_experiment_of_the_plans_name_with_other_parameters_is_left_out_and_named(plan, experiment, key, value):
+    other = experiment("fprnet", 0, params={key: value})
+    found = collect(plan, [other, experiment("fprnet", 1)])
+    assert set(found["fprnet"].finished) == seeds(1)
+    assert found["fprnet"].stale == {other.name}
+    notes = summary.comparison(plan, found, list(plan.grid.rows), PROTOCOL).notes
+    assert any("Left out: 1 experiment" in note for note in notes)
 
 
-def test_parameters_that_no_row_sets_may_differ_but_are_told(plan, experiment):
-    first, second = experiment("fprnet", 0), experiment("svdnet", 0)
-    second = replace(second, params=second.params | {"compute.threads": 7, "dataset.root": "/elsewhere"})
+def test_experiment_of_another_seed_than_its_name_says_counts_for_its_seed_and_takes_the_name(plan, experiment):
+    other = experiment("fprnet", 0, params={"seed": 5})
+    found = collect(plan, [other])
+    assert set(found["fprnet"].finished) == seeds(5)
+    assert found["fprnet"].stale == {other.name}
+    notes = summary.comparison(plan, found, list(plan.grid.rows), PROTOCOL).notes
+    assert not any("Left out" in note for note in notes)
+
+
+def test_what_may_round_differently_is_told(plan, experiment):
+    first, second = experiment("fprnet", 0), experiment("svdnet", 0, params={"compute.threads": 7})
     found = collect(plan, [first, second])
-    assert set(found["svdnet"].finished) == {0}
-    assert differences(found, plan) == {"compute.threads": [7, first.params["compute.threads"]]}
+    assert differences(found) == {"compute.threads": [7, first.params["compute.threads"]]}
     notes = summary.comparison(plan, found, list(plan.grid.rows), PROTOCOL).notes
     assert any("compute.threads" in note for note in notes)
 
 
+def test_experiments_of_other_names_are_told(plan, experiment):
+    found = collect(plan, [experiment("fprnet", 0), experiment("fprnet", 1, name="upset-owl")])
+    notes = summary.comparison(plan, found, ["fprnet"], PROTOCOL).notes
+    assert "Counted for their parameters, which are the rows': upset-owl." in notes
+
+
+def on_regdb(regdb):
+    """Two seeds on two trials of two rows; the mAP by hand."""
+    values = {(0, 1): (20.0, 18.0), (0, 2): (30.0, 27.0), (1, 1): (22.0, 21.0), (1, 2): (32.0, 30.0)}
+    rows = ("full", "without_domains")
+    return [
+        made(regdb, row, *repetition, mAP=mAP, name=f"owl-{row}-{n}")
+        for n, (repetition, pair) in enumerate(values.items())
+        for row, mAP in zip(rows, pair, strict=True)
+    ]
+
+
+def test_seeds_and_trials_are_averaged_together_and_paired_by_both(regdb, tmp_path):
+    found = collect(regdb, on_regdb(regdb))
+    table = summary.comparison(regdb, found, ["full", "without_domains"], REGDB)
+    full, without = table.rows
+    assert set(full.ours) == {(0, 1), (0, 2), (1, 1), (1, 2)}
+    assert (full.state, without.state) == ("4", "4")
+    # Differences -2, -3, -1, -2: mean -2, deviation sqrt(2/3); t(3) at 97.5 % is 3.18245.
+    mean, half = paired_difference(without.ours, full.ours, "mAP")
+    assert (mean, half) == (pytest.approx(-2), pytest.approx(3.18245 * np.sqrt(2 / 3) / 2, abs=1e-4))
+    write_comparison(tmp_path / "table.md", table)
+    text = (tmp_path / "table.md").read_text(encoding="utf-8")
+    # 20, 30, 22, 32: mean 26, deviation sqrt(104 / 3) = 5.89.
+    assert "| 26.0 ± 5.9 | 4 |" in text
+    assert "mean and standard deviation over the seeds 0, 1 and the trials 1, 2." in text
+    assert "paired by seed and trial" in text
+    assert "those of a trial share their images" in text
+    assert "fprnet/table5 --schedule quick --seeds 0,1 --trials 1,2 --queue" in text
+
+
+def test_trial_that_one_row_lacks_is_not_compared(regdb):
+    lacking = [
+        e for e in on_regdb(regdb) if (e.params["dataset.trial"], e.params["model.single_domains"]) != (2, False)
+    ]
+    full, without = summary.comparison(regdb, collect(regdb, lacking), ["full", "without_domains"], REGDB).rows
+    assert (full.state, without.state) == ("4", "2")
+    assert paired_difference(without.ours, full.ours, "mAP")[0] == pytest.approx(-1.5)  # of -2 and -1
+
+
+def test_trial_is_part_of_the_name_and_of_what_dvc_is_told(regdb):
+    assert regdb.name("full", Repetition(0, 2)) == "fprnet-table5-synthetic_regdb-quick-full-s0-t2"
+    assert regdb.name("full", Repetition(3, 0)) == "fprnet-table5-synthetic_regdb-quick-full-s3"
+    told = regdb.overrides("full", Repetition(3, 2))
+    assert {"++seed=3", "++dataset.trial=2", "++dataset.name='synthetic_regdb'"} <= set(told)
+
+
+@pytest.mark.parametrize(
+    ("repetitions", "text"),
+    [
+        ([(2, 0), (0, 0), (1, 0)], "mean and standard deviation over the seeds 0, 1, 2"),
+        ([(0, 2), (0, 1)], "mean and standard deviation over the trials 1, 2 (seed 0)"),
+        ([(0, 4), (1, 4)], "mean and standard deviation over the seeds 0, 1 (trial 4)"),
+        ([(1, 1), (0, 2)], "mean and standard deviation over the seeds 0, 1 and the trials 1, 2"),
+        ([(3, 0)], "one run each (seed 3)"),
+        ([(3, 7)], "one run each (seed 3, trial 7)"),
+    ],
+)
+def test_what_is_averaged_over_is_said(repetitions, text):
+    assert averaged_over([Repetition(*numbers) for numbers in repetitions]) == text
+
+
 def test_numbers_are_those_of_the_protocol_and_of_the_part_below_it(experiment):
-    made = experiment("fprnet", 3)
-    assert numbers(made, PROTOCOL, None, ["rank1", "mAP"]) == {"rank1": 13.0, "mAP": 23.0}
-    made.metrics["synthetic"]["all_search"]["single_shot"]["reranked"] = {"rank1": 99.0}
-    assert numbers(made, PROTOCOL, "reranked", ["rank1"]) == {"rank1": 99.0}
+    one = experiment("fprnet", 3)
+    assert numbers(one, PROTOCOL, None, ["rank1", "mAP"]) == {"rank1": 13.0, "mAP": 23.0}
+    one.metrics["synthetic"]["all_search"]["single_shot"]["reranked"] = {"rank1": 99.0}
+    assert numbers(one, PROTOCOL, "reranked", ["rank1"]) == {"rank1": 99.0}
 
 
 @pytest.mark.parametrize(
@@ -116,32 +290,33 @@ def test_missing_numbers_are_an_error(experiment, protocol, result):
 def test_table_shows_every_row_with_what_there_is(plan, experiment):
     rows = [experiment("fprnet", 0), experiment("fprnet", 1), experiment("svdnet", 1), experiment("svdnet", 2)]
     rows.append(experiment("resnet50", 0, state="failed"))
-    made = summary.comparison(plan, collect(plan, rows), list(plan.grid.rows), PROTOCOL)
-    states = {row.label: row.state for row in made.rows}
-    assert len(made.rows) == len(plan.grid.rows)
+    table = summary.comparison(plan, collect(plan, rows), list(plan.grid.rows), PROTOCOL)
+    states = {row.label: row.state for row in table.rows}
+    assert len(table.rows) == len(plan.grid.rows)
     assert (states["FPRnet"], states["SVDnet"], states["ResNet-50"]) == ("2", "2", "1 failed")
     assert (states["CmGAN"], states["FPRnet + SRCNN"]) == ("paper only", "not run")
-    assert made.reference.label == "FPRnet"
-    assert made.reference.ours[1] == {"rank1": 11.0, "rank10": 50.0, "rank20": 60.0, "mAP": 21.0}
-    text = "\n".join(made.notes)
+    assert table.reference.label == "FPRnet"
+    assert table.reference.ours[Repetition(1, 0)] == {"rank1": 11.0, "rank10": 50.0, "rank20": 60.0, "mAP": 21.0}
+    text = "\n".join(table.notes)
     assert "20 epochs of 40 steps, batches of 64, 128x64 pixels" in text
     assert "over the seeds 0, 1, 2." in text
     assert "say nothing about real cameras" in text
-    assert "vireid experiments fprnet/table8 --schedule quick --queue" in text
+    assert "paired by seed," in text
+    assert "vireid experiments fprnet/table8 --schedule quick --seeds 0,1,2 --queue" in text
     assert "Started from commit abcdef0." in text
 
 
 def test_table_of_runs_of_several_commits_says_so(plan, experiment):
     rows = [experiment("fprnet", 0), experiment("fprnet", 1, base="fedcba9876")]
-    made = summary.comparison(plan, collect(plan, rows), ["fprnet"], PROTOCOL)
-    assert any("abcdef0, fedcba9: the code may differ" in note for note in made.notes)
+    table = summary.comparison(plan, collect(plan, rows), ["fprnet"], PROTOCOL)
+    assert any("abcdef0, fedcba9: the code may differ" in note for note in table.notes)
 
 
 def test_reference_is_compared_with_even_where_it_is_not_shown(plan, experiment):
     found = collect(plan, [experiment("fprnet", 0), experiment("svdnet", 0)])
-    made = summary.comparison(plan, found, ["svdnet"], PROTOCOL)
-    assert [row.label for row in made.rows] == ["SVDnet"]
-    assert made.reference.ours[0]["mAP"] == 20.0
+    table = summary.comparison(plan, found, ["svdnet"], PROTOCOL)
+    assert [row.label for row in table.rows] == ["SVDnet"]
+    assert table.reference.ours[Repetition(0, 0)]["mAP"] == 20.0
 
 
 def test_rank_curves_hold_the_reported_ranks_for_each_seed(plan, experiment):

@@ -50,15 +50,6 @@ def test_entry_without_data_is_passed_over(answer):
     assert [e.name for e in dvc.all_experiments()] == ["kept"]
 
 
-def test_experiment_has_what_equals_every_value_and_the_seed(answer):
-    answer(entry("one", "o", None))
-    (found,) = dvc.all_experiments()
-    assert found.has({"train.lr": 0.1}, seed=1)
-    assert not found.has({"train.lr": 0.1}, seed=0)
-    assert not found.has({"train.lr": 0.2}, seed=1)
-    assert not found.has({"train.momentum": None}, seed=1)
-
-
 @pytest.fixture
 def repository(tmp_path, monkeypatch):
     """A Git repository with one commit, as the working directory; returns that commit as an experiment."""
@@ -83,6 +74,16 @@ def test_files_of_an_experiment_are_those_of_its_commit(repository, tmp_path):
 def test_files_that_an_experiment_lacks_are_an_error(repository):
     with pytest.raises(UserError, match="dvc exp remove one"), dvc.files_of(repository, "results/train"):
         pass
+
+
+def test_queued_experiment_finds_what_is_tracked_or_absolute(repository, tmp_path):
+    assert dvc.finds("results")
+    assert dvc.finds(str(tmp_path))
+    assert not dvc.finds("src")  # there, but empty to Git
+    assert not dvc.finds("nowhere")
+    assert not dvc.finds("/nowhere")
+    (tmp_path / "src.dvc").touch()
+    assert dvc.finds("src")
 
 
 def test_code_unknown_to_git_is_found(repository, tmp_path):

@@ -4,7 +4,7 @@ import string
 
 import pytest
 from dvc.utils.hydra import apply_overrides
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
@@ -43,6 +43,7 @@ def test_literal_is_hydras(value, text):
     assert literal(value) == text
 
 
+@settings(deadline=None)
 @example(before={"a": []}, after={"a": {"a": False}})
 @example(before={"a": {"a": 1}}, after={"a": [1]})
 @given(before=PARAMS, after=PARAMS)

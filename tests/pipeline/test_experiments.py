@@ -1,4 +1,6 @@
-"""A paper's table by real DVC experiments, queued, run and collected in a copy of the project with tiny data."""
+"""A paper's table over two trials by real DVC experiments, queued, run and collected in a copy with tiny data."""
+
+import shutil
 
 import pytest
 from ruamel.yaml import YAML
@@ -9,11 +11,12 @@ pytestmark = pytest.mark.slow
 
 TABLE = "fprnet/table6"
 OPTIONS = ("--schedule", "quick", "--rows", "full,double_svd")
+SIZES = {"train-ids": 10, "val-ids": 2, "test-ids": 6, "visible-images": 2, "infrared-images": 2, "workers": 1}
 
 
 @pytest.fixture
 def tiny_quick(project):
-    """The project with a quick schedule for tiny data, committed, and a table whose ranks are reported."""
+    """The project on a tiny RegDB with a quick schedule, committed, and a table whose ranks are reported."""
     _edit(project.root / "conf/schedule/quick.yaml", lambda v: v["ingest"].update(TINY["ingest"]))
     _edit(project.root / "conf/schedule/quick.yaml", lambda v: v.pop("superresolve"))
     _edit(
@@ -21,8 +24,14 @@ def tiny_quick(project):
     )
     path = project.root / "conf/experiments/fprnet/table6.yaml"
     path.write_text(path.read_text().replace("rank20, mAP]", "mAP]"))
+    data = project.root / "data_regdb"
+    sizes = [part for name, value in SIZES.items() for part in (f"--{name}", str(value))]
+    project.run("vireid", "synthesize", str(data), "--layout", "regdb", *sizes)
+    project.run("vireid", "preset", "dataset=synthetic_regdb", "schedule=quick", "superresolve=off")
+    _edit(project.root / "params.yaml", lambda v: v["dataset"].update(root=str(data)))
     project.run("git", "commit", "--quiet", "--all", "--message", "tiny")
     yield project
+    shutil.rmtree(data)
     project.run("git", "reset", "--quiet", "--hard", "HEAD~1")
     project.run("git", "clean", "--quiet", "-d", "--force", "docs")
 
@@ -34,30 +43,32 @@ def _edit(path, change):
     yaml.dump(values, path)
 
 
-def test_table_is_queued_run_and_collected(tiny_quick):
+def test_sweep_over_trials_and_queued_rows_are_run_and_collected(tiny_quick):
     project = tiny_quick
-    printed = project.run("vireid", "experiments", TABLE, *OPTIONS, "--seeds", "3", "--queue")
-    assert "2 experiments queued" in printed
+    project.run("dvc", "exp", "run", "--queue", "-S", "seed=3", "-S", "dataset.trial=range(1,3)")
+    queue = ("vireid", "experiments", TABLE, *OPTIONS, "--seeds", "3", "--queue", "--trials")
+    assert "1 experiments queued, 1 already there" in project.run(*queue, "1")
     assert project.run("git", "status", "--porcelain") == ""
-    again = project.run("vireid", "experiments", TABLE, *OPTIONS, "--seeds", "3", "--queue")
-    assert "0 experiments queued, 2 already there" in again
-
+    assert "0 experiments queued, 2 already there" in project.run(*queue, "1")
     waiting = project.run("vireid", "table", TABLE, *OPTIONS)
-    assert waiting.count("1 waiting") == 2
+    assert "2 waiting" in waiting
+    assert "1 waiting" in waiting
 
     project.run("dvc", "exp", "run", "--run-all")
     assert project.run("git", "status", "--porcelain") == ""
     outputs = ("--output", "docs/tables/table.md", "--figures", "docs/tables")
     project.run("vireid", "table", TABLE, *OPTIONS, *outputs)
     text = (project.root / "docs/tables/table.md").read_text(encoding="utf-8")
-    full, double = (line for line in text.splitlines() if line.startswith(("| FPRnet", "| double SVD")))
-    assert full.split("|")[8].strip() == double.split("|")[8].strip() == "1"
-    assert double.split("|")[10].strip()[0] in "+-"
-    assert "over the seeds 3." in text
+    full, double = (line.split("|") for line in text.splitlines() if line.startswith(("| FPRnet", "| double SVD")))
+    assert (full[8].strip(), double[8].strip()) == ("2", "1")
+    assert "\N{PLUS-MINUS SIGN}" in full[7]
+    assert double[10].strip()[0] in "+-"
+    assert "over the trials 1, 2 (seed 3)." in text
     assert "2 epochs of 2 steps, batches of 16, 64x32 pixels" in text
     assert (project.root / "docs/tables/holdout_map.png").is_file()
     assert (project.root / "docs/tables/loss.png").is_file()
 
-    queued = project.run("vireid", "experiments", TABLE, *OPTIONS, "--seeds", "3,4", "--queue")
-    assert "2 experiments queued, 2 already there" in queued
+    listed = project.run(*queue, "1,2")
+    assert "s3-t1, s3-t2" in listed
+    assert "1 experiments queued, 3 already there" in listed
     project.run("dvc", "queue", "remove", "--queued")

@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from vireid.experiments.collect import Found
     from vireid.experiments.grid import Grid
     from vireid.experiments.plan import Plan
+    from vireid.experiments.repetition import Repetition
 
 NAME = typer.Argument(help="A table, as fprnet/table4; without it all tables are listed.")
 ROWS = typer.Option(help="Names of rows, with commas; all without it.")
 SCHEDULE = typer.Option(help="A schedule's preset; that of params.yaml without it.")
 DATASET = typer.Option(help="A data set's preset; that of params.yaml without it.")
+TRIALS = typer.Option(help="Trials of the data set, with commas; that of the parameters without it.")
 PARAMS = Path("params.yaml")  # what every row starts from, and what DVC changes in the queued copy
 CONF = typer.Option(help="The folder of presets; tables are in its experiments/.")
 
@@ -28,6 +30,7 @@ def experiments(
     queue: Annotated[bool, typer.Option("--queue", help="Queue what is missing; without it only list.")] = False,
     rows: Annotated[str, ROWS] = "",
     seeds: Annotated[str, typer.Option(help="Seeds, with commas; every row gets the same.")] = "0,1,2",
+    trials: Annotated[str, TRIALS] = "",
     schedule: Annotated[str, SCHEDULE] = "",
     dataset: Annotated[str, DATASET] = "",
     conf: Annotated[Path, CONF] = Path("conf"),
@@ -35,8 +38,9 @@ def experiments(
     """List the rows of a paper's table and the state of their experiments, or queue those that are missing.
 
     An experiment is the workspace as it is (the files that Git tracks, edits included) with the row's parameters
-    and one seed. Every row is checked before the first is queued. The workspace itself is left as it is. What is
-    queued, running or finished already is not queued again; what failed is.
+    and one seed, on one trial where the data set has several. Every row is checked before the first is queued. The
+    workspace itself is left as it is. What is queued, running or finished already, under whatever name, is not
+    queued again; what failed is.
 
     Then run what is queued, and write the table:
 
@@ -57,10 +61,11 @@ def experiments(
         return
     grid = load_grid(conf, name)
     plan = make_plan(grid, name, PARAMS, conf, chosen_presets(schedule, dataset), chosen_rows(grid, rows))
+    repetitions = _repetitions(plan, seeds, trials)
     found = collect(plan, all_experiments())
     Console(width=None).print(_listing(plan, found))
     if queue:
-        _queue(plan, found, _numbers(seeds))
+        _queue(plan, found, repetitions)
 
 
 def chosen_presets(schedule: str, dataset: str) -> dict[str, str]:
@@ -82,27 +87,50 @@ def chosen_rows(grid: "Grid", rows: str) -> list[str]:
     return names
 
 
-def _numbers(text: str) -> list[int]:
+def _repetitions(plan: "Plan", seeds: str, trials: str) -> "list[Repetition]":
+    """Read the options `--seeds` and `--trials`: each seed on each trial.
+
+    Raises:
+        UserError: If one is no list of numbers, or the data set has no such trial.
+    """
+    from vireid.data.ingest import TRIALS as TRIALS_OF_LAYOUT
+    from vireid.experiments.repetition import Repetition
+
+    layout = plan.dataset["layout"]
+    chosen = _numbers("--trials", trials) if trials else [plan.dataset["trial"]]
+    there = TRIALS_OF_LAYOUT.get(layout)
+    if not set(chosen) <= set(there or [0]):
+        raise UserError(
+            "--trials" if trials else "dataset.trial",
+            f"the layout {layout} has no such trial" if there else f"the layout {layout} has no trials",
+            expected=f"trials from {there[0]} to {there[-1]}" if there else "0",
+            found=", ".join(map(str, chosen)),
+            remedy="correct it, or choose another data set (--dataset)",
+        )
+    return [Repetition(seed, trial) for seed in _numbers("--seeds", seeds) for trial in chosen]
+
+
+def _numbers(option: str, text: str) -> list[int]:
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isdecimal() for part in parts) or len(set(map(int, parts))) < len(parts):
-        expected = "different whole numbers, as 0,1,2"
-        raise UserError("--seeds", "not a list of seeds", expected=expected, found=text, remedy="correct it")
+        expected = "different whole numbers, as 1,2,3"
+        raise UserError(option, "not a list of numbers", expected=expected, found=text, remedy="correct it")
     return [int(part) for part in parts]
 
 
-def _queue(plan: "Plan", found: "dict[str, Found]", seeds: list[int]) -> None:
+def _queue(plan: "Plan", found: "dict[str, Found]", repetitions: "list[Repetition]") -> None:
     """Queue what is neither there nor waiting; refuse where other experiments have taken the names."""
     from vireid.experiments.dvc import queue, untracked_code
     from vireid.support.progress import progress
 
     _check_roots(plan)
     missing = [
-        (row, seed)
-        for seed in seeds
+        (row, repetition)
+        for repetition in repetitions
         for row, part in found.items()
-        if seed not in part.finished and seed not in part.waiting
+        if repetition not in part.finished and repetition not in part.waiting
     ]
-    taken = [plan.name(row, seed) for row, seed in missing if plan.name(row, seed) in found[row].stale]
+    taken = [name for row, repetition in missing if (name := plan.name(row, repetition)) in found[row].stale]
     if taken:
         raise UserError(
             "vireid experiments",
@@ -114,24 +142,29 @@ def _queue(plan: "Plan", found: "dict[str, Found]", seeds: list[int]) -> None:
     for path in untracked_code():
         typer.echo(f"warning: {path} is unknown to Git, so the experiments will lack it (git add it)", err=True)
     with progress("queue", len(missing), "experiments") as bar:
-        for row, seed in missing:
-            queue(plan.name(row, seed), plan.overrides(row, seed))
+        for row, repetition in missing:
+            queue(plan.name(row, repetition), plan.overrides(row, repetition))
             bar.advance()
-    already = len(seeds) * len(found) - len(missing)
+    already = len(repetitions) * len(found) - len(missing)
     typer.echo(f"{len(missing)} experiments queued, {already} already there. Run them: dvc queue start")
 
 
 def _check_roots(plan: "Plan") -> None:
-    """Refuse a data set that is not there, such as a preset's placeholder; DVC fetches one that it tracks."""
+    """Refuse a data set that the experiments would not find, such as a preset's placeholder."""
+    from vireid.experiments.dvc import finds
+
     for root in {values["dataset"]["root"] for values in plan.settings.values()}:
-        if not Path(root).is_dir() and not Path(f"{root}.dvc").is_file():
+        if not finds(root):
+            there = Path(root).is_dir()
             raise UserError(
                 "dataset.root",
-                "no such folder",
-                expected="the data set's folder",
+                "queued experiments run in copies of the project, which lack this folder"
+                if there
+                else "no such folder",
+                expected="the data set's folder, by its absolute path unless DVC or Git tracks it",
                 found=root,
-                remedy="choose the data set by `vireid preset dataset=NAME`, set dataset.root in params.yaml, and "
-                "leave --dataset out",
+                remedy="choose the data set by `vireid preset dataset=NAME`, set dataset.root"
+                f"{f': {Path(root).resolve()}' if there else ''} in params.yaml, and leave --dataset out",
             )
 
 
@@ -143,7 +176,7 @@ def _listing(plan: "Plan", found: "dict[str, Found]") -> "Table":
     for heading in ("row", "in the paper", "finished", "waiting", "failed"):
         table.add_column(heading, no_wrap=heading == "row")
     for row, part in found.items():
-        seeds = (", ".join(map(str, sorted(group))) for group in (part.finished, part.waiting, part.failed))
-        table.add_row(row, plan.grid.rows[row].label, *seeds)
-    table.caption, table.caption_justify = "numbers are seeds", "left"
+        runs = (", ".join(map(str, sorted(group))) for group in (part.finished, part.waiting, part.failed))
+        table.add_row(row, plan.grid.rows[row].label, *runs)
+    table.caption, table.caption_justify = "s: seed, t: trial", "left"
     return table

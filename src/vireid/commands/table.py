@@ -29,10 +29,11 @@ def table(
     dataset: Annotated[str, DATASET] = "",
     conf: Annotated[Path, CONF] = Path("conf"),
 ) -> None:
-    """Print a paper's table, and ours beside it: mean and spread over the seeds, differences paired by seed.
+    """Print a paper's table, and ours beside it: mean and spread over seeds and trials, and paired differences.
 
-    Takes the experiments that `vireid experiments` queued for this table, data set and schedule and that have
-    finished, whatever their seeds. Rows without one are shown as such. Nothing is run.
+    Takes the finished experiments with the rows' parameters on this data set and schedule, whatever their names,
+    seeds and trials: those of `vireid experiments`, and those of your own `dvc exp run`. Rows without one are
+    shown as such. Nothing is run.
 
     Example: vireid table fprnet/table5 --schedule quick --output docs/tables/fprnet_table5.md
     """

@@ -1,13 +1,18 @@
 """The finished experiments of a table's rows."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from vireid.experiments.agreement import is_run_of
 from vireid.experiments.dvc import Experiment
 from vireid.experiments.plan import Plan
+from vireid.experiments.repetition import Repetition, repetition_of
 from vireid.support.errors import UserError
+
+# What may round differently; all else that the row leaves open is the same in all of its runs, or without effect.
+_ROUNDING = ("compute.device", "compute.precision", "compute.threads")
 
 
 @dataclass
@@ -15,42 +20,45 @@ class Found:
     """Experiments of one row.
 
     Attributes:
-        finished: By seed, the latest.
-        waiting: Seeds that are queued or running.
-        failed: Seeds whose latest experiment failed.
-        stale: Names of finished experiments that had other parameters than the row now has.
+        finished: One for each repetition.
+        waiting: Repetitions that are queued or running.
+        failed: Repetitions of which there is no more than a failed experiment.
+        stale: Names that the plan gives to this row, of experiments with other parameters than these names say.
     """
 
-    finished: dict[int, Experiment] = field(default_factory=dict)
-    waiting: set[int] = field(default_factory=set)
-    failed: set[int] = field(default_factory=set)
+    finished: dict[Repetition, Experiment] = field(default_factory=dict)
+    waiting: set[Repetition] = field(default_factory=set)
+    failed: set[Repetition] = field(default_factory=set)
     stale: set[str] = field(default_factory=set)
 
 
 def collect(plan: Plan, experiments: Sequence[Experiment]) -> dict[str, Found]:
-    """Sort experiments by row and seed.
+    """Sort experiments by row and repetition, by what their parameters say. One may count for several rows.
+
+    Of several finished ones that with the plan's name counts, as it was queued for the row; else the latest does.
 
     Args:
         plan: What the rows' parameters are.
         experiments: All there are; a finished one counts whichever commit it started from.
     """
-    found = {row: Found() for row in plan.settings}
-    pattern = re.compile(rf"{re.escape(plan.prefix)}-([a-z0-9_]+)-s(\d+)")
-    for experiment in sorted(experiments, key=lambda experiment: experiment.timestamp):
-        match = pattern.fullmatch(experiment.name)
-        if match is None or match[1] not in found:
-            continue
-        row, seed = found[match[1]], int(match[2])
-        if not experiment.has(plan.dictated[match[1]], seed):
-            row.stale.add(experiment.name)
-        elif experiment.state == "finished":
-            row.finished[seed] = experiment
-        elif experiment.state == "failed":
-            row.failed.add(seed)
+    return {row: _of_row(plan, row, experiments) for row in plan.settings}
+
+
+def _of_row(plan: Plan, row: str, experiments: Sequence[Experiment]) -> Found:
+    own = [
+        (experiment.name == plan.name(row, repetition), experiment.timestamp, repetition, experiment)
+        for experiment in experiments
+        if (repetition := repetition_of(experiment.params)) and is_run_of(experiment.params, plan, row)
+    ]
+    as_named = [experiment for named, *_, experiment in own if named]
+    names = re.compile(rf"{re.escape(plan.prefix)}-{row}-s\d+(-t\d+)?")
+    found = Found(stale={e.name for e in experiments if names.fullmatch(e.name) and e not in as_named})
+    for *_, repetition, experiment in sorted(own, key=lambda run: run[:2]):
+        if experiment.state == "finished":
+            found.finished[repetition] = experiment
         else:
-            row.waiting.add(seed)
-    for row in found.values():
-        row.failed -= row.finished.keys() | row.waiting
+            (found.failed if experiment.state == "failed" else found.waiting).add(repetition)
+    found.failed -= found.finished.keys() | found.waiting
     return found
 
 
@@ -81,11 +89,8 @@ def numbers(experiment: Experiment, protocol: str, result: str | None, metrics: 
     return {metric: float(node[metric]) for metric in metrics}
 
 
-def differences(found: dict[str, Found], plan: Plan) -> dict[str, list[Any]]:
-    """Parameters in which the finished experiments differ although no row says so, with their values."""
-    runs = [(row, run) for row, part in found.items() for run in part.finished.values()]
-    ruled = {key for dictated in plan.dictated.values() for key in dictated} | {"seed", "dataset.root"}
-    keys = {key for _, run in runs for key in run.params} - ruled
-    values = {key: [run.params.get(key) for _, run in runs] for key in sorted(keys)}
-    unequal = {key: [v for i, v in enumerate(seen) if v not in seen[:i]] for key, seen in values.items()}
-    return {key: seen for key, seen in unequal.items() if len(seen) > 1}
+def differences(found: Mapping[str, Found]) -> dict[str, list[Any]]:
+    """Parameters that may round differently and of which the finished experiments have several values: these."""
+    runs = [run for part in found.values() for run in part.finished.values()]
+    values = {key: list(dict.fromkeys(run.params.get(key) for run in runs)) for key in _ROUNDING}
+    return {key: seen for key, seen in values.items() if len(seen) > 1}

@@ -41,11 +41,6 @@ class Experiment:
     params: dict[str, Any]
     metrics: dict[str, Any]
 
-    def has(self, dictated: dict[str, Any], seed: int) -> bool:
-        """Whether it was run with these parameters and this seed."""
-        expected = dictated | {"seed": seed}
-        return all(key in self.params and self.params[key] == value for key, value in expected.items())
-
 
 def all_experiments() -> list[Experiment]:
     """Find all experiments of the project in the working directory, whichever commit they started from.
@@ -87,6 +82,14 @@ def queue(name: str, overrides: Sequence[str]) -> None:
         UserError: If DVC refuses.
     """
     _dvc("exp", "run", "--queue", "--name", name, *(part for o in overrides for part in ("--set-param", o)))
+
+
+def finds(folder: str) -> bool:
+    """Whether a queued experiment, which runs in a copy of what DVC and Git track, will find a folder."""
+    if Path(f"{folder}.dvc").is_file():
+        return True  # DVC fetches it
+    tracked = Path(folder).is_absolute() or bool(_call("git", "ls-files", "--", folder).stdout)
+    return tracked and Path(folder).is_dir()
 
 
 def untracked_code() -> list[str]:

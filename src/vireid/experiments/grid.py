@@ -82,6 +82,11 @@ class Grid(Section):
     reference: str
     rows: dict[RowName, Row]
 
+    @property
+    def ranks(self) -> list[int]:
+        """The ranks among the columns."""
+        return [int(metric.removeprefix("rank")) for metric in self.metrics if metric.startswith("rank")]
+
     @field_validator("rows")
     @classmethod
     def _check_rows(cls, rows: dict[str, Row], info: Any) -> dict[str, Row]:

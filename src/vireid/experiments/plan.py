@@ -10,9 +10,10 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from vireid.experiments.grid import Grid, Row
+from vireid.experiments.repetition import Repetition
 from vireid.methods import check_method
 from vireid.params import Params, check_section, load_params
-from vireid.presets import apply_presets, flat
+from vireid.presets import apply_presets
 from vireid.support.errors import UserError
 
 
@@ -25,8 +26,7 @@ class Plan:
         grid: What the file of that name holds.
         prefix: What the names of all its experiments begin with.
         before: The parameters in the workspace.
-        settings: Per row, all its parameters, but for the seed.
-        dictated: Per row, those that the row and its presets set, by dotted key; the others are the workspace's.
+        settings: Per row, all its parameters; seed and trial are the workspace's or the data set preset's.
     """
 
     table: str
@@ -34,15 +34,21 @@ class Plan:
     prefix: str
     before: dict[str, Any]
     settings: dict[str, dict[str, Any]]
-    dictated: dict[str, dict[str, Any]]
 
-    def name(self, row: str, seed: int) -> str:
+    @property
+    def dataset(self) -> dict[str, Any]:
+        """The parameters of the data set, which all rows share."""
+        return next(iter(self.settings.values()), self.before)["dataset"]
+
+    def name(self, row: str, repetition: Repetition) -> str:
         """Name of one experiment."""
-        return f"{self.prefix}-{row}-s{seed}"
+        return f"{self.prefix}-{row}-{repetition}"
 
-    def overrides(self, row: str, seed: int) -> list[str]:
+    def overrides(self, row: str, repetition: Repetition) -> list[str]:
         """What `dvc exp run` is told by `-S` for one experiment."""
-        return list(overrides(self.before, self.settings[row] | {"seed": seed}))
+        values = self.settings[row]
+        repeated = {"seed": repetition.seed, "dataset": values["dataset"] | {"trial": repetition.trial}}
+        return list(overrides(self.before, values | repeated))
 
 
 def make_plan(
@@ -63,13 +69,13 @@ def make_plan(
     """
     load_params(params)
     before = YAML().load(params)
-    settings, dictated, problems = {}, {}, []
+    settings, problems = {}, []
     for row in rows:
         if not grid.rows[row].reachable:
             continue
         values = deepcopy(before)
         try:
-            dictated[row] = _put_row(values, grid, grid.rows[row], presets, conf)
+            _put_row(values, grid, grid.rows[row], presets, conf)
             checked = check_section(Params, values, f"row {row}", "correct the row or its preset")
             check_method(checked.method, checked.model, checked.loss)
             _check_ranks(grid, checked.evaluate.ranks)
@@ -86,13 +92,13 @@ def make_plan(
         )
     some = next(iter(settings.values()), before)
     prefix = f"{name.replace('/', '-')}-{some['dataset']['name']}-{some['schedule']}"
-    return Plan(name, grid, prefix, _plain(before), settings, dictated)
+    return Plan(name, grid, prefix, _plain(before), settings)
 
 
-def _put_row(values: Any, grid: Grid, row: Row, presets: Mapping[str, str], conf: Path) -> dict[str, Any]:
-    """Put the presets and then the row's own values in place; return all of them by dotted key."""
+def _put_row(values: Any, grid: Grid, row: Row, presets: Mapping[str, str], conf: Path) -> None:
+    """Put the presets and then the row's own values in place."""
     chosen = dict(presets) | grid.presets | (row.presets or {})
-    dictated = apply_presets(values, chosen, conf)
+    apply_presets(values, chosen, conf)
     for key, value in row.values(values["schedule"]).items():
         *sections, last = key.split(".")
         section = values
@@ -107,18 +113,15 @@ def _put_row(values: Any, grid: Grid, row: Row, presets: Mapping[str, str], conf
                 remedy="correct the row",
             )
         section[last] = deepcopy(value)
-        dictated = {k: v for k, v in dictated.items() if k != key and not k.startswith(f"{key}.")}
-        dictated |= flat({key: value})
-    return {key: _plain(value) for key, value in dictated.items() if key != "dataset.root"}
 
 
 def _check_ranks(grid: Grid, ranks: Sequence[int]) -> None:
-    missing = [metric for metric in grid.metrics if metric.startswith("rank") and int(metric[4:]) not in ranks]
+    missing = [rank for rank in grid.ranks if rank not in ranks]
     if missing:
         raise UserError(
             "evaluate.ranks",
             "the table has columns that would not be reported",
-            expected=f"ranks that hold {', '.join(missing)}",
+            expected=f"ranks that hold {', '.join(map(str, missing))}",
             found=list(ranks),
             remedy="add them to evaluate.ranks in params.yaml",
         )

@@ -7,6 +7,7 @@ import pandas as pd
 from vireid.experiments.collect import Found, differences, numbers
 from vireid.experiments.dvc import Experiment, files_of
 from vireid.experiments.plan import Plan
+from vireid.experiments.repetition import averaged_over, seeds_of, trials_of
 from vireid.reporting.comparison import ComparedRow, Comparison
 from vireid.reporting.training import read_curves
 
@@ -39,7 +40,7 @@ def comparison(plan: Plan, found: Mapping[str, Found], rows: Sequence[str], prot
 def _row(plan: Plan, name: str, found: Found | None, protocol: str) -> ComparedRow:
     row = plan.grid.rows[name]
     finished = sorted(found.finished.items()) if found else []
-    ours = {seed: numbers(run, protocol, row.result, plan.grid.metrics) for seed, run in finished}
+    ours = {repetition: numbers(run, protocol, row.result, plan.grid.metrics) for repetition, run in finished}
     return ComparedRow(row.label, row.paper or {}, ours, _state(found))
 
 
@@ -57,32 +58,47 @@ def _state(found: Found | None) -> str:
 def _notes(plan: Plan, found: Mapping[str, Found], protocol: str) -> list[str]:
     grid = plan.grid
     runs = [run for part in found.values() for run in part.finished.values()]
-    seeds = sorted({seed for part in found.values() for seed in part.finished})
     notes = [f"Paper: {grid.source}; {grid.paper_protocol}. Percent."]
     if not runs:
         return [*notes, "No experiment of this table has finished."]
+    repetitions = {repetition for part in found.values() for repetition in part.finished}
+    seeds, trials = seeds_of(repetitions), trials_of(repetitions)
     notes.append(
-        f"Ours: {protocol}; mean and standard deviation over the seeds {', '.join(map(str, seeds))}. "
+        f"Ours: {protocol}; {averaged_over(repetitions)}. "
         + " ".join(dict.fromkeys(_length(run.params) for run in runs))
     )
     if protocol.startswith("synthetic"):
         notes.append("The embedded data set is drawn, so our numbers say nothing about real cameras.")
     reference = grid.rows[grid.reference].label
     notes.append(
-        f"Differences in {grid.metrics[-1]} are to the row {reference!r}; ours are paired by seed, with half of "
-        "Student's 95 % interval, for each row alone. Bold: the interval does not hold zero. What is not bold is "
-        "within noise."
+        f"Differences in {grid.metrics[-1]} are to the row {reference!r}; ours are paired by seed"
+        f"{' and trial' if trials else ''}, with half of Student's 95 % interval, for each row alone. Bold: the "
+        "interval does not hold zero. What is not bold is within noise."
     )
-    schedule = runs[0].params["schedule"]
-    notes.append(f"Run by `vireid experiments {plan.table} --schedule {schedule} --queue` and `dvc queue start`.")
-    bases = list(dict.fromkeys(run.base[:7] for run in runs))
+    if len(seeds) > 1 and len(trials) > 1:
+        notes.append("The intervals take all runs as independent, although those of a trial share their images.")
+    options = f"--schedule {runs[0].params['schedule']} --seeds {','.join(map(str, seeds))}"
+    options += f" --trials {','.join(map(str, trials))}" * bool(trials)
+    notes.append(f"To run all of it: `vireid experiments {plan.table} {options} --queue`, then `dvc queue start`.")
+    return [*notes, *_origins(plan, found)]
+
+
+def _origins(plan: Plan, found: Mapping[str, Found]) -> list[str]:
+    """Say what about the experiments themselves may surprise."""
+    named = {plan.name(row, r): run for row, part in found.items() for r, run in part.finished.items()}
+    bases = list(dict.fromkeys(run.base[:7] for run in named.values()))
     plural = "s" if len(bases) > 1 else ""
-    notes.append(f"Started from commit{plural} {', '.join(bases)}" + (": the code may differ." if plural else "."))
-    for key, values in differences(dict(found), plan).items():
+    notes = [f"Started from commit{plural} {', '.join(bases)}" + (": the code may differ." if plural else ".")]
+    for key, values in differences(found).items():
         notes.append(f"The experiments differ in {key}, which is none of the rows' doing: {values}.")
-    stale = sum(len(part.stale) for part in found.values())
+    names = {run.name or run.revision[:7] for run in named.values()}
+    if others := sorted(names - named.keys()):
+        notes.append(f"Counted for their parameters, which are the rows': {', '.join(others)}.")
+    stale = {name for part in found.values() for name in part.stale} - names
     if stale:
-        notes.append(f"Left out: {stale} experiments of these names with other parameters than the rows now have.")
+        notes.append(
+            f"Left out: {len(stale)} experiments of these names with other parameters than the rows now have."
+        )
     return notes
 
 
@@ -100,7 +116,7 @@ def _length(params: Mapping[str, object]) -> str:
 
 
 def rank_curves(plan: Plan, found: Mapping[str, Found], protocol: str) -> dict[str, list[pd.Series]]:
-    """CMC at the reported ranks, percent by rank: a list over the seeds for each row that has finished runs."""
+    """CMC at the reported ranks, percent by rank: a list over the repetitions for each row with finished runs."""
     return {
         plan.grid.rows[row].label: [
             _ranks(run, protocol, plan.grid.rows[row].result) for _, run in sorted(part.finished.items())
@@ -127,7 +143,7 @@ def training_curves(
         curves: (panel, curve), as ("holdout", "mAP").
 
     Returns:
-        Curve -> row's label -> a list over the seeds; rows that did not record a curve are left out.
+        Curve -> row's label -> a list over the repetitions; rows that did not record a curve are left out.
     """
     drawn: dict[tuple[str, str], dict[str, list[pd.Series]]] = {curve: {} for curve in curves}
     for row, part in found.items():

@@ -1,6 +1,6 @@
 """A paper's table with its numbers beside ours, in the terminal and as Markdown."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,13 +27,13 @@ class ComparedRow:
     Attributes:
         label: Its first cell.
         paper: The paper's numbers by metric, percent; those that it does not print are absent.
-        ours: Seed -> metric -> percent.
-        state: What its cell of seeds says.
+        ours: Run -> metric -> percent; rows are compared over the runs that both have.
+        state: What its cell of runs says.
     """
 
     label: str
     paper: Mapping[str, float]
-    ours: Mapping[int, Mapping[str, float]]
+    ours: Mapping[Hashable, Mapping[str, float]]
     state: str
 
 
@@ -57,17 +57,17 @@ class Comparison:
 
 
 def paired_difference(
-    row: Mapping[int, Mapping[str, float]], reference: Mapping[int, Mapping[str, float]], metric: str
+    row: Mapping[Hashable, Mapping[str, float]], reference: Mapping[Hashable, Mapping[str, float]], metric: str
 ) -> tuple[float, float] | None:
-    """Mean difference of two rows over the seeds that both have, and half its 95 % confidence interval.
+    """Mean difference of two rows over the runs that both have, and half its 95 % confidence interval.
 
     The interval is Student's for paired samples: with n differences of standard deviation s it reaches
-    t(n - 1) s / sqrt(n) to both sides, which for three seeds is 2.48 s.
+    t(n - 1) s / sqrt(n) to both sides, which for three runs is 2.48 s.
 
     Returns:
-        The difference in the metric's unit and the half-width, NaN for a single seed; None if no seed is common.
+        The difference in the metric's unit and the half-width, NaN for a single run; None if none is common.
     """
-    differences = np.array([row[seed][metric] - reference[seed][metric] for seed in row if seed in reference])
+    differences = np.array([row[run][metric] - reference[run][metric] for run in row if run in reference])
     count = len(differences)
     if not count:
         return None
@@ -85,17 +85,17 @@ def print_comparison(comparison: Comparison) -> None:
     table.add_column("", min_width=14)
     table.add_column("", min_width=5)
     count = len(comparison.metrics)
-    for heading in (*_names(comparison), f"{_DELTA} {comparison.metrics[-1]}", "seeds"):
+    for heading in (*_names(comparison), f"{_DELTA} {comparison.metrics[-1]}", "runs"):
         table.add_column(heading, justify="right", no_wrap=True)
     for label, *cells in _rows(comparison):
-        paper, ours, (seeds, paper_difference, difference) = cells[:count], cells[count:-3], cells[-3:]
+        paper, ours, (runs, paper_difference, difference) = cells[:count], cells[count:-3], cells[-3:]
         style = "bold" if difference.startswith("**") else ""
         table.add_row(
             Text(label),
             "paper\nours",
             *("\n".join(pair) for pair in zip(paper, ours, strict=True)),
             Text(f"{paper_difference}\n").append(difference.strip("*"), style),
-            f"\n{seeds}",
+            f"\n{runs}",
         )
     table.caption, table.caption_justify = Text("\n".join(comparison.notes)), "left"
     Console(width=max(Console().width, _LEAST_WIDTH)).print(table)
@@ -104,7 +104,7 @@ def print_comparison(comparison: Comparison) -> None:
 def write_comparison(path: Path, comparison: Comparison) -> None:
     """Write a table as Markdown."""
     names, compared = _names(comparison), comparison.metrics[-1]
-    headings = ["", *(f"paper {name}" for name in names), *(f"ours {name}" for name in names), "seeds"]
+    headings = ["", *(f"paper {name}" for name in names), *(f"ours {name}" for name in names), "runs"]
     headings += [f"paper {_DELTA} {compared}", f"ours {_DELTA} {compared}"]
     rows = _rows(comparison)
     lines = [headings, ["---", *["---:"] * (len(headings) - 1)], *rows]
@@ -119,7 +119,7 @@ def _names(comparison: Comparison) -> list[str]:
 
 
 def _rows(comparison: Comparison) -> list[list[str]]:
-    """Text of every cell: label, paper, ours, seeds, the paper's difference and ours; bold as in Markdown."""
+    """Text of every cell: label, paper, ours, runs, the paper's difference and ours; bold as in Markdown."""
     metrics, compared = comparison.metrics, comparison.metrics[-1]
     return [
         [

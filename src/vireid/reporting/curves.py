@@ -1,4 +1,4 @@
-"""Curves of several experiments in one picture: mean over the seeds, and a band from the least to the largest."""
+"""Curves of several experiments in one picture: mean over the runs, and a band from the least to the largest."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,7 +22,7 @@ def draw_curves(
 
     Args:
         path: The figure to write, PNG.
-        curves: Name -> curves over the seeds, each indexed by what is drawn across.
+        curves: Name -> curves of its runs, each indexed by what is drawn across.
         title: Heading.
         across: Label of the horizontal axis, whose values are whole numbers.
         up: Label of the vertical axis, which begins at zero.
