@@ -78,10 +78,13 @@ def _content(files: dict[str, Any] | None, name: str) -> dict[str, Any]:
 def queue(name: str, overrides: Sequence[str]) -> None:
     """Queue one experiment: the workspace as it is, with some parameters changed in the queued copy only.
 
+    It ends with the stage that a table reads; an experiment that is applied gets its figures by `dvc repro`.
+
     Raises:
         UserError: If DVC refuses.
     """
-    _dvc("exp", "run", "--queue", "--name", name, *(part for o in overrides for part in ("--set-param", o)))
+    parameters = (part for o in overrides for part in ("--set-param", o))
+    _dvc("exp", "run", "--queue", "--name", name, *parameters, "evaluate")
 
 
 def finds(folder: str) -> bool:
