@@ -3,7 +3,11 @@
 import pytest
 import torch
 
-from tests.methods.small_fprnet import LABELS, MODALITY, RELEASE, built, images
+from tests.made import ROOT, read_yaml
+from tests.methods.small_fprnet import DEMO, LABELS, MODALITY, PAPER, RELEASE, built, images
+from vireid.methods import METHODS, check_recipe
+from vireid.params import Train
+from vireid.support.errors import UserError
 
 CYCLES = {"orthogonal": True, "cycles": 2, "first_epoch": 3, "restraint": 2, "relaxation": 1}
 
@@ -64,3 +68,41 @@ def test_plain_layers_are_never_decorrelated():
     for epoch in range(40):
         method.on_epoch(epoch, [])
     assert all(torch.equal(before[name], value) for name, value in method.state_dict().items())
+
+
+def checked(recipe, **svd):
+    """Check a recipe with changed cycles."""
+    model = recipe["model"] | {"svd": recipe["model"]["svd"] | svd}
+    check_recipe("fprnet", model, recipe["loss"], Train.model_validate(recipe["train"]))
+
+
+def test_cycle_that_would_never_begin_is_refused():
+    quick = read_yaml(ROOT / "conf" / "method" / "fprnet.yaml")["schedules"]["quick"]
+    lengths = {"restraint": 5, "relaxation": 5}
+    checked(quick, cycles=2, first_epoch=9, **lengths)  # the last begins as 19 of 20 epochs are done
+    for changes in (
+        {"cycles": 2, "first_epoch": 10},
+        {"cycles": 3, "first_epoch": 9},
+        {"cycles": 1, "first_epoch": 20},
+    ):
+        with pytest.raises(UserError, match="would never begin") as error:
+            checked(quick, **changes, **lengths)
+        assert error.value.where == "params.yaml, model.svd"
+        assert "20 epochs of train.epochs" in error.value.expected
+
+
+def test_cycles_of_the_presets_fit_their_schedules():
+    checked(PAPER)
+    assert PAPER["model"]["svd"]["cycles"] == 4
+    checked(DEMO, cycles=3)
+    for name in ("fprnet", "fprnet_release"):
+        for recipe in read_yaml(ROOT / "conf" / "method" / f"{name}.yaml")["schedules"].values():
+            checked(recipe)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_other_methods_refuse_no_recipe(name):
+    demo = read_yaml(ROOT / "conf" / "method" / f"{name}.yaml")["schedules"]["demo"]
+    check_recipe(name, demo["model"], demo["loss"], Train.model_validate(demo["train"] | {"epochs": 1}))
+    with pytest.raises(UserError, match="wrong parameter"):
+        check_recipe(name, demo["model"] | {"typo": 1}, demo["loss"], Train.model_validate(demo["train"]))

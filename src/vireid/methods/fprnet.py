@@ -70,7 +70,8 @@ from vireid.data.records import Modality
 from vireid.losses.competition import Rule, first_wins, top1_rate
 from vireid.losses.identity import identity_loss
 from vireid.methods.base import Method
-from vireid.params import Count, NonNegative, Positive, Section
+from vireid.params import Count, NonNegative, Positive, Section, Train
+from vireid.support.errors import UserError
 
 SLOPE = 0.1  # of every LeakyReLU, as in the authors' code
 MAX_BIAS = 2.0
@@ -100,6 +101,11 @@ class Svd(Section):
         if cycles and not info.data.get("orthogonal", True):
             raise PydanticCustomError("svd", "0, as svd.orthogonal is false")
         return cycles
+
+    @property
+    def last_start(self) -> int:
+        """The epoch (from 0) in which the last cycle begins; of no meaning without cycles."""
+        return self.first_epoch + (self.cycles - 1) * (self.restraint + self.relaxation)
 
 
 class Model(Section):
@@ -225,6 +231,19 @@ class FPRNet(Method):
         self.loss_weights = {"joint": loss.lambda1}
         if model.single_domains:
             self.loss_weights |= {"visible": loss.lambda2, "infrared": loss.lambda3, "correction": 1.0}
+
+    @classmethod
+    def check_recipe(cls, model: Model, loss: Loss, train: Train) -> None:
+        """Refuse cycles of the SVD layers that would begin after the last epoch; see `Method.check_recipe`."""
+        svd = model.svd
+        if svd.cycles and svd.last_start >= train.epochs:
+            raise UserError(
+                "params.yaml, model.svd",
+                "a cycle of the SVD layers would never begin",
+                expected=f"a last cycle that begins within the {train.epochs} epochs of train.epochs",
+                found=f"{svd.cycles} cycles, of which the last would begin after {svd.last_start} epochs",
+                remedy="lower cycles, first_epoch, restraint or relaxation, or raise train.epochs",
+            )
 
     def forward(self, images: Tensor, modality: Tensor) -> Outputs:
         """See `Method.forward`."""
