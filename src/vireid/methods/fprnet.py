@@ -16,9 +16,10 @@ supplies the joint loss, and a correction term keeps joint and single-modality l
     L_ri, L_r, L_i, L_c   losses `joint`, `visible`, `infrared`, `correction`
     lambda1..3            loss.lambda1..3
 
-Recipe (Sec. 4.1): 288x144, ImageNet weights, SGD 0.01 lowered every 30 of 60 epochs, 32 x (1 + 1) images. What
+Recipe (Sec. 4.2): 288x144, ImageNet weights, SGD 0.01 lowered every 30 of 60 epochs, 32 x (1 + 1) images. What
 the paper does not state is its authors' code's: momentum 0.9, Nesterov, weight decay 5e-4, padding 10, widths and
-slopes of the heads, one classifier for the joint block and both domains, which opens with a LeakyReLU of its own.
+slopes of the heads, the batch normalisation behind each SVD layer, one classifier for the joint block and both
+domains, which opens with a LeakyReLU of its own.
 
 Where the paper is silent or its authors' code differs from it, `method=fprnet` and `method=fprnet_release` choose:
 - loss.competition: the winner has the higher top-1 rate on the batch (`rate`); the code compares raw counts
@@ -74,7 +75,7 @@ from vireid.params import Count, NonNegative, Positive, Section, Train
 from vireid.support.errors import UserError
 
 SLOPE = 0.1  # of every LeakyReLU, as in the authors' code
-MAX_BIAS = 2.0
+MAX_BIAS = 2.0  # of |d| in Eq. (7); ours
 ENLARGED = 4  # values of a pooled one after "2x" upsampling from 1x1 to 2x2
 ACTIVATIONS = {"relu": nn.ReLU, "leaky_relu": partial(nn.LeakyReLU, SLOPE)}
 
