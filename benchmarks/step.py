@@ -19,6 +19,7 @@ from vireid.compute import Device
 from vireid.methods import build_method
 from vireid.methods.base import Method
 from vireid.params import Train, check_section
+from vireid.training.loop import build_optimizer
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 NUM_PIDS = 395  # of SYSU-MM01
@@ -71,21 +72,25 @@ def built(method: str, schedule: str) -> Method:
 
 
 def training_step(method: Method, settings: Train, device: Device, images: torch.Tensor) -> Callable[[], None]:
-    """Return a function that does one step of a method on a batch, by Fabric; half of the images are infrared."""
+    """Return a function that does one step on a batch, as the training loop has it; half of it is infrared."""
     fabric = device.fabric()
     memory_format = MEMORY_FORMATS[device.memory_format]
     images = images.contiguous(memory_format=memory_format)
     modality = torch.arange(2).repeat_interleave(len(images) // 2)
     labels = torch.arange(settings.num_pids).repeat_interleave(settings.num_instances).repeat(2)
     method = method.to(memory_format=memory_format)
-    optimizer = torch.optim.SGD(method.param_groups(settings.lr), settings.lr, settings.momentum)
-    wrapped, optimizer = fabric.setup(method, optimizer)
+    wrapped, optimizer = fabric.setup(method, build_optimizer(method, settings))
 
     def step() -> None:
-        losses = method.losses(wrapped(images, modality), labels, modality)
+        outputs = wrapped(images, modality)
+        losses = method.losses(outputs, labels, modality)
         optimizer.zero_grad()
         fabric.backward(sum(method.loss_weights[name] * loss for name, loss in losses.items()))
+        if settings.clip_norm:
+            fabric.clip_gradients(wrapped, optimizer, max_norm=settings.clip_norm)
         optimizer.step()
+        with torch.no_grad():
+            method.measures(outputs, labels, modality)
 
     return step
 

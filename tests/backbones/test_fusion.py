@@ -100,3 +100,12 @@ def test_what_is_no_arrangement_is_refused_with_what_is_allowed(values, key, exp
         check_section(Fusion, values, "model.fusion", "correct it")
     assert key in error.value.problem.split(": ")[1].split(", ")[0]
     assert expected in error.value.expected
+
+
+@pytest.mark.parametrize(
+    "others", [{"features": [["r5", "r2"], ["r2", "r5"]], "type": 1}, {"features": ["r5", "i5"]}]
+)
+def test_mistyped_mode_is_the_only_thing_named(others):
+    with pytest.raises(UserError) as error:
+        check_section(Fusion, {"mode": "hibrid"} | others, "model.fusion", "correct it")
+    assert error.value.problem == "wrong parameter: mode"

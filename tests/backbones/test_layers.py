@@ -64,6 +64,21 @@ def test_decorrelating_keeps_the_distances_behind_batch_normalisation_too():
     assert (torch.pdist(layer(points)[:40]) / torch.pdist(before)).log().std() > 0.1
 
 
+@pytest.mark.parametrize("dead", [[2], [0, 5], [*range(12)]], ids=["one", "two", "all"])
+def test_decorrelating_leaves_the_scale_of_a_vector_of_zeros(dead):
+    layer = Eigenlayer(32, 12)
+    with torch.no_grad():
+        layer.linear.weight.copy_(torch.randn(12, 32) + 1)
+        layer.linear.weight[dead] = 0
+    before = layer.norm.weight.detach().clone()
+    layer.decorrelate()
+    after = layer.norm.weight.detach()
+    assert torch.isfinite(after).all()
+    assert torch.isfinite(layer(torch.randn(6, 32))).all()
+    assert torch.equal(after[dead], before[dead])
+    assert (after != before).sum() == 12 - len(dead)
+
+
 def test_slightly_correlated_vectors_keep_their_place_and_sign():
     layer = Eigenlayer(6, 4)
     scales = torch.tensor([2.0, 5.0, 3.0, 4.0])

@@ -1,37 +1,27 @@
-"""FPRnet: fused vectors and labels, competition, correction, SVD layers and first loss. CPU, seconds."""
+"""FPRnet: fused vectors and labels, competition, correction, embedding and first loss. CPU, seconds."""
 
 import math
 
 import pytest
 import torch
+from torch.nn.functional import leaky_relu
 
-from tests.made import ROOT, read_yaml
+from tests.methods.small_fprnet import (
+    BEST_SET,
+    DEMO,
+    LABELS,
+    MODALITY,
+    PAPER,
+    RELEASE,
+    RELEASE_DEMO,
+    built,
+    images,
+)
 from vireid.methods import check_method
-from vireid.methods.fprnet import FPRNet, Loss, Model, Outputs
+from vireid.methods.fprnet import Classifier, FPRNet, Loss, Model, Outputs
 from vireid.support.errors import UserError
 
-(DEMO, PAPER), (RELEASE_DEMO, RELEASE) = (
-    [read_yaml(ROOT / "conf" / "method" / f"{name}.yaml")["schedules"][schedule] for schedule in ("demo", "paper")]
-    for name in ("fprnet", "fprnet_release")
-)
-BEST_SET = ["r5", "i5", "i4", "r4", "r5", "i5", "i2", "r2"]
 ONES = {"lambda1": 1.0, "lambda2": 1.0, "lambda3": 1.0}
-SHRUNK = {"backbone": "resnet10_half", "pretrained": False, "pyramid_width": 16, "joint_dims": [32]}
-SHRUNK |= {"fusion_dims": [8, 4]}
-LABELS = torch.tensor([0, 1, 2, 0, 1, 2])
-MODALITY = torch.tensor([0, 0, 0, 1, 1, 1])
-
-
-def built(num_pids=3, features=BEST_SET, mode="horizontal", loss=None, recipe=PAPER, **changes):
-    """A small FPRnet with changed parameters."""
-    torch.manual_seed(0)
-    fusion = {"mode": mode, "features": features}
-    model = recipe["model"] | SHRUNK | {"fusion": fusion} | changes
-    return FPRNet(num_pids, Model.model_validate(model), Loss.model_validate(recipe["loss"] | (loss or {})))
-
-
-def images(count=6):
-    return torch.randn(count, 3, 48, 24, generator=torch.Generator().manual_seed(1))
 
 
 def logits(*predicted, count=3, confidence=2.0):
@@ -110,6 +100,26 @@ def test_trunks_are_separate_and_heads_are_shared():
 
 def test_ranked_embedding_is_the_joint_one():
     assert list(built().embedding_dims) == ["joint", "pool5"]
+
+
+def test_joint_embedding_is_behind_the_activation_and_pool5_before_the_block():
+    method = built().eval()
+    layer = method.joint_head[0]
+    with torch.inference_mode():
+        layer.norm.running_mean.fill_(0.5)
+        pooled = method.backbone(images(), MODALITY)[-1].mean(dim=(2, 3))
+        found = method.embed(images(), MODALITY)
+        expected = leaky_relu(layer.norm(layer.linear(pooled)), 0.1)
+    assert (expected < 0).any()
+    assert torch.allclose(found["joint"], expected, atol=1e-5)
+    assert torch.allclose(found["pool5"], pooled, atol=1e-6)
+
+
+def test_classifier_opens_with_a_leaky_relu_of_slope_a_tenth():
+    classifier = Classifier(2, 2)
+    with torch.no_grad():
+        classifier.linear.weight.copy_(torch.eye(2))
+    assert classifier(torch.tensor([[-1.0, 2.0]]))[0].tolist() == pytest.approx([-0.1, 2.0])
 
 
 def test_correction_is_one_where_all_losses_are_equal():
@@ -270,8 +280,8 @@ def test_released_correction_has_its_value_but_no_gradient():
     assert not single.grad.any()
 
 
-def released_at_full_size():
-    model = RELEASE["model"] | {"pretrained": False}
+def released_at_full_size(**changes):
+    model = RELEASE["model"] | {"pretrained": False} | changes
     with torch.device("meta"):
         return FPRNet(395, Model.model_validate(model), Loss.model_validate(RELEASE["loss"]))
 
@@ -279,6 +289,12 @@ def released_at_full_size():
 def test_release_has_as_many_parameters_as_the_authors_code():
     # Theirs has 57,942,630, with two unused 1000-way ImageNet classifiers.
     assert sum(p.numel() for p in released_at_full_size().parameters()) == 57_942_630 - 2 * 2_049_000 == 53_844_630
+
+
+@pytest.mark.parametrize(("last_stride", "size"), [(2, (9, 5)), (1, (18, 9))])
+def test_last_stride_reaches_both_trunks(last_stride, size):
+    for trunk in released_at_full_size(last_stride=last_stride).backbone.separate:
+        assert trunk(torch.empty(1, 3, 288, 144, device="meta"))[-1].shape == (1, 2048, *size)
 
 
 def test_release_trains_the_joint_head_and_classifier_at_full_rate_and_the_rest_at_a_tenth():
@@ -320,7 +336,7 @@ def test_release_recipe_is_that_of_its_log():
     assert (train["augmentation"]["pad"], train["augmentation"]["erase"]) == (10, 0.2)
 
 
-def test_paper_recipe_is_that_of_section_4_1():
+def test_paper_recipe_is_that_of_section_4_2():
     train = PAPER["train"]
     found = {key: train[key] for key in ("num_pids", "num_instances", "epochs", "milestones", "lr")}
     assert found == {"num_pids": 32, "num_instances": 1, "epochs": 60, "milestones": [30], "lr": 0.01}
@@ -329,73 +345,12 @@ def test_paper_recipe_is_that_of_section_4_1():
     assert [group["lr"] for group in method.param_groups(0.01)] == [0.01, 0.01]
 
 
-CYCLES = {"orthogonal": True, "cycles": 2, "first_epoch": 3, "restraint": 2, "relaxation": 1}
-
-
-def svd_weights(method):
-    layers = (*method.joint_head, *method.fusion_head, *method.single_layers)
-    return [layer.linear.weight for layer in layers if hasattr(layer, "decorrelate")]
-
-
-def test_cycles_decorrelate_then_hold_then_let_go():
-    method = built(svd=CYCLES)
-    course = []
-    for epoch in range(11):
-        with torch.no_grad():
-            for weight in svd_weights(method):
-                weight.add_(0.05)  # what training would do to it
-        before = [weight.clone() for weight in svd_weights(method)]
-        method.on_epoch(epoch, [])
-        assert len(before) == 5
-        changed = {not torch.equal(old, new) for old, new in zip(before, svd_weights(method), strict=True)}
-        frozen = {not weight.requires_grad for weight in svd_weights(method)}
-        course.append((changed.pop(), frozen.pop()))
-        assert not changed
-        assert not frozen
-    free, start, held = (False, False), (True, True), (False, True)
-    assert course == [free, free, free, start, held, free, start, held, free, free, free]
-
-
-def test_orthogonality_is_one_after_decorrelating_and_is_measured_for_every_svd_layer():
-    method = built(svd=CYCLES)
-    names = {f"orthogonality/{name}" for name in ("joint_1", "fusion_1", "fusion_2", "visible_1", "infrared_1")}
-
-    def measured():
-        found = method.measures(method(images(), MODALITY), LABELS, MODALITY)
-        return {name: value.item() for name, value in found.items() if name.startswith("orthogonality")}
-
-    assert measured() == pytest.approx(dict.fromkeys(names, 1.0), abs=1e-3)
-    with torch.no_grad():
-        for weight in svd_weights(method):
-            weight.add_(0.3)
-    assert max(measured().values()) < 0.95
-    method.on_epoch(3, [])
-    assert measured() == pytest.approx(dict.fromkeys(names, 1.0), abs=1e-3)
-
-
-def test_held_layers_have_no_gradient_and_everything_else_has():
-    method = built(svd=CYCLES)
-    method.on_epoch(3, [])
-    losses = method.losses(method(images(), MODALITY), LABELS, MODALITY)
-    sum(losses.values()).backward()
-    without = {id(p) for p in method.parameters() if p.grad is None}
-    assert without == {id(weight) for weight in svd_weights(method)}
-
-
-def test_plain_layers_are_never_decorrelated():
-    method = built(recipe=RELEASE)
-    before = {name: value.clone() for name, value in method.state_dict().items()}
-    for epoch in range(40):
-        method.on_epoch(epoch, [])
-    assert all(torch.equal(before[name], value) for name, value in method.state_dict().items())
-
-
 @pytest.mark.parametrize(
     ("changes", "key", "expected"),
     [
         ({"joint_block": False, "fusion_block": False}, "fusion_block", "one block must supply the joint loss"),
         ({"single_layers": "joint"}, "single_layers", "own, as upsample"),
-        ({"svd": CYCLES | {"orthogonal": False}}, "svd.cycles", "0, as svd.orthogonal is false"),
+        ({"svd": PAPER["model"]["svd"] | {"orthogonal": False}}, "svd.cycles", "0, as svd.orthogonal is false"),
         ({"joint_dims": []}, "joint_dims", "at least 1 item"),
         ({"fusion_activation": "gelu"}, "fusion_activation", "'relu' or 'leaky_relu'"),
     ],

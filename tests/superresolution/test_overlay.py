@@ -6,11 +6,18 @@ import pytest
 from PIL import Image
 from safetensors.numpy import load_file
 
-from tests.made import PACKED, tree, write_params
+from tests.made import PACKED, TRAIN, VAL, tree, write_params
 from vireid.data.records import Modality
 from vireid.data.store import open_images
 from vireid.params import load_params
+from vireid.superresolution import overlay as module
 from vireid.superresolution.overlay import superresolve
+from vireid.superresolution.srcnn import (
+    load_originals,
+    score_against_bicubic,
+    superresolve_images,
+    train_srcnn,
+)
 from vireid.support.errors import UserError
 from vireid.support.files import sha256
 
@@ -25,7 +32,7 @@ def made(tmp_path, dataset, images_file):
         scores = superresolve(load_params(path), images_file, overlay, weights, tmp_path / "out" / "plots")
         return scores, overlay, weights
 
-    make.folder = tmp_path / "out"
+    make.folder, make.root = tmp_path / "out", dataset
     return make
 
 
@@ -74,6 +81,48 @@ def test_scores_come_from_held_out_identities(made):
     assert scores["enabled"] is True
     assert scores["heldout_images"] == 3 * 2
     assert set(scores["psnr"]) == set(scores["ssim"]) == {"bicubic", "srcnn", "gain"}
+
+
+def test_network_is_fitted_on_other_identities_than_it_is_scored_on(made, monkeypatch):
+    seen = {}
+
+    def fitted(images, rows, *rest):
+        seen["fitted"] = images[rows]
+        return train_srcnn(images, rows, *rest)
+
+    def scored(network, images, device):
+        seen["scored"] = images
+        return score_against_bicubic(network, images, device)
+
+    monkeypatch.setattr(module, "train_srcnn", fitted)
+    monkeypatch.setattr(module, "score_against_bicubic", scored)
+    made(superresolve__holdout_pids=3)
+    images = {name: {image.tobytes() for image in part} for name, part in seen.items()}
+    assert {name: len(part) for name, part in images.items()} == {"fitted": 9 * 2, "scored": 3 * 2}
+    assert images["fitted"].isdisjoint(images["scored"])
+    pids = {}
+    for pid in (*TRAIN, *VAL):
+        names = [f"cam1/{pid:04d}/{number:04d}.jpg" for number in (1, 2)]
+        originals = {image.tobytes() for image in load_originals(made.root, names, 64, 32)}
+        pids[pid] = {name for name, part in images.items() if originals & part}
+    assert sorted(map(len, pids.values())) == [1] * 12  # each identity stands on one side
+
+
+def test_network_is_applied_to_images_of_the_size_of_apply(made, monkeypatch):
+    sizes = {}
+
+    def fitted(images, *rest):
+        sizes["fitted"] = images.shape[1:3]
+        return train_srcnn(images, *rest)
+
+    def applied(network, images, *rest):
+        sizes["applied"] = images.shape[1:3]
+        return superresolve_images(network, images, *rest)
+
+    monkeypatch.setattr(module, "train_srcnn", fitted)
+    monkeypatch.setattr(module, "superresolve_images", applied)
+    made(superresolve__apply__height=20, superresolve__apply__width=12)
+    assert sizes == {"fitted": (4 * 16, 4 * 8), "applied": (20, 12)}
 
 
 def test_same_parameters_give_the_same_bytes_and_another_seed_others(made):

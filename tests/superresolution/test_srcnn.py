@@ -10,6 +10,7 @@ from PIL import Image
 from tests.made import ROOT, read_yaml
 from vireid.superresolution.srcnn import (
     SRCNN,
+    _draw,
     bicubic,
     load_originals,
     mean_psnr,
@@ -46,6 +47,17 @@ def smooth():
 def settings(params, **changes):
     recipe = {"residual": True, "dropout": 0.0, "optimizer": "adam", "lr": 0.001, "patch": 0, "lr_drop_at": 0.7}
     return params.superresolve.model_copy(update=recipe | changes)
+
+
+def course(images, chosen):
+    """A weight of the network after each step; few steps are all logged."""
+    weights = []
+
+    def log(step, mse, network):
+        weights.append(network.layers[5].weight.detach().clone())
+
+    trained(images, chosen, log=log)
+    return weights
 
 
 def trained(images, chosen, seed=0, log=lambda *_: None):
@@ -144,6 +156,49 @@ def test_same_seed_gives_the_same_network(smooth, params):
     states = [trained(smooth[:4], chosen, seed).state_dict() for seed in (0, 0, 1)]
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
     assert not torch.equal(states[0]["layers.0.weight"], states[2]["layers.0.weight"])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"optimizer": "adam"},
+        {"lr": 0.02},
+        {"lr_drop_at": 0.5},
+        {"dropout": 0.5},
+        {"batch_size": 3},
+        {"momentum": 0.5},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_every_part_of_the_recipe_changes_what_is_learnt(smooth, params, changes):
+    plain = {"iterations": 4, "batch_size": 4, "residual": False, "lr_drop_at": 1.0}
+    plain |= {"optimizer": "sgd", "lr": 0.01, "momentum": 0.9}
+    states = [trained(smooth[:8], settings(params, **plain | new)).state_dict() for new in ({}, {}, changes)]
+    name = "layers.5.weight"
+    assert torch.equal(states[0][name], states[1][name])
+    assert not torch.equal(states[0][name], states[2][name])
+
+
+def test_learning_rate_drops_to_a_tenth_after_its_share_of_the_iterations(smooth, params):
+    plain = {"batch_size": 4, "residual": False, "optimizer": "sgd", "momentum": 0.0}
+    kept, dropped = (
+        course(smooth[:8], settings(params, iterations=2, lr_drop_at=drop, **plain)) for drop in (1.0, 0.5)
+    )
+    assert torch.equal(kept[0], dropped[0])
+    full, tenth = kept[1] - kept[0], dropped[1] - dropped[0]
+    assert full.norm() > 0
+    assert torch.allclose(tenth, full / 10, atol=1e-7)
+
+
+def test_batches_are_mirrored_from_left_to_right_but_never_turned_upside_down(params):
+    image = np.full((1, 16, 16, 3), 200, np.uint8)
+    image[0, :4], image[0, :, :4] = 100, 0
+    chosen = settings(params, batch_size=64)
+    batch = _draw(image, np.array([0]), chosen, torch.Generator().manual_seed(0))[:, 0]
+    left, right, top, bottom = batch[:, -1, 0], batch[:, -1, -1], batch[:, 0, 8], batch[:, -1, 8]
+    assert (top < bottom).all()
+    assert 16 < (left < right).sum().item() < 48
+    assert ((left < right) ^ (right < left)).all()
 
 
 def test_only_the_rows_that_are_named_are_trained_on(smooth, params):

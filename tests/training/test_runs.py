@@ -92,7 +92,7 @@ def test_interrupted_run_ends_as_if_it_had_not_been(trained, monkeypatch, method
 
 def test_run_interrupted_within_a_cycle_of_the_svd_layers_ends_as_if_it_had_not_been(trained, monkeypatch):
     # Epoch 1 decorrelates and holds, 2 holds, 3 lets go.
-    cycles = {"orthogonal": True, "cycles": 2, "first_epoch": 1, "restraint": 2, "relaxation": 1}
+    cycles = {"orthogonal": True, "cycles": 1, "first_epoch": 1, "restraint": 2, "relaxation": 1}
     changes = {"train__epochs": 4, "train__steps_per_epoch": 2, "model__svd": cycles}
     trained(**changes)
     expected = results(trained.folder)
@@ -103,6 +103,11 @@ def test_run_interrupted_within_a_cycle_of_the_svd_layers_ends_as_if_it_had_not_
                 trained(**changes)
         trained(**changes)
         assert results(trained.folder) == expected
+
+
+def test_recipe_that_contradicts_the_method_is_refused_before_anything_is_read(trained):
+    with pytest.raises(UserError, match="would never begin"):
+        trained(images=trained.folder / "nowhere.h5", model__svd__cycles=1, train__epochs=20)
 
 
 def test_interrupted_run_goes_on_with_the_same_random_numbers(trained, monkeypatch):

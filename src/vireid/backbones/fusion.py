@@ -34,8 +34,10 @@ class Fusion(Section):
     @field_validator("features")
     @classmethod
     def _check_features(cls, features: list[Any], info: ValidationInfo) -> list[Any]:
+        if "mode" not in info.data:  # mistyped, which is a message of its own
+            return features
         lengths = {len(row) if isinstance(row, list) else None for row in features}
-        if info.data.get("mode") != "hybrid":
+        if info.data["mode"] != "hybrid":
             if lengths != {None}:
                 raise PydanticCustomError("fusion", "a plain list such as [r5, i5], as fusion.mode is not hybrid")
         elif None in lengths or len(lengths) > 1 or min(len(features), *lengths) < 2:
@@ -49,7 +51,9 @@ class Fusion(Section):
     @field_validator("type")
     @classmethod
     def _check_type(cls, value: int | None, info: ValidationInfo) -> int | None:
-        mode, features = info.data.get("mode"), info.data.get("features")
+        if "mode" not in info.data:
+            return value
+        mode, features = info.data["mode"], info.data.get("features")
         if mode == "hybrid" and features is not None:
             actual = hybrid_type(features)
             if actual is None:

@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from vireid.params import Section, check_section
+from vireid.params import Section, Train, check_section
 from vireid.support.errors import UserError
 
 if TYPE_CHECKING:
@@ -52,6 +52,16 @@ def check_method(
         check_section(cls.Model, model, f"params.yaml, model of {name}", remedy),
         check_section(cls.Loss, loss, f"params.yaml, loss of {name}", remedy),
     )
+
+
+def check_recipe(name: str, model: dict[str, Any], loss: dict[str, Any], train: Train) -> None:
+    """Check a method's sections of `params.yaml` by themselves and against the training's recipe.
+
+    Raises:
+        UserError: As `check_method`, or if the recipe contradicts the sections.
+    """
+    cls, model_section, loss_section = check_method(name, model, loss)
+    cls.check_recipe(model_section, loss_section, train)
 
 
 def build_method(name: str, num_pids: int, model: dict[str, Any], loss: dict[str, Any]) -> "Method":

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from vireid.params import Section
+from vireid.params import Section, Train
 
 
 class Method(nn.Module, ABC):
@@ -29,6 +29,19 @@ class Method(nn.Module, ABC):
     Loss: ClassVar[type[Section]]
     embedding_dims: dict[str, int]
     loss_weights: dict[str, float]
+
+    @classmethod
+    def check_recipe(cls, model: Section, loss: Section, train: Train) -> None:
+        """Refuse an architecture that the training's recipe contradicts; nothing by default.
+
+        Args:
+            model: Of the type `Model`.
+            loss: Of the type `Loss`.
+            train: The recipe.
+
+        Raises:
+            UserError: If something that the sections ask for would never happen in this training.
+        """
 
     @abstractmethod
     def forward(self, images: Tensor, modality: Tensor) -> Any:

@@ -16,9 +16,10 @@ supplies the joint loss, and a correction term keeps joint and single-modality l
     L_ri, L_r, L_i, L_c   losses `joint`, `visible`, `infrared`, `correction`
     lambda1..3            loss.lambda1..3
 
-Recipe (Sec. 4.1): 288x144, ImageNet weights, SGD 0.01 lowered every 30 of 60 epochs, 32 x (1 + 1) images. What
+Recipe (Sec. 4.2): 288x144, ImageNet weights, SGD 0.01 lowered every 30 of 60 epochs, 32 x (1 + 1) images. What
 the paper does not state is its authors' code's: momentum 0.9, Nesterov, weight decay 5e-4, padding 10, widths and
-slopes of the heads, one classifier for the joint block and both domains, which opens with a LeakyReLU of its own.
+slopes of the heads, the batch normalisation behind each SVD layer, one classifier for the joint block and both
+domains, which opens with a LeakyReLU of its own.
 
 Where the paper is silent or its authors' code differs from it, `method=fprnet` and `method=fprnet_release` choose:
 - loss.competition: the winner has the higher top-1 rate on the batch (`rate`); the code compares raw counts
@@ -70,10 +71,11 @@ from vireid.data.records import Modality
 from vireid.losses.competition import Rule, first_wins, top1_rate
 from vireid.losses.identity import identity_loss
 from vireid.methods.base import Method
-from vireid.params import Count, NonNegative, Positive, Section
+from vireid.params import Count, NonNegative, Positive, Section, Train
+from vireid.support.errors import UserError
 
 SLOPE = 0.1  # of every LeakyReLU, as in the authors' code
-MAX_BIAS = 2.0
+MAX_BIAS = 2.0  # of |d| in Eq. (7); ours
 ENLARGED = 4  # values of a pooled one after "2x" upsampling from 1x1 to 2x2
 ACTIVATIONS = {"relu": nn.ReLU, "leaky_relu": partial(nn.LeakyReLU, SLOPE)}
 
@@ -100,6 +102,11 @@ class Svd(Section):
         if cycles and not info.data.get("orthogonal", True):
             raise PydanticCustomError("svd", "0, as svd.orthogonal is false")
         return cycles
+
+    @property
+    def last_start(self) -> int:
+        """The epoch (from 0) in which the last cycle begins; of no meaning without cycles."""
+        return self.first_epoch + (self.cycles - 1) * (self.restraint + self.relaxation)
 
 
 class Model(Section):
@@ -225,6 +232,19 @@ class FPRNet(Method):
         self.loss_weights = {"joint": loss.lambda1}
         if model.single_domains:
             self.loss_weights |= {"visible": loss.lambda2, "infrared": loss.lambda3, "correction": 1.0}
+
+    @classmethod
+    def check_recipe(cls, model: Model, loss: Loss, train: Train) -> None:
+        """Refuse cycles of the SVD layers that would begin after the last epoch; see `Method.check_recipe`."""
+        svd = model.svd
+        if svd.cycles and svd.last_start >= train.epochs:
+            raise UserError(
+                "params.yaml, model.svd",
+                "a cycle of the SVD layers would never begin",
+                expected=f"a last cycle that begins within the {train.epochs} epochs of train.epochs",
+                found=f"{svd.cycles} cycles, of which the last would begin after {svd.last_start} epochs",
+                remedy="lower cycles, first_epoch, restraint or relaxation, or raise train.epochs",
+            )
 
     def forward(self, images: Tensor, modality: Tensor) -> Outputs:
         """See `Method.forward`."""

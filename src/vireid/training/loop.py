@@ -55,7 +55,7 @@ class Trainer:
         self.images, self.settings, self.loader, self.fabric = images, settings, loader, fabric
         self.steps = len(loader)
         method = method.to(memory_format=torch.channels_last)
-        self.method, self.optimizer = fabric.setup(method, _optimizer(method, settings))
+        self.method, self.optimizer = fabric.setup(method, build_optimizer(method, settings))
         self.method.mark_forward_method("embed")
         self.base_lrs = [group["lr"] for group in self.optimizer.param_groups]
         self.history: list[Curves] = []
@@ -86,6 +86,7 @@ class Trainer:
 
     def _epoch(self, epoch: int, bar: Bar) -> Curves:
         self.method.module.on_epoch(epoch, self.history)
+        self._forget_held()
         self.method.train()
         sums: dict[str, Tensor | float] = defaultdict(float)
         for step, batch in enumerate(self.loader.epoch(epoch)):
@@ -97,6 +98,16 @@ class Trainer:
             bar.advance(len(batch.labels), note=f"epoch {epoch + 1}/{self.settings.epochs}")
         means = {name: float(value) / self.steps for name, value in sums.items()}
         return means | {"lr": self.optimizer.param_groups[-1]["lr"]}
+
+    def _forget_held(self) -> None:
+        """Drop what the optimiser remembers of parameters that the method holds.
+
+        A method may change a parameter as it begins to hold it, as decorrelation does. Momentum from before then
+        points where the parameter no longer is, and would push it there once it is let go.
+        """
+        for parameter in self.method.parameters():
+            if not parameter.requires_grad:
+                self.optimizer.state.pop(parameter, None)
 
     def _step(self, batch: Batch, epoch: int, step: int) -> Curves:
         method: Method = self.method.module
@@ -158,7 +169,12 @@ class Trainer:
         self.history, self.best = state["history"], Best(**state["best"])
 
 
-def _optimizer(method: Method, settings: Train) -> torch.optim.Optimizer:
+def build_optimizer(method: Method, settings: Train) -> torch.optim.Optimizer:
+    """Build the optimiser of a recipe over a method's groups of parameters.
+
+    Raises:
+        UserError: If Nesterov's method is asked for without a momentum.
+    """
     groups = method.param_groups(settings.lr)
     if settings.optimizer == "adamw":
         return torch.optim.AdamW(groups, settings.lr, weight_decay=settings.weight_decay)

@@ -7,7 +7,7 @@ import torch
 from dvclive import Live
 
 from vireid.compute import choose_device
-from vireid.methods import build_method
+from vireid.methods import build_method, check_recipe
 from vireid.params import Params
 from vireid.training.data import load_training_images
 from vireid.training.loader import Loader
@@ -27,8 +27,10 @@ def train(params: Params, images: Path, overlay: Path, model: Path, curves: Path
         curves: Folder for dvclive to write.
 
     Raises:
-        UserError: If a parameter is not the method's, the images do not fit, or the loss is not finite.
+        UserError: If a parameter is not the method's, the method's sections contradict the recipe, the images do
+            not fit, or the loss is not finite.
     """
+    check_recipe(params.method, params.model, params.loss, params.train)
     device = choose_device(params.compute)
     fabric = device.fabric()
     data = load_training_images(images, overlay, params.train, params.seed, params.compute.image_memory)

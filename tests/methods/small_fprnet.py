@@ -1,0 +1,28 @@
+"""A small FPRnet for the tests: the recipes, their models shrunk, and a batch."""
+
+import torch
+
+from tests.made import ROOT, read_yaml
+from vireid.methods.fprnet import FPRNet, Loss, Model
+
+(DEMO, PAPER), (RELEASE_DEMO, RELEASE) = (
+    [read_yaml(ROOT / "conf" / "method" / f"{name}.yaml")["schedules"][schedule] for schedule in ("demo", "paper")]
+    for name in ("fprnet", "fprnet_release")
+)
+BEST_SET = ["r5", "i5", "i4", "r4", "r5", "i5", "i2", "r2"]
+SHRUNK = {"backbone": "resnet10_half", "pretrained": False, "pyramid_width": 16, "joint_dims": [32]}
+SHRUNK |= {"fusion_dims": [8, 4]}
+LABELS = torch.tensor([0, 1, 2, 0, 1, 2])
+MODALITY = torch.tensor([0, 0, 0, 1, 1, 1])
+
+
+def built(num_pids=3, features=BEST_SET, mode="horizontal", loss=None, recipe=PAPER, **changes):
+    """A small FPRnet with changed parameters."""
+    torch.manual_seed(0)
+    fusion = {"mode": mode, "features": features}
+    model = recipe["model"] | SHRUNK | {"fusion": fusion} | changes
+    return FPRNet(num_pids, Model.model_validate(model), Loss.model_validate(recipe["loss"] | (loss or {})))
+
+
+def images(count=6):
+    return torch.randn(count, 3, 48, 24, generator=torch.Generator().manual_seed(1))
