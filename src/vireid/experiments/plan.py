@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 
 from vireid.experiments.grid import Grid, Row
 from vireid.experiments.repetition import Repetition
-from vireid.methods import check_method
+from vireid.methods import check_recipe
 from vireid.params import Params, check_section, load_params
 from vireid.presets import apply_presets
 from vireid.support.errors import UserError
@@ -77,7 +77,7 @@ def make_plan(
         try:
             _put_row(values, grid, grid.rows[row], presets, conf)
             checked = check_section(Params, values, f"row {row}", "correct the row or its preset")
-            check_method(checked.method, checked.model, checked.loss)
+            check_recipe(checked.method, checked.model, checked.loss, checked.train)
             _check_ranks(grid, checked.evaluate.ranks)
         except UserError as error:
             problems.append(f"row {row}: {error}")
