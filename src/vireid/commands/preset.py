@@ -25,7 +25,7 @@ def preset(
     """
     from ruamel.yaml import YAML
 
-    from vireid.methods import check_method
+    from vireid.methods import check_recipe
     from vireid.params import Params, check_section, load_params
     from vireid.presets import apply_presets, flat
     from vireid.support.files import replacing
@@ -40,7 +40,7 @@ def preset(
     merged = check_section(
         Params, values, f"{params} with {' '.join(choices)}", remedy="correct the preset in conf/"
     )
-    check_method(merged.method, merged.model, merged.loss)
+    check_recipe(merged.method, merged.model, merged.loss, merged.train)
     with replacing(params) as partial:
         yaml.dump(values, partial)
     after = flat(values)
