@@ -11,7 +11,7 @@ from vireid.support.files import replacing
 
 _DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)))
 _FEW_PLACES = 12  # up to here each is named on the horizontal axis
-_LEGEND_COLUMNS = 2
+_SHORT = 42  # characters of labels of which two stand side by side in the legend
 _FEW_POINTS = 30  # up to here each gets a dot
 
 
@@ -32,7 +32,8 @@ def draw_curves(
     shown = -1 if best_last else 0
     order = sorted(tables, key=lambda name: -tables[name].mean(axis=1).iloc[shown])
     names = list(tables)
-    lines = -(-len(names) // _LEGEND_COLUMNS)
+    columns = 2 if all(len(name) <= _SHORT for name in names) else 1
+    lines = -(-len(names) // columns)
     with replacing(path) as partial, figure_file(partial, 8, 4.2 + 0.2 * lines) as figure:
         axes = figure.subplots()
         for name in order:
@@ -61,4 +62,4 @@ def draw_curves(
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if len(places) <= _FEW_PLACES:
             axes.set_xticks(places)
-        figure.legend(loc="outside lower left", ncols=_LEGEND_COLUMNS, fontsize=8.5, handlelength=2.5)
+        figure.legend(loc="outside lower left", ncols=columns, fontsize=8.5, handlelength=2.5)
