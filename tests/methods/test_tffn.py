@@ -197,10 +197,15 @@ def test_every_row_of_table_3_is_tested():
     assert [row for row, _ in rows] == list(TABLE_3)
 
 
-def test_levels_that_are_fused_need_no_supervision_of_their_own():
-    method = built(deep_supervision=False, graph_fusion=False)
-    assert list(method.embedding_dims) == ["fused", "stage4"]
-    assert list(method.levels) == ["stage2", "stage3", "stage4"]
+def test_fused_are_the_levels_behind_their_necks():
+    method = built(channel_attention=False).eval()
+    with torch.inference_mode():
+        for number, name in enumerate(("stage2", "stage3", "stage4"), start=1):
+            method.necks[name].norm.running_mean.fill_(float(number))
+        outputs = method(images(), MODALITY)
+        expected = sum(method.necks[name].norm(outputs.embeddings[name]) for name in method.levels)
+        assert torch.allclose(outputs.embeddings["fused"], expected, atol=1e-5)
+        assert torch.allclose(method.embed(images(), MODALITY)["fused"], expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("last_stride", [1, 2])
@@ -227,7 +232,7 @@ def test_graph_losses_are_those_of_the_fused_nodes_behind_their_own_neck():
 
 @pytest.mark.parametrize("kind", ["identity", "triplet"])
 def test_graph_losses_teach_the_trunk(kind):
-    method = built()
+    method = built(loss={"margin": 2.0})
     torch.nn.init.normal_(method.necks["graph"].classifier.weight)
     method.losses(method(images(), MODALITY), LABELS, MODALITY)[f"{kind}/graph"].backward()
     assert all(p.grad is not None and p.grad.any() for p in method.backbone.parameters())
@@ -261,22 +266,25 @@ def test_triplet_sees_levels_as_they_are_and_fused_vectors_of_length_one():
 
 
 @pytest.mark.parametrize("normalised", [False, True])
-@pytest.mark.parametrize("name", ["fused", "stage4"])
-def test_only_the_fused_embedding_may_be_classified_normalised(normalised, name):
+def test_fused_embedding_is_classified_as_chosen(normalised):
     method = built(classify_normalised=normalised).eval()
-    given = torch.randn(3, 16, generator=torch.Generator().manual_seed(4))
-    first, second = (method._logits(name, scale * given) for scale in (1.0, 5.0))
-    assert torch.allclose(first, second, atol=1e-6) == (normalised and name == "fused")
+    with torch.inference_mode():
+        outputs = method(images(), MODALITY)
+        fused = outputs.embeddings["fused"]
+        expected = method.necks["fused"](normalize(fused) if normalised else fused)
+        assert torch.allclose(outputs.logits["fused"], expected, atol=1e-6)
+        for name in method.levels:
+            assert torch.allclose(outputs.logits[name], method.necks[name](outputs.embeddings[name]), atol=1e-6)
 
 
 @pytest.mark.parametrize(("changes", "source"), [({}, "fused"), ({"level_fusion": False}, "stage4")])
 def test_graph_fuses_the_ranked_embedding_normalised(changes, source):
-    method = built(**changes)
+    method = built(**changes).eval()
     seen = []
     method.graph_fusion.register_forward_hook(lambda module, given, result: seen.append(given[0]))
-    outputs = method(images(), MODALITY)
-    method.losses(outputs, LABELS, MODALITY)
-    assert torch.allclose(seen[0], normalize(outputs.embeddings[source]))
+    with torch.inference_mode():
+        method.losses(method(images(), MODALITY), LABELS, MODALITY)
+        assert torch.allclose(seen[0], normalize(method.embed(images(), MODALITY)[source]), atol=1e-5)
 
 
 def test_ranked_is_what_leaves_the_level_fusion_and_stages_come_after_their_necks():
@@ -337,6 +345,11 @@ def test_losses_of_one_modality_fuse_what_there_is(modality):
 def test_sizes_that_cannot_be_are_refused(changes):
     with pytest.raises(UserError, match=next(iter(changes))):
         check_section(Model, PAPER["model"] | changes, "model", "correct it")
+
+
+def test_levels_that_are_not_supervised_are_not_fused():
+    with pytest.raises(UserError, match="level_fusion"):
+        check_section(Model, PAPER["model"] | {"deep_supervision": False}, "model", "correct it")
 
 
 def test_papers_recipe_is_that_of_section_3_1():

@@ -19,6 +19,8 @@ Where the paper is silent:
 - The last stride is 1, as in the works it compares with (model.last_stride).
 - The fully connected layer of a stage serves both modalities. The triplet loss (margin 0.3, Euclidean, over both
   modalities) sees its output, the identity loss what a BN neck makes of it.
+- MLFM fuses what the BN necks of the stages make of their embeddings. Before the necks all images share a large
+  mean, of which unit vectors would consist: cosine similarities stayed near 1 and the triplet loss at its margin.
 - MLFM's channel attention has a sixteenth of its channels in between (model.attention_reduction).
 - The fused embedding is normalised for the triplet loss and for GLFM, and not again after GLFM. Its identity loss
   sees it as it was before; the BN neck makes that nearly the same (model.classify_normalised).
@@ -30,8 +32,8 @@ Where the paper is silent:
   (model.trunk_lr_factor).
 - Crops are from 10 pixels of padding; erasing has a probability of 0.5 and paints the mean colour. An epoch shows
   as many visible images as there are, and the last epoch's weights count.
-- Ranked is the fused embedding, as GLFM needs labels. Without MLFM it is the last stage's after its BN neck, and
-  what GLFM fuses is that stage's embedding, normalised.
+- Ranked is the fused embedding, as GLFM needs labels. Without MLFM it is the last stage's after its BN neck. The
+  nodes of GLFM are the ranked embeddings, normalised.
 
 Deviations: the warm-up starts at nearly zero and rises with every step; the work it cites starts at a tenth. The
 schedules `quick` and `demo` train a small trunk from scratch, with AdamW and mixed colour channels.
@@ -83,6 +85,13 @@ class Model(Section):
     heads: Count
     trunk_lr_factor: Positive
 
+    @field_validator("level_fusion")
+    @classmethod
+    def _check_fusion(cls, level_fusion: bool, info: ValidationInfo) -> bool:
+        if level_fusion and not info.data.get("deep_supervision", True):
+            raise PydanticCustomError("fusion", "false, as deep_supervision is false: MLFM needs it")
+        return level_fusion
+
     @field_validator("attention_reduction")
     @classmethod
     def _check_reduction(cls, reduction: int, info: ValidationInfo) -> int:
@@ -101,9 +110,16 @@ class Loss(Section):
 
 @dataclass
 class Outputs:
-    """By name, for B images and N identities: `embeddings` (B, C) float, `logits` (B, N) of those supervised."""
+    """For B images and N identities, float, by name where there are several.
+
+    Attributes:
+        embeddings: (B, C), before their BN necks.
+        ranked: (B, C), the one that is ranked: `fused`, or the last stage after its neck.
+        logits: (B, N), in the order of `TFFN.embedding_dims`.
+    """
 
     embeddings: dict[str, Tensor]
+    ranked: Tensor
     logits: dict[str, Tensor]
 
 
@@ -184,11 +200,10 @@ class TFFN(Method):
         self.model, self.loss = model, loss
         trunk = build_trunk(model.backbone, model.pretrained, model.last_stride)
         self.backbone = TwoStream(trunk, model.share_from)
-        supervised = STAGES if model.deep_supervision else STAGES[-1:]
-        levels = STAGES if model.level_fusion else supervised
         channels = dict(zip(STAGES, trunk.channels[1:], strict=True))
+        levels = STAGES if model.deep_supervision else STAGES[-1:]
         self.levels = nn.ModuleDict({name: nn.Linear(channels[name], model.width) for name in levels})
-        ranked = [*reversed(supervised)]
+        ranked = [*reversed(levels)]
         if model.level_fusion:
             self.level_fusion = LevelFusion(model.width, model.channel_attention, model.attention_reduction)
             ranked = ["fused", *ranked]
@@ -203,21 +218,18 @@ class TFFN(Method):
 
     def forward(self, images: Tensor, modality: Tensor) -> Outputs:
         """See `Method.forward`."""
-        embeddings = self._embeddings(images, modality)
-        return Outputs(embeddings, {name: self._logits(name, embeddings[name]) for name in self.embedding_dims})
+        embeddings, found = self._stages(images, modality)
+        logits = {name: self.necks[name].classifier(values) for name, values in found.items()}
+        if self.model.level_fusion:
+            embeddings["fused"] = found["fused"] = fused = self.level_fusion(list(found.values()))
+            logits["fused"] = self.necks["fused"](normalize(fused) if self.model.classify_normalised else fused)
+        return Outputs(embeddings, found[self.ranked], {name: logits[name] for name in self.embedding_dims})
 
-    def _embeddings(self, images: Tensor, modality: Tensor) -> dict[str, Tensor]:
-        """Every level that there is, and `fused` (Secs. 2.1 and 2.2)."""
+    def _stages(self, images: Tensor, modality: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Embeddings of the stages (Sec. 2.1), before and after their BN necks."""
         maps = dict(zip(STAGES, self.backbone(images, modality)[1:], strict=True))
         embeddings = {name: layer(pool(maps[name])) for name, layer in self.levels.items()}
-        if self.model.level_fusion:
-            embeddings["fused"] = self.level_fusion(list(embeddings.values()))
-        return embeddings
-
-    def _logits(self, name: str, embedding: Tensor) -> Tensor:
-        if name == "fused" and self.model.classify_normalised:
-            embedding = normalize(embedding)
-        return self.necks[name](embedding)
+        return embeddings, {name: self.necks[name].norm(values) for name, values in embeddings.items()}
 
     def losses(self, outputs: Outputs, labels: Tensor, modality: Tensor) -> dict[str, Tensor]:
         """Both terms of Eq. (1) for the stages, `fused` and `graph`; see `Method.losses`."""
@@ -226,8 +238,7 @@ class TFFN(Method):
         if self.model.level_fusion:
             compared["fused"] = normalize(compared["fused"])
         if self.model.graph_fusion:
-            nodes = normalize(outputs.embeddings[self.ranked])
-            compared["graph"] = self.graph_fusion(nodes, labels)
+            compared["graph"] = self.graph_fusion(normalize(outputs.ranked), labels)
             logits["graph"] = self.necks["graph"](compared["graph"])
         smoothing, margin = self.loss.label_smoothing, self.loss.margin
         return {f"identity/{name}": identity_loss(logits[name], labels, smoothing) for name in logits} | {
@@ -250,11 +261,10 @@ class TFFN(Method):
 
     def embed(self, images: Tensor, modality: Tensor) -> dict[str, Tensor]:
         """`fused` as it leaves MLFM, stages after their BN necks; see `Method.embed`."""
-        found = self._embeddings(images, modality)
-        return {
-            name: found[name] if name == "fused" else self.necks[name].norm(found[name])
-            for name in self.embedding_dims
-        }
+        _, found = self._stages(images, modality)
+        if self.model.level_fusion:
+            found["fused"] = self.level_fusion(list(found.values()))
+        return {name: found[name] for name in self.embedding_dims}
 
     def param_groups(self, lr: float) -> list[dict[str, Any]]:
         """See `Method.param_groups`: the trunk, and everything new."""
