@@ -8,6 +8,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
+from PIL import Image
 
 from vireid.data.records import Modality
 from vireid.explanation.grad_cam import Explanation, enlarged
@@ -15,7 +16,6 @@ from vireid.reporting.style import FAINT, INK, figure_file
 
 _COLOURS = "inferno"  # grows lighter evenly, for readers of every colour vision
 _VEIL = 0.2, 0.55  # opacity of the colours where the map is zero, and what its largest value adds
-_LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as Pillow's mode L
 _LETTERS = 18  # of a name
 # Lengths in widths of one picture.
 _PITCH = 1.08
@@ -95,8 +95,7 @@ def overlay(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
 
 def grey(image: np.ndarray) -> np.ndarray:
     """Turn (H, W, 3) uint8 RGB into its luminance, of the same shape."""
-    luma = (image @ np.array(_LUMA)).round().astype(np.uint8)
-    return np.repeat(luma[..., None], 3, axis=2)
+    return np.asarray(Image.fromarray(image).convert("L").convert("RGB"))
 
 
 def _draw_tile(axes: Axes, left: float, top: float, aspect: float, item: Explanation, layer: int) -> None:

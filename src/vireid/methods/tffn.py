@@ -212,24 +212,28 @@ class TFFN(Method):
             self.graph_fusion = GraphFusion(model.width, model.heads)
             necks = [*necks, "graph"]
         self.necks = nn.ModuleDict({name: Neck(model.width, num_pids) for name in necks})
-        self.ranked, self.embedding_dims = ranked[0], dict.fromkeys(ranked, model.width)
+        self.embedding_dims = dict.fromkeys(ranked, model.width)
         self.loss_weights = {f"{kind}/{name}": 1.0 for kind in ("identity", "triplet") for name in necks}
         self.on_epoch(0, [])
 
     def forward(self, images: Tensor, modality: Tensor) -> Outputs:
         """See `Method.forward`."""
-        embeddings, found = self._stages(images, modality)
-        logits = {name: self.necks[name].classifier(values) for name, values in found.items()}
+        embeddings, found = self._embeddings(images, modality)
+        logits = {name: self.necks[name].classifier(found[name]) for name in self.levels}
         if self.model.level_fusion:
-            embeddings["fused"] = found["fused"] = fused = self.level_fusion(list(found.values()))
+            fused = found["fused"]
             logits["fused"] = self.necks["fused"](normalize(fused) if self.model.classify_normalised else fused)
-        return Outputs(embeddings, found[self.ranked], {name: logits[name] for name in self.embedding_dims})
+        ranked, *_ = self.embedding_dims
+        return Outputs(embeddings, found[ranked], {name: logits[name] for name in self.embedding_dims})
 
-    def _stages(self, images: Tensor, modality: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Embeddings of the stages (Sec. 2.1), before and after their BN necks."""
+    def _embeddings(self, images: Tensor, modality: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Stages (Sec. 2.1) and `fused` (Sec. 2.2): before their BN necks, and as they are ranked."""
         maps = dict(zip(STAGES, self.backbone(images, modality)[1:], strict=True))
-        embeddings = {name: layer(pool(maps[name])) for name, layer in self.levels.items()}
-        return embeddings, {name: self.necks[name].norm(values) for name, values in embeddings.items()}
+        before = {name: layer(pool(maps[name])) for name, layer in self.levels.items()}
+        found = {name: self.necks[name].norm(values) for name, values in before.items()}
+        if self.model.level_fusion:
+            before["fused"] = found["fused"] = self.level_fusion(list(found.values()))
+        return before, found
 
     def losses(self, outputs: Outputs, labels: Tensor, modality: Tensor) -> dict[str, Tensor]:
         """Both terms of Eq. (1) for the stages, `fused` and `graph`; see `Method.losses`."""
@@ -261,9 +265,7 @@ class TFFN(Method):
 
     def embed(self, images: Tensor, modality: Tensor) -> dict[str, Tensor]:
         """`fused` as it leaves MLFM, stages after their BN necks; see `Method.embed`."""
-        _, found = self._stages(images, modality)
-        if self.model.level_fusion:
-            found["fused"] = self.level_fusion(list(found.values()))
+        _, found = self._embeddings(images, modality)
         return {name: found[name] for name in self.embedding_dims}
 
     def param_groups(self, lr: float) -> list[dict[str, Any]]:
