@@ -84,3 +84,18 @@ class Method(nn.Module, ABC):
             epoch: From 0.
             history: Mean values of every earlier epoch, by curve name.
         """
+
+
+def trunk_and_new(method: Method, trunk: nn.Module, lr: float, trunk_lr_factor: float) -> list[dict[str, Any]]:
+    """Two groups for `Method.param_groups`: a pretrained trunk learns more slowly than everything new.
+
+    Args:
+        method: Whose parameters are split; those that need no gradient are in no group.
+        trunk: Its part that learns with `lr * trunk_lr_factor`.
+        lr: Of everything else.
+        trunk_lr_factor: See there.
+    """
+    pretrained = [p for p in trunk.parameters() if p.requires_grad]
+    known = {id(p) for p in pretrained}
+    new = [p for p in method.parameters() if p.requires_grad and id(p) not in known]
+    return [{"params": pretrained, "lr": lr * trunk_lr_factor}, {"params": new, "lr": lr}]

@@ -21,7 +21,7 @@ from vireid.backbones.trunks import build_trunk
 from vireid.backbones.two_stream import TwoStream
 from vireid.losses.identity import identity_loss
 from vireid.losses.triplet import batch_hard_triplet_loss
-from vireid.methods.base import Method
+from vireid.methods.base import Method, trunk_and_new
 from vireid.params import NonNegative, Positive, Probability, Section
 
 
@@ -92,7 +92,4 @@ class Baseline(Method):
 
     def param_groups(self, lr: float) -> list[dict[str, Any]]:
         """See `Method.param_groups`: a pretrained trunk learns more slowly than the new layers."""
-        return [
-            {"params": list(self.backbone.parameters()), "lr": lr * self.trunk_lr_factor},
-            {"params": [p for p in self.neck.parameters() if p.requires_grad], "lr": lr},
-        ]
+        return trunk_and_new(self, self.backbone, lr, self.trunk_lr_factor)

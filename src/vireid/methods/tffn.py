@@ -56,7 +56,7 @@ from vireid.backbones.two_stream import TwoStream
 from vireid.losses.competition import top1_rate
 from vireid.losses.identity import identity_loss
 from vireid.losses.triplet import batch_hard_triplet_loss
-from vireid.methods.base import Method
+from vireid.methods.base import Method, trunk_and_new
 from vireid.params import Count, NonNegative, Positive, Probability, Section
 
 STAGES = ("stage2", "stage3", "stage4")
@@ -270,6 +270,4 @@ class TFFN(Method):
 
     def param_groups(self, lr: float) -> list[dict[str, Any]]:
         """See `Method.param_groups`: the trunk, and everything new."""
-        trunk = list(self.backbone.parameters())
-        new = [p for name, p in self.named_parameters() if p.requires_grad and not name.startswith("backbone.")]
-        return [{"params": trunk, "lr": lr * self.model.trunk_lr_factor}, {"params": new, "lr": lr}]
+        return trunk_and_new(self, self.backbone, lr, self.model.trunk_lr_factor)
