@@ -41,13 +41,25 @@ def images(features, tmp_path_factory):
 
 @pytest.fixture
 def training(tmp_path):
+    """Curves, to be broken."""
+    return write_curves(tmp_path)
+
+
+def write_curves(root):
     curves = {"loss/total": [3, 2, 1], "loss/joint": [2, 1, 1], "lr": [0.1, 0.2, 0.1], "holdout/mAP": [20]}
     for name, values in curves.items():
-        file = tmp_path / "plots" / "metrics" / f"{name}.tsv"
+        file = root / "plots" / "metrics" / f"{name}.tsv"
         file.parent.mkdir(parents=True, exist_ok=True)
         rows = [f"{step}\t{value}\n" for step, value in enumerate(values)]
         file.write_text(f"step\t{file.stem}\n" + "".join(rows))
-    return tmp_path / "plots"
+    return root / "plots"
+
+
+@pytest.fixture(scope="module")
+def first(features, images, tmp_path_factory):
+    """A folder of figures of three queries, and what is in it; not to be changed."""
+    root = tmp_path_factory.mktemp("first")
+    return root / "figures", drawn(root / "figures", features, images, write_curves(root))
 
 
 def drawn(folder, features, images, training, queries=3):
@@ -60,15 +72,15 @@ def drawn(folder, features, images, training, queries=3):
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
-def test_figures_are_pictures_and_repeat_to_the_byte(features, images, training, tmp_path):
-    first = drawn(tmp_path / "first", features, images, training)
+def test_figures_are_pictures_and_repeat_to_the_byte(first, features, images, training, tmp_path):
+    folder, content = first
     pictures = {"ranked_lists.png", "worst_queries.png"}
-    assert set(first) == {"cmc.png", "distances.png", "embedding_map.png", "training.png"} | pictures
-    for name in first:
-        with Image.open(tmp_path / "first" / name) as picture:
+    assert set(content) == {"cmc.png", "distances.png", "embedding_map.png", "training.png"} | pictures
+    for name in content:
+        with Image.open(folder / name) as picture:
             assert picture.width >= 700
             assert picture.convert("L").getextrema()[0] < 100
-    assert drawn(tmp_path / "again", features, images, training) == first
+    assert drawn(tmp_path / "again", features, images, training) == content
 
 
 def test_figures_without_a_source_are_left_out(features, training, tmp_path):
@@ -79,13 +91,13 @@ def test_figures_without_a_source_are_left_out(features, training, tmp_path):
     }
 
 
-def test_ranked_lists_frame_right_and_wrong_apart(features, images, training, tmp_path):
-    def colours(queries):
-        drawn(tmp_path / "figures", features, images, training, queries)
-        with Image.open(tmp_path / "figures" / "ranked_lists.png") as picture:
+def test_ranked_lists_frame_right_and_wrong_apart(first, features, images, training, tmp_path):
+    def colours(folder):
+        with Image.open(folder / "ranked_lists.png") as picture:
             return {colour: count for count, colour in picture.convert("RGB").getcolors(1 << 24)}
 
-    one, three = colours(1), colours(3)
+    drawn(tmp_path / "figures", features, images, training, queries=1)
+    one, three = colours(tmp_path / "figures"), colours(first[0])
     assert three[RIGHT] > one[RIGHT] > 100
     assert three[WRONG] > one[WRONG] > 100
 

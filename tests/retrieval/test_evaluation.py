@@ -337,7 +337,7 @@ def test_scores_with_ties_do_not_depend_on_blocks_of_any_size(seed, tile, querie
         feature_set(images, coarse.integers(0, 3, (len(images), 2)))
         for images in (layout(range(6), (1, 2, 4), 2), layout(range(7), (3, 6), 2))
     )
-    features, chosen = features_of(visible, infrared), [replace(ALL, normalise=False), MULTI]
+    features, chosen = features_of(visible, infrared), [replace(ALL, normalise=False), replace(MULTI, trials=2)]
     whole = evaluate_protocols(features, chosen, (1, 5))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scoring, "_TILE", tile)
