@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # The stages are started as `python stages/...`.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Two processes; one that has run out of tests takes over half of what the other has left.
+PYTEST := $(BIN)/pytest --numprocesses 2 --dist worksteal
 
 .PHONY: repro restore test test-fast format check
 
@@ -20,10 +22,10 @@ restore: $(INSTALLED)  ## Bring the parameters and results of the last commit ba
 	$(BIN)/dvc checkout
 
 test: $(INSTALLED)  ## Run every test.
-	$(BIN)/pytest
+	$(PYTEST)
 
 test-fast: $(INSTALLED)  ## Run the everyday tests.
-	$(BIN)/pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 format: $(INSTALLED)  ## Format the code and mend what can be mended automatically.
 	$(BIN)/ruff format .
