@@ -57,6 +57,12 @@ def test_infrared_picture_is_grey_and_visible_one_is_not(tmp_path, of, red):
     assert (colours(pixels) > 150).any() == red
 
 
+@pytest.mark.parametrize("name", ["a$_$b.jpg", b"\xff.jpg".decode(errors="surrogateescape")])
+def test_any_file_name_is_written_as_it_is(tmp_path, name):
+    subject = Subject(RED, Modality.VISIBLE, name)
+    drawn(tmp_path / "odd.png", [{Modality.VISIBLE: Explanation(subject, 1, True, [HOT])}])
+
+
 def test_each_pair_adds_a_row_and_each_layer_a_column(tmp_path):
     def size(pairs, layers):
         names = {f"stage{number}": "shared" for number in range(layers)}

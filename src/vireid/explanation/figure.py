@@ -137,7 +137,10 @@ def _draw_scale(figure: Figure, axes: Axes, across: float, down: float) -> None:
 
 
 def _text(axes: Axes, x: float, y: float, text: str, size: float, color: str = INK, **options: object) -> None:
-    axes.text(x, y, text, ha="center", fontsize=size, color=color, **{"va": "center"} | options)
+    """Write text as it is: a file's name may hold dollar signs, and bytes that are no UTF-8."""
+    plain = text.encode(errors="replace").decode()
+    options = {"va": "center", "ha": "center", "parse_math": False} | options
+    axes.text(x, y, plain, fontsize=size, color=color, **options)
 
 
 def _short(name: str) -> str:
