@@ -45,7 +45,8 @@ def find_layer(method: nn.Module, name: str, modality: Modality) -> nn.Module:
     """
     stages = _stages(method, modality)
     modules = dict(method.named_modules()) | dict(zip(_stage_names(stages), stages, strict=True))
-    if not name or name not in modules:
+    del modules[""]  # the method itself
+    if name not in modules:
         close = get_close_matches(name, modules, _SUGGESTED)
         children = ", ".join(child for child, _ in method.named_children())
         expected = ", ".join([*_stage_names(stages), f"or a module at or below {children}"])
