@@ -90,6 +90,18 @@ def test_layer_that_the_next_one_changes_in_place_is_explained_as_it_was():
     np.testing.assert_allclose(found, [[[2 / 3, 0, 0]]], rtol=1e-6)
 
 
+def test_map_of_a_layer_that_the_score_does_not_depend_on_is_zero():
+    """As of TFFN's stage4, which its trunk computes for an embedding of stage2 all the same."""
+    layer, unused = nn.Conv2d(3, 3, 1), nn.Conv2d(3, 4, 1, stride=2)
+
+    def score(images):
+        maps = layer(images)
+        unused(maps)
+        return maps.sum(dim=(1, 2, 3))
+
+    assert grad_cam(unused, score, torch.ones(1, 3, 8, 4)).tolist() == np.zeros((1, 4, 2)).tolist()
+
+
 def test_map_is_large_where_the_only_informative_pixels_are():
     layer = nn.Conv2d(3, 3, 1, bias=False)
     with torch.no_grad():
@@ -162,3 +174,16 @@ def test_embedding_that_is_not_finite_is_one_message(model_folder, pair):
         next(iter(broken.method.joint_head.parameters())).fill_(float("nan"))
     with pytest.raises(UserError, match="NaN or infinite"):
         broken.explain(pair, ["stage4"], False)
+
+
+def test_maps_of_a_trunk_that_is_dead_are_zero(model_folder, pair):
+    compute = Compute(device="cpu", precision="fp32", threads=1, workers=1, image_memory=0.0)
+    dead = Explainer(model_folder, "pool5", compute, None)
+    with torch.no_grad():
+        last_norm = dead.method.backbone.separate[0].stages[3].bn2
+        last_norm.weight.zero_()
+        last_norm.bias.fill_(-1e3)
+    explained = dead.explain(pair, ["stage4"], False)
+    for of in Modality:
+        assert explained[of].similarity == 0
+        assert (explained[of].maps[0] == 0).all()

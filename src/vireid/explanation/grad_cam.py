@@ -25,6 +25,7 @@ import numpy as np
 import torch
 from captum.attr import LayerAttribution, LayerGradCam
 from torch import Tensor, nn
+from torch.nn.functional import cosine_similarity
 
 from vireid.compute import choose_device
 from vireid.data.augmentation import normalise
@@ -102,8 +103,7 @@ class Explainer:
             with_itself: Whether to compare both pictures with themselves.
 
         Raises:
-            UserError: If there is no such layer, it has no map that the embedding depends on, or an embedding is
-                not finite.
+            UserError: If there is no such layer, it has no map, or an embedding is not finite.
         """
         pixels = {of: self._pixels(subject) for of, subject in pair.items()}
         with torch.no_grad():
@@ -116,8 +116,7 @@ class Explainer:
             score = self._score(of, vectors[reference])
             modules = [(name, find_layer(self.method, name, of)) for name in layers]
             maps = [self._map(*named, score, pixels[of], of) for named in modules]
-            with torch.no_grad():
-                similarity = score(pixels[of]).item()
+            similarity = cosine_similarity(vectors[of], vectors[reference], dim=0).item()
             explained[of] = Explanation(subject, similarity, alone, maps)
         return explained
 
@@ -131,12 +130,12 @@ class Explainer:
 
     def _score(self, modality: Modality, reference: Tensor) -> Score:
         """Build the score that is explained: the cosine similarity with `reference` (D,), lengths held."""
-        tiny = torch.finfo(torch.float32).tiny
+        smallest = torch.finfo(torch.float32).eps  # of a dead trunk: its maps are zero, where 0 / tiny is NaN
 
         def score(pixels: Tensor) -> Tensor:
             vectors = self._embed(pixels, modality)
             lengths = vectors.detach().norm(dim=1) * reference.norm()
-            return vectors @ reference / lengths.clamp(min=tiny)
+            return vectors @ reference / lengths.clamp(min=smallest)
 
         return score
 
@@ -150,14 +149,15 @@ def grad_cam(layer: nn.Module, score: Score, pixels: Tensor) -> np.ndarray:
     """Compute Grad-CAM of one layer.
 
     Args:
-        layer: A module that `score` calls once; its output is (B, C, h, w).
+        layer: A module that `score` calls once, maybe without need; its output is (B, C, h, w).
         score: What to explain.
         pixels: (B, 3, H, W), normalised.
 
     Returns:
-        (B, h, w) float32, at least 0.
+        (B, h, w) float32, at least 0; zero where `score` does not depend on the layer.
     """
-    maps = LayerGradCam(score, layer).attribute(pixels, relu_attributions=True)
+    gradient = {"allow_unused": True, "materialize_grads": True}
+    maps = LayerGradCam(score, layer).attribute(pixels, relu_attributions=True, grad_kwargs=gradient)
     return maps.detach()[:, 0].cpu().numpy()
 
 
@@ -167,11 +167,12 @@ def enlarged(heat: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def _require_map(name: str, layer: nn.Module, score: Score, pixels: Tensor, modality: Modality) -> None:
-    """Check that a layer has one feature map that the score depends on."""
+    """Check that a layer has one feature map."""
     outputs = []
     hook = layer.register_forward_hook(lambda _layer, _inputs, output: outputs.append(output))
     try:
-        value = score(pixels)
+        with torch.no_grad():
+            score(pixels)
     finally:
         hook.remove()
     problem = None
@@ -180,13 +181,11 @@ def _require_map(name: str, layer: nn.Module, score: Score, pixels: Tensor, moda
     elif not isinstance(outputs[0], Tensor) or outputs[0].ndim != 4:
         kind = tuple(outputs[0].shape) if isinstance(outputs[0], Tensor) else type(outputs[0]).__name__
         problem = f"its output is {kind}"
-    elif torch.autograd.grad(value.sum(), outputs[0], allow_unused=True)[0] is None:
-        problem = "the embedding does not depend on it"
     if problem is not None:
         raise UserError(
             f"--layer {name}",
             f"nothing to explain there in {modality.group} pictures",
-            expected="a layer that is used once and gives a feature map (B, C, h, w) on the way to the embedding",
+            expected="a layer that is used once and gives a feature map (B, C, h, w)",
             found=problem,
             remedy="choose another layer; without --layer the trunk's stages are taken",
         )
