@@ -53,7 +53,7 @@ def choose_device(compute: Compute) -> Device:
             "no CUDA device",
             expected="a GPU that torch can see",
             found="none",
-            remedy="set compute.device: auto or cpu",
+            remedy="set compute.device, or a command's --device, to auto or cpu",
         )
     accelerator = ("cuda" if has_cuda else "cpu") if compute.device == "auto" else compute.device
     precision = compute.precision

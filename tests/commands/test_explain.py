@@ -160,6 +160,12 @@ def test_wrong_request_is_one_message_and_leaves_an_earlier_picture(run, tmp_pat
     assert (tmp_path / "text.jpg").read_text() == "text"
 
 
+def test_file_that_is_named_without_its_spectrum_is_refused_without_images_too(run, tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"")
+    refused(run("a.jpg", images=tmp_path / "none.h5"), "spectrum is unknown", "--visible FILE", "none.h5")
+    refused(run("b.jpg", images=tmp_path / "none.h5"), "the file is missing")
+
+
 def test_layer_of_the_other_spectrums_trunk_is_refused(run):
     refused(run("--pid", TEST, "--layer", "backbone.separate.0.stages.1"), "infrared pictures", "used 0 times")
 

@@ -76,7 +76,7 @@ def explain(
     from vireid.support.files import replacing
 
     asked = Asked(names or [], visible or [], infrared or [], pid or [])
-    asked.require_something()
+    asked.check(images)
     of_model = [model / name for name in ("model.json", "weights.safetensors")]
     check_output_file("--output", output, inputs=[*asked.visible, *asked.infrared, images, *of_model])
     with open_images(images) if asked.of_data_set else nullcontext() as reader:

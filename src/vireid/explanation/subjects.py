@@ -58,11 +58,14 @@ class Asked:
         """Whether the images file is needed."""
         return bool(self.names or self.pids)
 
-    def require_something(self) -> None:
-        """Check that something was named.
+    def check(self, images: Path) -> None:
+        """Check that something was named, and that no file is taken for an image of the data set.
+
+        Args:
+            images: The images file, which may be missing.
 
         Raises:
-            UserError: If nothing was.
+            UserError: If nothing was, or the data set's images are not there to tell which name is one.
         """
         if not (self.of_data_set or self.visible or self.infrared):
             raise UserError(
@@ -72,6 +75,9 @@ class Asked:
                 found="none of these",
                 remedy="name a person of the data set, as in: vireid explain --pid 441",
             )
+        if not images.is_file():
+            for name in filter(_is_file, self.names):
+                raise _no_image(name, f"a name in {images}, which is not there")
 
 
 def gather(asked: Asked, reader: ImageReader | None, size: tuple[int, int], seen: Collection[int]) -> list[Pair]:
@@ -138,14 +144,7 @@ def from_names(reader: ImageReader, names: Sequence[str], seen: Collection[int])
     records = {record.name: record for record in _records(reader)}
     for name in names:
         if name not in records:
-            is_file = Path(name).is_file()
-            raise UserError(
-                name,
-                "no image of the data set has this name",
-                expected=f"a name relative to its folder, as {next(iter(records))}",
-                found="a file whose spectrum is unknown" if is_file else "nothing of that name",
-                remedy="say of a file what it is: --visible FILE or --infrared FILE" if is_file else "correct it",
-            )
+            raise _no_image(name, f"a name relative to its folder, as {next(iter(records))}")
     return [_subject(reader, records[name], seen) for name in names]
 
 
@@ -177,6 +176,20 @@ def from_pids(reader: ImageReader, pids: Sequence[int], seen: Collection[int]) -
             )
         pairs.append({modality: _subject(reader, record, seen) for modality, record in found.items()})
     return pairs
+
+
+def _no_image(name: str, expected: str) -> UserError:
+    return UserError(
+        name,
+        "no image of the data set has this name",
+        expected=expected,
+        found="a file whose spectrum is unknown" if _is_file(name) else "nothing of that name",
+        remedy="say of a file what it is: --visible FILE or --infrared FILE" if _is_file(name) else "correct it",
+    )
+
+
+def _is_file(name: str) -> bool:
+    return Path(name).is_file()
 
 
 def _records(reader: ImageReader) -> list[ImageRecord]:
