@@ -2,7 +2,6 @@
 
 from functools import partial
 
-import numpy as np
 import pytest
 
 from tests.made import ROOT
@@ -222,22 +221,25 @@ def on_regdb(regdb):
     ]
 
 
-def test_seeds_and_trials_are_averaged_together_and_paired_by_both(regdb, tmp_path):
+def test_seeds_are_averaged_in_each_trial_and_paired_by_both(regdb, tmp_path):
     found = collect(regdb, on_regdb(regdb))
     table = summary.comparison(regdb, found, ["full", "without_domains"], REGDB)
     full, without = table.rows
-    assert set(full.ours) == {(0, 1), (0, 2), (1, 1), (1, 2)}
+    assert {trial: set(runs) for trial, runs in full.ours.items()} == {
+        1: {(0, 1), (1, 1)},
+        2: {(0, 2), (1, 2)},
+    }
     assert (full.state, without.state) == ("4", "4")
-    # Differences -2, -3, -1, -2: mean -2, deviation sqrt(2/3); t(3) at 97.5 % is 3.18245.
+    # Differences -2 and -1 on trial 1, -3 and -2 on trial 2: means -1.5 and -2.5; t(1) at 97.5 % is 12.7062.
     mean, half = paired_difference(without.ours, full.ours, "mAP")
-    assert (mean, half) == (pytest.approx(-2), pytest.approx(3.18245 * np.sqrt(2 / 3) / 2, abs=1e-4))
+    assert (mean, half) == (pytest.approx(-2), pytest.approx(12.7062 / 2, abs=1e-3))
     write_comparison(tmp_path / "table.md", table)
     text = (tmp_path / "table.md").read_text(encoding="utf-8")
-    # 20, 30, 22, 32: mean 26, deviation sqrt(104 / 3) = 5.89.
-    assert "| 26.0 ± 5.9 | 4 |" in text
-    assert "mean and standard deviation over the seeds 0, 1 and the trials 1, 2." in text
+    # 20 and 22, 30 and 32: 21 and 31, mean 26, deviation sqrt(50) = 7.07.
+    assert "| 26.0 ± 7.1 | 4 |" in text
+    assert "mean and standard deviation over the trials 1, 2, each the mean over the seeds 0, 1." in text
     assert "paired by seed and trial" in text
-    assert "those of a trial share their images" in text
+    assert "say nothing about other people" in text
     assert "fprnet/table5 --schedule quick --seeds 0,1 --trials 1,2 --queue" in text
 
 
@@ -263,9 +265,12 @@ def test_trial_is_part_of_the_name_and_of_what_dvc_is_told(regdb):
         ([(2, 0), (0, 0), (1, 0)], "mean and standard deviation over the seeds 0, 1, 2"),
         ([(0, 2), (0, 1)], "mean and standard deviation over the trials 1, 2 (seed 0)"),
         ([(0, 4), (1, 4)], "mean and standard deviation over the seeds 0, 1 (trial 4)"),
-        ([(1, 1), (0, 2)], "mean and standard deviation over the seeds 0, 1 and the trials 1, 2"),
+        (
+            [(1, 1), (0, 2)],
+            "mean and standard deviation over the trials 1, 2, each the mean over the seeds 0, 1",
+        ),
         ([(3, 0)], "one run each (seed 3)"),
-        ([(3, 7)], "one run each (seed 3, trial 7)"),
+        ([(3, 7)], "one run each (trial 7, seed 3)"),
     ],
 )
 def test_what_is_averaged_over_is_said(repetitions, text):
@@ -296,7 +301,12 @@ def test_table_shows_every_row_with_what_there_is(plan, experiment):
     assert (states["FPRnet"], states["SVDnet"], states["ResNet-50"]) == ("2", "2", "1 failed")
     assert (states["CmGAN"], states["FPRnet + SRCNN"]) == ("paper only", "not run")
     assert table.reference.label == "FPRnet"
-    assert table.reference.ours[Repetition(1, 0)] == {"rank1": 11.0, "rank10": 50.0, "rank20": 60.0, "mAP": 21.0}
+    assert table.reference.ours[1][Repetition(1, 0)] == {
+        "rank1": 11.0,
+        "rank10": 50.0,
+        "rank20": 60.0,
+        "mAP": 21.0,
+    }
     text = "\n".join(table.notes)
     assert "20 epochs of 40 steps, batches of 64, 128x64 pixels" in text
     assert "over the seeds 0, 1, 2." in text
@@ -316,7 +326,7 @@ def test_reference_is_compared_with_even_where_it_is_not_shown(plan, experiment)
     found = collect(plan, [experiment("fprnet", 0), experiment("svdnet", 0)])
     table = summary.comparison(plan, found, ["svdnet"], PROTOCOL)
     assert [row.label for row in table.rows] == ["SVDnet"]
-    assert table.reference.ours[Repetition(0, 0)]["mAP"] == 20.0
+    assert table.reference.ours[0][Repetition(0, 0)]["mAP"] == 20.0
 
 
 def test_rank_curves_hold_the_reported_ranks_for_each_seed(plan, experiment):

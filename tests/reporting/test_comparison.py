@@ -16,7 +16,7 @@ from vireid.reporting.curves import draw_curves
 
 
 def seeds(*values):
-    return {seed: {"mAP": value} for seed, value in enumerate(values)}
+    return {seed: {seed: {"mAP": value}} for seed, value in enumerate(values)}
 
 
 NOTHING = "\N{EN DASH}"
@@ -37,10 +37,32 @@ def test_paired_difference_ignores_what_seeds_have_in_common():
 
 
 def test_paired_difference_uses_common_seeds_only():
-    mean, half = paired_difference({1: {"mAP": 5.0}, 7: {"mAP": 90.0}}, seeds(0.0, 4.0), "mAP")
+    mean, half = paired_difference({1: {1: {"mAP": 5.0}}, 7: {7: {"mAP": 90.0}}}, seeds(0.0, 4.0), "mAP")
     assert mean == 1
     assert math.isnan(half)
-    assert paired_difference({7: {"mAP": 90.0}}, seeds(0.0), "mAP") is None
+    assert paired_difference({7: {7: {"mAP": 90.0}}}, seeds(0.0), "mAP") is None
+
+
+def test_runs_of_a_unit_count_as_one():
+    # Differences 1 and 3 of unit "a", 4 and 6 of "b": means 2 and 5, deviation 3 / sqrt(2); t(1) is 12.7062.
+    row = {"a": {0: {"mAP": 1.0}, 1: {"mAP": 3.0}}, "b": {0: {"mAP": 4.0}, 1: {"mAP": 6.0}}}
+    reference = {unit: {0: {"mAP": 0.0}, 1: {"mAP": 0.0}} for unit in "ab"}
+    mean, half = paired_difference(row, reference, "mAP")
+    assert mean == pytest.approx(3.5)
+    assert half == pytest.approx(12.7062 * 3 / math.sqrt(2) / math.sqrt(2), abs=1e-3)
+
+
+def test_unit_counts_by_the_runs_that_both_have():
+    row = {"a": {0: {"mAP": 1.0}, 1: {"mAP": 90.0}}, "b": {1: {"mAP": 90.0}}}
+    reference = {"a": {0: {"mAP": 0.0}}, "b": {0: {"mAP": 0.0}}}
+    mean, half = paired_difference(row, reference, "mAP")
+    assert mean == 1
+    assert math.isnan(half)
+
+
+def test_units_of_many_runs_weigh_no_more_than_others(written):
+    units = {"a": {0: {"mAP": 10.0}, 1: {"mAP": 12.0}, 2: {"mAP": 14.0}}, "b": {0: {"mAP": 22.0}}}
+    assert written(ComparedRow("ours", {}, units, "4"))["ours"][1] == "17.0 ± 7.1"  # of 12 and 22
 
 
 @pytest.fixture

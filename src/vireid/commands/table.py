@@ -29,7 +29,7 @@ def table(
     dataset: Annotated[str, DATASET] = "",
     conf: Annotated[Path, CONF] = Path("conf"),
 ) -> None:
-    """Print a paper's table, and ours beside it: mean and spread over seeds and trials, and paired differences.
+    """Print a paper's table, and ours beside it: mean and spread over seeds or trials, and paired differences.
 
     Takes the finished experiments with the rows' parameters on this data set and schedule, whatever their names,
     seeds and trials: those of `vireid experiments`, and those of your own `dvc exp run`. Rows without one are

@@ -1,7 +1,9 @@
 """What tells the runs of one row apart, and how that is said."""
 
 from collections.abc import Collection, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
+
+Numbers = TypeVar("Numbers")
 
 
 class Repetition(NamedTuple):
@@ -32,12 +34,25 @@ def averaged_over(repetitions: Collection[Repetition]) -> str:
     >>> averaged_over([Repetition(0, 1), Repetition(0, 2)])
     'mean and standard deviation over the trials 1, 2 (seed 0)'
     """
-    numbers = {"seed": seeds_of(repetitions), "trial": trials_of(repetitions)}
+    numbers = {"trial": trials_of(repetitions), "seed": seeds_of(repetitions)}
     varied = [f"the {kind}s {', '.join(map(str, some))}" for kind, some in numbers.items() if len(some) > 1]
     fixed = ", ".join(f"{kind} {some[0]}" for kind, some in numbers.items() if len(some) == 1)
     if not varied:
         return f"one run each ({fixed})"
-    return f"mean and standard deviation over {' and '.join(varied)}" + (f" ({fixed})" if fixed else "")
+    over = "mean and standard deviation over " + ", each the mean over ".join(varied)
+    return f"{over} ({fixed})" if fixed else over
+
+
+def by_unit(runs: Mapping[Repetition, Numbers], by_trial: bool) -> dict[int, dict[Repetition, Numbers]]:
+    """Group the runs of a row by what its spread is over: by trial where a table has several, else by seed.
+
+    Runs of one trial share their images, so they count as one: with three seeds on each of two trials, and trials
+    that matter as much as seeds, an interval from six runs would hold the truth 82 times in 100, not 95.
+    """
+    units: dict[int, dict[Repetition, Numbers]] = {}
+    for repetition, numbers in sorted(runs.items()):
+        units.setdefault(repetition.trial if by_trial else repetition.seed, {})[repetition] = numbers
+    return units
 
 
 def seeds_of(repetitions: Collection[Repetition]) -> list[int]:

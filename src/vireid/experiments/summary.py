@@ -7,7 +7,7 @@ import pandas as pd
 from vireid.experiments.collect import Found, differences, numbers
 from vireid.experiments.dvc import Experiment, files_of
 from vireid.experiments.plan import Plan
-from vireid.experiments.repetition import averaged_over, seeds_of, trials_of
+from vireid.experiments.repetition import Repetition, averaged_over, by_unit, seeds_of, trials_of
 from vireid.reporting.comparison import ComparedRow, Comparison
 from vireid.reporting.training import read_curves
 
@@ -27,7 +27,10 @@ def comparison(plan: Plan, found: Mapping[str, Found], rows: Sequence[str], prot
         UserError: If an experiment lacks a metric of the table.
     """
     grid = plan.grid
-    compared = {row: _row(plan, row, found.get(row), protocol) for row in dict.fromkeys([*rows, grid.reference])}
+    by_trial = len(trials_of(_repetitions(found))) > 1
+    compared = {
+        row: _row(plan, row, found.get(row), protocol, by_trial) for row in dict.fromkeys([*rows, grid.reference])
+    }
     return Comparison(
         title=f"{grid.caption}: {plan.prefix}",
         metrics=grid.metrics,
@@ -37,11 +40,15 @@ def comparison(plan: Plan, found: Mapping[str, Found], rows: Sequence[str], prot
     )
 
 
-def _row(plan: Plan, name: str, found: Found | None, protocol: str) -> ComparedRow:
+def _row(plan: Plan, name: str, found: Found | None, protocol: str, by_trial: bool) -> ComparedRow:
     row = plan.grid.rows[name]
-    finished = sorted(found.finished.items()) if found else []
-    ours = {repetition: numbers(run, protocol, row.result, plan.grid.metrics) for repetition, run in finished}
-    return ComparedRow(row.label, row.paper or {}, ours, _state(found))
+    finished = found.finished if found else {}
+    ours = {r: numbers(run, protocol, row.result, plan.grid.metrics) for r, run in finished.items()}
+    return ComparedRow(row.label, row.paper or {}, by_unit(ours, by_trial), _state(found))
+
+
+def _repetitions(found: Mapping[str, Found]) -> set[Repetition]:
+    return {repetition for part in found.values() for repetition in part.finished}
 
 
 def _state(found: Found | None) -> str:
@@ -61,7 +68,7 @@ def _notes(plan: Plan, found: Mapping[str, Found], protocol: str) -> list[str]:
     notes = [f"Paper: {grid.source}; {grid.paper_protocol}. Percent."]
     if not runs:
         return [*notes, "No experiment of this table has finished."]
-    repetitions = {repetition for part in found.values() for repetition in part.finished}
+    repetitions = _repetitions(found)
     seeds, trials = seeds_of(repetitions), trials_of(repetitions)
     notes.append(
         f"Ours: {protocol}; {averaged_over(repetitions)}. "
@@ -75,8 +82,8 @@ def _notes(plan: Plan, found: Mapping[str, Found], protocol: str) -> list[str]:
         f"{' and trial' if trials else ''}, with half of Student's 95 % interval, for each row alone. Bold: the "
         "interval does not hold zero. What is not bold is within noise."
     )
-    if len(seeds) > 1 and len(trials) > 1:
-        notes.append("The intervals take all runs as independent, although those of a trial share their images.")
+    if len(trials) > 1:
+        notes.append("Trials split the same people in other ways; the intervals say nothing about other people.")
     options = f"--schedule {runs[0].params['schedule']} --seeds {','.join(map(str, seeds))}"
     options += f" --trials {','.join(map(str, trials))}" * bool(trials)
     notes.append(f"To run all of it: `vireid experiments {plan.table} {options} --queue`, then `dvc queue start`.")

@@ -19,6 +19,8 @@ _NOTHING = "\N{EN DASH}"
 _DELTA = "\N{GREEK CAPITAL LETTER DELTA}"
 _PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
 
+Units = Mapping[Hashable, Mapping[Hashable, Mapping[str, float]]]
+
 
 @dataclass(frozen=True)
 class ComparedRow:
@@ -27,13 +29,13 @@ class ComparedRow:
     Attributes:
         label: Its first cell.
         paper: The paper's numbers by metric, percent; those that it does not print are absent.
-        ours: Run -> metric -> percent; rows are compared over the runs that both have.
+        ours: Unit -> run -> metric -> percent. Units are what the spread is over; runs of one are averaged first.
         state: What its cell of runs says.
     """
 
     label: str
     paper: Mapping[str, float]
-    ours: Mapping[Hashable, Mapping[str, float]]
+    ours: Units
     state: str
 
 
@@ -56,18 +58,20 @@ class Comparison:
     notes: Sequence[str] = field(default_factory=tuple)
 
 
-def paired_difference(
-    row: Mapping[Hashable, Mapping[str, float]], reference: Mapping[Hashable, Mapping[str, float]], metric: str
-) -> tuple[float, float] | None:
+def paired_difference(row: Units, reference: Units, metric: str) -> tuple[float, float] | None:
     """Mean difference of two rows over the runs that both have, and half its 95 % confidence interval.
 
-    The interval is Student's for paired samples: with n differences of standard deviation s it reaches
-    t(n - 1) s / sqrt(n) to both sides, which for three runs is 2.48 s.
+    A unit's difference is the mean of its runs'. The interval is Student's for paired samples: with n units'
+    differences of standard deviation s it reaches t(n - 1) s / sqrt(n) to both sides, which for three is 2.48 s.
 
     Returns:
-        The difference in the metric's unit and the half-width, NaN for a single run; None if none is common.
+        The difference in percent and the half-width, NaN for a single unit; None if no run is common.
     """
-    differences = np.array([row[run][metric] - reference[run][metric] for run in row if run in reference])
+    pairs = [
+        [runs[run][metric] - reference[unit][run][metric] for run in runs if run in reference.get(unit, {})]
+        for unit, runs in row.items()
+    ]
+    differences = np.array([np.mean(of_unit) for of_unit in pairs if of_unit])
     count = len(differences)
     if not count:
         return None
@@ -125,7 +129,7 @@ def _rows(comparison: Comparison) -> list[list[str]]:
         [
             row.label,
             *(f"{row.paper[metric]:.2f}" if metric in row.paper else _NOTHING for metric in metrics),
-            *(_mean_and_spread([numbers[metric] for numbers in row.ours.values()]) for metric in metrics),
+            *(_mean_and_spread(row.ours, metric) for metric in metrics),
             row.state,
             _paper_difference(row, comparison.reference, compared),
             _difference(row, comparison.reference, compared),
@@ -134,9 +138,10 @@ def _rows(comparison: Comparison) -> list[list[str]]:
     ]
 
 
-def _mean_and_spread(values: Sequence[float]) -> str:
-    if not values:
+def _mean_and_spread(units: Units, metric: str) -> str:
+    if not units:
         return _NOTHING
+    values = [np.mean([numbers[metric] for numbers in runs.values()]) for runs in units.values()]
     spread = f" {_PLUS_MINUS} {np.std(values, ddof=1):.1f}" if len(values) > 1 else ""
     return f"{np.mean(values):.1f}{spread}"
 
