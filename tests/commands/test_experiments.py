@@ -134,7 +134,7 @@ def test_trial_that_the_data_set_lacks_is_refused(project, regdb, trials, named)
 def test_names_taken_by_other_parameters_are_refused_before_anything_is_queued(project):
     project.there.append(experiment("without_domains", 1, **{"train.epochs": 3}))
     result = run("experiments", TABLE, "--schedule", "quick", "--queue")
-    fails(result, f"{PREFIX}-without_domains-s1", "dvc exp rename")
+    fails(result, f"{PREFIX}-without_domains-s1 (other train.epochs)", "dvc exp rename")
     assert project.queued == {}
 
 

@@ -95,7 +95,7 @@ def test_experiment_counts_for_its_parameters_whatever_its_name(plan, experiment
     found = collect(plan, [experiment("svdnet", 1, name=name, state=state)])
     assert {row for row, part in found.items() if getattr(part, group)} == {"svdnet"}
     assert set(getattr(found["svdnet"], group)) == seeds(1)
-    assert all(part.stale == set() for part in found.values())
+    assert all(part.stale == {} for part in found.values())
 
 
 def test_row_of_one_table_counts_for_the_same_row_of_another(experiment):
@@ -127,7 +127,7 @@ DECIDING = {
 def test_experiment_with_another_parameter_that_decides_the_numbers_does_not_count(plan, experiment, key):
     other = experiment("fprnet", 0, params={key: DECIDING[key]}, name="upset-owl")
     assert collect(plan, [other])["fprnet"].finished == {}
-    assert collect(plan, [other])["fprnet"].stale == set()
+    assert collect(plan, [other])["fprnet"].stale == {}
 
 
 @pytest.mark.parametrize(
@@ -182,16 +182,31 @@ def test_experiment_of_the_plans_name_with_other_parameters_is_left_out_and_name
     other = experiment("fprnet", 0, params={key: value})
     found = collect(plan, [other, experiment("fprnet", 1)])
     assert set(found["fprnet"].finished) == seeds(1)
-    assert found["fprnet"].stale == {other.name}
+    assert found["fprnet"].stale == {other.name: f"other {key}"}
     notes = summary.comparison(plan, found, list(plan.grid.rows), PROTOCOL).notes
-    assert any("Left out: 1 experiment" in note for note in notes)
+    assert f"Left out, other {key}: {other.name}." in notes
+
+
+def test_what_is_left_out_is_told_even_where_nothing_counts(plan, experiment):
+    others = [experiment("fprnet", seed, params={"train.epochs": 3}) for seed in (1, 0)]
+    notes = summary.comparison(plan, collect(plan, others), ["fprnet"], PROTOCOL).notes
+    assert f"Left out, other train.epochs: {others[1].name}, {others[0].name}." in notes
+
+
+@pytest.mark.parametrize("name", ["upset-owl", "fprnet-table8-synthetic-quick-fprnet-s0"])
+def test_experiment_with_numbers_of_another_run_is_left_out_and_named(plan, experiment, name):
+    found = collect(plan, [experiment("fprnet", 0, name=name, state="partial"), experiment("fprnet", 1)])
+    assert set(found["fprnet"].finished) == seeds(1)
+    assert (found["fprnet"].waiting, found["fprnet"].failed) == (set(), set())
+    notes = summary.comparison(plan, found, ["fprnet"], PROTOCOL).notes
+    assert f"Left out, numbers of another run: {name}." in notes
 
 
 def test_experiment_of_another_seed_than_its_name_says_counts_for_its_seed_and_takes_the_name(plan, experiment):
     other = experiment("fprnet", 0, params={"seed": 5})
     found = collect(plan, [other])
     assert set(found["fprnet"].finished) == seeds(5)
-    assert found["fprnet"].stale == {other.name}
+    assert found["fprnet"].stale == {other.name: "other seed or trial"}
     notes = summary.comparison(plan, found, list(plan.grid.rows), PROTOCOL).notes
     assert not any("Left out" in note for note in notes)
 

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from copy import deepcopy
 
 import pytest
 
@@ -20,11 +21,26 @@ def entry(name, revision, executor, data=True):
     }
 
 
+LOCK = {
+    "train": {
+        "params": {"params.yaml": {"seed": 1, "train": {"lr": 0.1, "milestones": [3]}}},
+        "outs": [{"path": "artifacts/model", "md5": "m"}],
+    },
+    "extract": {
+        "deps": [{"path": "src/x.py", "md5": "x"}, {"path": "artifacts/model", "md5": "m"}],
+        "outs": [{"path": "artifacts/features.h5", "md5": "f"}],
+    },
+    "evaluate": {"deps": [{"path": "artifacts/features.h5", "md5": "f"}]},
+    "figures": {"deps": [{"path": "artifacts/features.h5", "md5": "of another run"}]},
+}
+
+
 @pytest.fixture
 def answer(monkeypatch):
     """Let DVC answer with the experiments of one commit."""
 
-    def say(*entries):
+    def say(*entries, lock=LOCK):
+        monkeypatch.setattr(dvc, "_locked", lambda revision: lock)
         listed = [
             {"rev": "workspace", "name": None, "experiments": None},
             {"rev": "base", "name": "main", "experiments": list(entries)},
@@ -50,6 +66,33 @@ def test_entry_without_data_is_passed_over(answer):
     assert [e.name for e in dvc.all_experiments()] == ["kept"]
 
 
+def put(lock, *keys, value):
+    changed = deepcopy(lock)
+    *parts, last = keys
+    node = changed
+    for part in parts:
+        node = node[part]
+    node[last] = value
+    return changed
+
+
+@pytest.mark.parametrize(
+    "lock",
+    [
+        put(LOCK, "train", "params", "params.yaml", "seed", value=0),
+        put(LOCK, "train", "params", "params.yaml", "train", value={"lr": 0.1}),
+        put(LOCK, "train", "params", "params.yaml", "train", "gone", value=1),
+        put(LOCK, "train", "outs", 0, "md5", value="new"),  # after `dvc exp run train`
+        put(LOCK, "extract", "outs", 0, "md5", value="new"),
+        {name: stage for name, stage in LOCK.items() if name != "evaluate"},
+        {},
+    ],
+)
+def test_experiment_with_numbers_of_another_run_is_partial(answer, lock):
+    answer(entry("one", "o", None), entry("waiting", "w", {"state": "queued"}), lock=lock)
+    assert [e.state for e in dvc.all_experiments()] == ["partial", "queued"]
+
+
 @pytest.fixture
 def repository(tmp_path, monkeypatch):
     """A Git repository with one commit, as the working directory; returns that commit as an experiment."""
@@ -69,6 +112,16 @@ def test_files_of_an_experiment_are_those_of_its_commit(repository, tmp_path):
     with dvc.files_of(repository, "results") as folder:
         assert (folder / "cmc.csv").read_text() == "rank\n1\n"
     assert not folder.exists()
+
+
+def test_lock_is_that_of_the_commit(repository, tmp_path):
+    assert dvc._locked(repository.revision) == {}
+    (tmp_path / "dvc.lock").write_text("schema: '2.0'\nstages:\n  train:\n    cmd: x\n")
+    identity = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
+    for command in (("add", "."), (*identity, "commit", "--quiet", "--message", "y")):
+        subprocess.run(["git", *command], check=True)
+    assert dvc._locked("HEAD") == {"train": {"cmd": "x"}}
+    assert dvc._locked(repository.revision) == {}
 
 
 def test_files_that_an_experiment_lacks_are_an_error(repository):

@@ -72,3 +72,12 @@ def test_sweep_over_trials_and_queued_rows_are_run_and_collected(tiny_quick):
     assert "s3-t1, s3-t2" in listed
     assert "1 experiments queued, 3 already there" in listed
     project.run("dvc", "queue", "remove", "--queued")
+
+
+def test_experiment_whose_numbers_are_of_another_run_does_not_count(tiny_quick):
+    project = tiny_quick
+    project.run("dvc", "exp", "run", "--name", "whole", "-S", "seed=3", "-S", "dataset.trial=1")
+    project.run("dvc", "exp", "run", "--name", "trained", "-S", "seed=4", "train")
+    printed = project.run("vireid", "table", TABLE, *OPTIONS)
+    assert "one run each (trial 1, seed 3)" in printed
+    assert "Left out, numbers of another run: trained." in printed

@@ -130,13 +130,14 @@ def _queue(plan: "Plan", found: "dict[str, Found]", repetitions: "list[Repetitio
         for row, part in found.items()
         if repetition not in part.finished and repetition not in part.waiting
     ]
-    taken = [name for row, repetition in missing if (name := plan.name(row, repetition)) in found[row].stale]
+    names = [(row, plan.name(row, repetition)) for row, repetition in missing]
+    taken = [f"{name} ({found[row].stale[name]})" for row, name in names if name in found[row].stale]
     if taken:
         raise UserError(
             "vireid experiments",
-            "experiments with these names were run with other parameters than the rows now have",
+            "there are experiments of these names that are not the rows'",
             expected="free names",
-            found=" ".join(taken),
+            found=", ".join(taken),
             remedy="keep them under other names with `dvc exp rename`, or `dvc exp remove` them",
         )
     for path in untracked_code():

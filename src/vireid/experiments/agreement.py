@@ -19,28 +19,37 @@ from vireid.presets import flat
 _FREE = ("seed", "dataset.trial", "compute", "figures", "evaluate.protocols", "evaluate.ranks")
 
 
-def is_run_of(params: Mapping[str, Any], plan: Plan, row: str) -> bool:
-    """Whether a run with these parameters, by dotted key, is one of a row of the plan."""
-    expected, plain = flat(plan.settings[row]), plan.grid.rows[row].result is None
-    return (
-        _deciding(params, plain) == _deciding(expected, plain)
-        and _holds(params.get("evaluate.protocols"), expected["evaluate.protocols"])
-        and _holds(params.get("evaluate.ranks"), plan.grid.ranks)
-    )
+def differing(params: Mapping[str, Any], plan: Plan, row: str) -> dict[str, tuple[Any, Any]]:
+    """Find what keeps a run with these parameters, by dotted key, from being one of a row of the plan.
 
-
-def _deciding(params: Mapping[str, Any], plain: bool) -> dict[str, Any]:
-    """Leave out what is free."""
-    free = [*_FREE, "evaluate.rerank", "evaluate.reranking"] if plain else [*_FREE]
-    if params.get("dataset.layout") != "manifest":
-        free.append("dataset.root")
-    if not params.get("superresolve.enabled"):
-        free += [key for key in params if key.startswith("superresolve.") and key != "superresolve.enabled"]
-    return {
-        key: value
-        for key, value in params.items()
-        if not any(key == part or key.startswith(f"{part}.") for part in free)
+    Returns:
+        Key -> (the run's value, the row's), None where one has no such key; empty for a run of the row.
+    """
+    expected = flat(plan.settings[row])
+    free = _free(params, expected, plain=plan.grid.rows[row].result is None)
+    found = {
+        key: (params.get(key), expected.get(key))
+        for key in sorted(params.keys() | expected.keys())
+        if params.get(key) != expected.get(key) and not f"{key}.".startswith(free)
     }
+    needed = {"evaluate.protocols": expected["evaluate.protocols"], "evaluate.ranks": plan.grid.ranks}
+    return found | {
+        key: (params.get(key), values) for key, values in needed.items() if not _holds(params.get(key), values)
+    }
+
+
+def _free(params: Mapping[str, Any], expected: Mapping[str, Any], plain: bool) -> tuple[str, ...]:
+    """Say what may differ: the beginnings of such keys, each up to a dot."""
+    free = [*_FREE, "evaluate.rerank", "evaluate.reranking"] if plain else [*_FREE]
+    if "manifest" not in (params.get("dataset.layout"), expected["dataset.layout"]):
+        free.append("dataset.root")
+    if not (params.get("superresolve.enabled") and expected["superresolve.enabled"]):
+        free += [
+            key
+            for key in params.keys() | expected.keys()
+            if key.startswith("superresolve.") and key != "superresolve.enabled"
+        ]
+    return tuple(f"{part}." for part in free)
 
 
 def _holds(reported: Any, needed: Sequence[Any]) -> bool:

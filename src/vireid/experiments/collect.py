@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from vireid.experiments.agreement import is_run_of
+from vireid.experiments.agreement import differing
 from vireid.experiments.dvc import Experiment
 from vireid.experiments.plan import Plan
 from vireid.experiments.repetition import Repetition, repetition_of
@@ -23,13 +23,14 @@ class Found:
         finished: One for each repetition.
         waiting: Repetitions that are queued or running.
         failed: Repetitions of which there is no more than a failed experiment.
-        stale: Names that the plan gives to this row, of experiments with other parameters than these names say.
+        stale: Names of what is left out -> what is wrong with it: other parameters than the plan gives to this row
+            and name, or numbers of another run.
     """
 
     finished: dict[Repetition, Experiment] = field(default_factory=dict)
     waiting: set[Repetition] = field(default_factory=set)
     failed: set[Repetition] = field(default_factory=set)
-    stale: set[str] = field(default_factory=set)
+    stale: dict[str, str] = field(default_factory=dict)
 
 
 def collect(plan: Plan, experiments: Sequence[Experiment]) -> dict[str, Found]:
@@ -45,14 +46,17 @@ def collect(plan: Plan, experiments: Sequence[Experiment]) -> dict[str, Found]:
 
 
 def _of_row(plan: Plan, row: str, experiments: Sequence[Experiment]) -> Found:
-    own = [
-        (experiment.name == plan.name(row, repetition), experiment.timestamp, repetition, experiment)
-        for experiment in experiments
-        if (repetition := repetition_of(experiment.params)) and is_run_of(experiment.params, plan, row)
-    ]
-    as_named = [experiment for named, *_, experiment in own if named]
+    found, own = Found(), []
     names = re.compile(rf"{re.escape(plan.prefix)}-{row}-s\d+(-t\d+)?")
-    found = Found(stale={e.name for e in experiments if names.fullmatch(e.name) and e not in as_named})
+    for experiment in experiments:
+        repetition, others = repetition_of(experiment.params), ", ".join(differing(experiment.params, plan, row))
+        named = repetition is not None and experiment.name == plan.name(row, repetition)
+        if repetition and not others and experiment.state != "partial":
+            own.append((named, experiment.timestamp, repetition, experiment))
+        elif repetition and not others:
+            found.stale[experiment.name or experiment.revision[:7]] = "numbers of another run"
+        if names.fullmatch(experiment.name) and (others or not named):
+            found.stale[experiment.name] = f"other {others or 'seed or trial'}"
     for *_, repetition, experiment in sorted(own, key=lambda run: run[:2]):
         if experiment.state == "finished":
             found.finished[repetition] = experiment

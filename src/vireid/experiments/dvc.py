@@ -5,18 +5,21 @@ import json
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from ruamel.yaml import YAML
+
 from vireid.presets import flat
 from vireid.support.errors import UserError
 from vireid.support.progress import console
 
 _UNFINISHED = ("queued", "running", "failed")
+_LAST = "evaluate"  # the stage whose numbers a table reads
 
 
 @dataclass(frozen=True)
@@ -25,12 +28,12 @@ class Experiment:
 
     Attributes:
         name: Its name.
-        state: queued, running, failed or finished.
+        state: queued, running, failed, finished; or partial, whose numbers are not those of its parameters.
         revision: The Git commit that holds its files.
         base: The commit that it started from.
         timestamp: When it was queued or, if finished, ended; ISO 8601.
         params: `params.yaml` by dotted key.
-        metrics: `results/metrics.json`; that of the base until it is finished.
+        metrics: `results/metrics.json`; of another run unless it is finished.
     """
 
     name: str
@@ -56,15 +59,18 @@ def all_experiments() -> list[Experiment]:
             last, executor = item["revs"][0], item["executor"] or {}
             if last["data"] is None:  # left behind by a queue that was cleared
                 continue
+            params = flat(_content(last["data"]["params"], "params.yaml"))
             state = executor.get("state")
+            if state not in _UNFINISHED:
+                state = "finished" if _evaluated(_locked(last["rev"]), params) else "partial"
             found.append(
                 Experiment(
                     name=item["name"] or "",
-                    state=state if state in _UNFINISHED else "finished",
+                    state=state,
                     revision=last["rev"],
                     base=base["rev"],
                     timestamp=last["data"]["timestamp"] or "",
-                    params=flat(_content(last["data"]["params"], "params.yaml")),
+                    params=params,
                     metrics=_content(last["data"]["metrics"], "results/metrics.json"),
                 )
             )
@@ -75,16 +81,46 @@ def _content(files: dict[str, Any] | None, name: str) -> dict[str, Any]:
     return ((files or {}).get(name) or {}).get("data") or {}
 
 
+def _locked(revision: str) -> dict[str, Any]:
+    """Read what the stages of an experiment last ran with, by stage."""
+    lock = YAML(typ="safe", pure=True).load(_call("git", "show", f"{revision}:dvc.lock").stdout)
+    return lock["stages"] if lock else {}
+
+
+def _evaluated(stages: Mapping[str, Any], params: Mapping[str, Any], name: str = _LAST) -> bool:
+    """Whether a stage, and before it every stage that it reads from, last ran with these parameters.
+
+    After `dvc exp run train` the metrics are those of the run before. `dvc exp save` cannot be found out: it
+    writes dvc.lock anew from whatever lies there.
+    """
+    stage = stages.get(name, {})
+    recorded = stage.get("params", {}).get("params.yaml", {})
+    now = {
+        key: value for key, value in params.items() if any(f"{key}.".startswith(f"{part}.") for part in recorded)
+    }
+    read = {dep["path"]: dep.get("md5") for dep in stage.get("deps", ())}
+    return (
+        bool(stage)
+        and now == flat(recorded)
+        and all(
+            read[out["path"]] == out.get("md5") and _evaluated(stages, params, maker)
+            for maker, made in stages.items()
+            for out in made.get("outs", ())
+            if out["path"] in read
+        )
+    )
+
+
 def queue(name: str, overrides: Sequence[str]) -> None:
     """Queue one experiment: the workspace as it is, with some parameters changed in the queued copy only.
 
-    It ends with the stage that a table reads; an experiment that is applied gets its figures by `dvc repro`.
+    It ends with `evaluate`; an experiment that is applied gets its figures by `dvc repro`.
 
     Raises:
         UserError: If DVC refuses.
     """
     parameters = (part for o in overrides for part in ("--set-param", o))
-    _dvc("exp", "run", "--queue", "--name", name, *parameters, "evaluate")
+    _dvc("exp", "run", "--queue", "--name", name, *parameters, _LAST)
 
 
 def finds(folder: str) -> bool:

@@ -67,7 +67,7 @@ def _notes(plan: Plan, found: Mapping[str, Found], protocol: str) -> list[str]:
     runs = [run for part in found.values() for run in part.finished.values()]
     notes = [f"Paper: {grid.source}; {grid.paper_protocol}. Percent."]
     if not runs:
-        return [*notes, "No experiment of this table has finished."]
+        return [*notes, "No experiment of this table has finished.", *_left_out(found)]
     repetitions = _repetitions(found)
     seeds, trials = seeds_of(repetitions), trials_of(repetitions)
     notes.append(
@@ -101,12 +101,17 @@ def _origins(plan: Plan, found: Mapping[str, Found]) -> list[str]:
     names = {run.name or run.revision[:7] for run in named.values()}
     if others := sorted(names - named.keys()):
         notes.append(f"Counted for their parameters, which are the rows': {', '.join(others)}.")
-    stale = {name for part in found.values() for name in part.stale} - names
-    if stale:
-        notes.append(
-            f"Left out: {len(stale)} experiments of these names with other parameters than the rows now have."
-        )
-    return notes
+    return notes + _left_out(found)
+
+
+def _left_out(found: Mapping[str, Found]) -> list[str]:
+    """Name what looks like an experiment of the table but is none, by what is wrong with it."""
+    counted = {run.name for part in found.values() for run in part.finished.values()}
+    names: dict[str, list[str]] = {}
+    for name, reason in sorted({pair for part in found.values() for pair in part.stale.items()}):
+        if name not in counted:
+            names.setdefault(reason, []).append(name)
+    return [f"Left out, {reason}: {', '.join(some)}." for reason, some in names.items()]
 
 
 def _length(params: Mapping[str, object]) -> str:
