@@ -242,10 +242,13 @@ def test_table_averages_the_trials_of_a_sweep(project):
     assert "over the trials 1, 2 (seed 0)" in result.stdout
 
 
-def test_table_without_experiments_says_so(project):
+def test_table_without_experiments_says_so_and_what_comes_closest(project):
     result = run("table", TABLE)
     assert result.exit_code == 0, result.output
     assert "No experiment of this table has finished" in result.stdout
+    project.there.append(experiment("full", 0, name="upset-owl", **{"superresolve.enabled": True}))
+    said = "upset-owl is closest to a row, full, but has superresolve.enabled True instead of False"
+    assert said in run("table", TABLE, "--schedule", "quick").stdout
 
 
 def test_protocol_that_is_not_evaluated_is_refused(project):

@@ -6,7 +6,7 @@ import pytest
 
 from tests.made import ROOT
 from vireid.experiments import summary
-from vireid.experiments.collect import collect, differences, numbers
+from vireid.experiments.collect import closest, collect, differences, numbers
 from vireid.experiments.dvc import Experiment
 from vireid.experiments.grid import load_grid
 from vireid.experiments.plan import make_plan
@@ -200,6 +200,16 @@ def test_experiment_with_numbers_of_another_run_is_left_out_and_named(plan, expe
     assert (found["fprnet"].waiting, found["fprnet"].failed) == (set(), set())
     notes = summary.comparison(plan, found, ["fprnet"], PROTOCOL).notes
     assert f"Left out, numbers of another run: {name}." in notes
+
+
+def test_closest_experiment_and_what_keeps_it_from_a_row_are_told(plan, experiment):
+    far = {"train.epochs": 3, "train.lr": 1.0, "extract.flip": True, "loss.lambda1": 2.0, "model.upsample": False}
+    near = experiment("svdnet", 0, params={"superresolve.enabled": True, "superresolve.camera": 2}, name="owl")
+    queued = experiment("svdnet", 0, state="queued")
+    told = closest(plan, [experiment("svdnet", 0, params=far), near, queued])
+    assert told.endswith("owl is closest to a row, svdnet, but has superresolve.enabled True instead of False.")
+    assert closest(plan, [experiment("svdnet", 0, params=far)]).endswith(" and 1 more.")
+    assert closest(plan, [queued]) == "There is no finished experiment at all."
 
 
 def test_experiment_of_another_seed_than_its_name_says_counts_for_its_seed_and_takes_the_name(plan, experiment):

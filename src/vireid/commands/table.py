@@ -37,7 +37,7 @@ def table(
 
     Example: vireid table fprnet/table5 --schedule quick --output docs/tables/fprnet_table5.md
     """
-    from vireid.experiments.collect import collect
+    from vireid.experiments.collect import closest, collect
     from vireid.experiments.dvc import all_experiments
     from vireid.experiments.grid import load_grid
     from vireid.experiments.plan import make_plan
@@ -54,9 +54,12 @@ def table(
         raise UserError(
             "--protocol", "not evaluated", expected=expected, found=protocol, remedy="choose from these"
         )
-    found = collect(plan, all_experiments())
+    there = all_experiments()
+    found = collect(plan, there)
     compared = comparison(plan, found, shown, protocol or protocols[0])
     print_comparison(compared)
+    if not any(part.finished for part in found.values()):
+        typer.echo(closest(plan, there))
     if output is not None:
         write_comparison(output, compared)
         typer.echo(f"written: {output}")

@@ -14,6 +14,8 @@ from vireid.support.errors import UserError
 # What may round differently; all else that the row leaves open is the same in all of its runs, or without effect.
 _ROUNDING = ("compute.device", "compute.precision", "compute.threads")
 
+_TOLD = 4  # parameters that are named, where more may differ
+
 
 @dataclass
 class Found:
@@ -91,6 +93,25 @@ def numbers(experiment: Experiment, protocol: str, result: str | None, metrics: 
             remedy="choose another --protocol, or add the rank to evaluate.ranks and run again",
         )
     return {metric: float(node[metric]) for metric in metrics}
+
+
+def closest(plan: Plan, experiments: Sequence[Experiment]) -> str:
+    """Say which finished experiment comes closest to a row, and what keeps it from being one of it."""
+    apart = [
+        (differing(experiment.params, plan, row), experiment, row)
+        for row in plan.settings
+        for experiment in experiments
+        if experiment.state == "finished"
+    ]
+    if not apart:
+        return "There is no finished experiment at all."
+    others, experiment, row = min(apart, key=lambda one: len(one[0]))
+    told = [f"{key} {theirs!r} instead of {ours!r}" for key, (theirs, ours) in others.items()]
+    more = f" and {len(told) - _TOLD} more" if len(told) > _TOLD else ""
+    name = experiment.name or experiment.revision[:7]
+    return (
+        f"Of all finished experiments {name} is closest to a row, {row}, but has {', '.join(told[:_TOLD])}{more}."
+    )
 
 
 def differences(found: Mapping[str, Found]) -> dict[str, list[Any]]:
