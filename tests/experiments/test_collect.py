@@ -265,16 +265,24 @@ def test_seeds_are_averaged_in_each_trial_and_paired_by_both(regdb, tmp_path):
     assert "mean and standard deviation over the trials 1, 2, each the mean over the seeds 0, 1." in text
     assert "paired by seed and trial" in text
     assert "say nothing about other people" in text
-    assert "fprnet/table5 --schedule quick --seeds 0,1 --trials 1,2 --queue" in text
+    assert "fprnet/table5 --dataset synthetic_regdb --schedule quick --seeds 0,1 --trials 1,2 --queue" in text
 
 
 def test_trial_that_one_row_lacks_is_not_compared(regdb):
     lacking = [
         e for e in on_regdb(regdb) if (e.params["dataset.trial"], e.params["model.single_domains"]) != (2, False)
     ]
-    full, without = summary.comparison(regdb, collect(regdb, lacking), ["full", "without_domains"], REGDB).rows
+    table = summary.comparison(regdb, collect(regdb, lacking), ["full", "without_domains"], REGDB)
+    full, without = table.rows
     assert (full.state, without.state) == ("4", "2")
     assert paired_difference(without.ours, full.ours, "mAP")[0] == pytest.approx(-1.5)  # of -2 and -1
+    said = "that a row shares with 'FPRnet': 'without RGB domain and IR domain' 2 of 2."
+    assert any(note.endswith(said) for note in table.notes)
+
+
+def test_rows_of_the_same_runs_need_no_note(regdb):
+    table = summary.comparison(regdb, collect(regdb, on_regdb(regdb)), ["full", "without_domains"], REGDB)
+    assert not any("same runs" in note for note in table.notes)
 
 
 def test_trial_is_part_of_the_name_and_of_what_dvc_is_told(regdb):

@@ -82,12 +82,29 @@ def _notes(plan: Plan, found: Mapping[str, Found], protocol: str) -> list[str]:
         f"{' and trial' if trials else ''}, with half of Student's 95 % interval, for each row alone. Bold: the "
         "interval does not hold zero. What is not bold is within noise."
     )
+    if uneven := _uneven(plan, found):
+        notes.append(
+            "Not all rows have the same runs, so their means are not comparable. Differences are over the runs "
+            f"that a row shares with {reference!r}: {', '.join(uneven)}."
+        )
     if len(trials) > 1:
         notes.append("Trials split the same people in other ways; the intervals say nothing about other people.")
-    options = f"--schedule {runs[0].params['schedule']} --seeds {','.join(map(str, seeds))}"
+    data = plan.dataset["name"]
+    options = f"--dataset {data} " * (data != plan.before["dataset"]["name"])
+    options += f"--schedule {runs[0].params['schedule']} --seeds {','.join(map(str, seeds))}"
     options += f" --trials {','.join(map(str, trials))}" * bool(trials)
     notes.append(f"To run all of it: `vireid experiments {plan.table} {options} --queue`, then `dvc queue start`.")
     return [*notes, *_origins(plan, found)]
+
+
+def _uneven(plan: Plan, found: Mapping[str, Found]) -> list[str]:
+    """Name the rows whose runs are not the reference's, and how many they share."""
+    reference = found[plan.grid.reference].finished.keys()
+    return [
+        f"{plan.grid.rows[row].label!r} {len(reference & part.finished.keys())} of {len(part.finished)}"
+        for row, part in found.items()
+        if part.finished and part.finished.keys() != reference
+    ]
 
 
 def _origins(plan: Plan, found: Mapping[str, Found]) -> list[str]:
