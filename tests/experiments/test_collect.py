@@ -370,3 +370,9 @@ def test_rank_curves_hold_the_reported_ranks_for_each_seed(plan, experiment):
         {1: 10.0, 5: 40.0, 10: 50.0, 20: 60.0},
         {1: 11.0, 5: 40.0, 10: 50.0, 20: 60.0},
     ]
+
+
+def test_rank_curves_hold_no_rank_that_only_some_runs_report(plan, experiment):
+    more = experiment("fprnet", 1, params={"evaluate.ranks": [1, 2, 5, 10, 20]})
+    curves = summary.rank_curves(plan, collect(plan, [experiment("fprnet", 0), more]), PROTOCOL)
+    assert [list(curve.index) for curve in curves["FPRnet"]] == [[1, 5, 10, 20]] * 2

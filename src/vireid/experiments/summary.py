@@ -145,18 +145,19 @@ def _length(params: Mapping[str, object]) -> str:
 
 
 def rank_curves(plan: Plan, found: Mapping[str, Found], protocol: str) -> dict[str, list[pd.Series]]:
-    """CMC at the reported ranks, percent by rank: a list over the repetitions for each row with finished runs."""
+    """CMC at the ranks that all runs report, percent by rank: for each row with finished runs a list of them."""
+    reported = [set(run.params["evaluate.ranks"]) for part in found.values() for run in part.finished.values()]
+    ranks = sorted(set.intersection(*reported)) if reported else []
     return {
         plan.grid.rows[row].label: [
-            _ranks(run, protocol, plan.grid.rows[row].result) for _, run in sorted(part.finished.items())
+            _ranks(run, protocol, plan.grid.rows[row].result, ranks) for _, run in sorted(part.finished.items())
         ]
         for row, part in found.items()
-        if part.finished
+        if part.finished and ranks
     }
 
 
-def _ranks(run: Experiment, protocol: str, result: str | None) -> pd.Series:
-    ranks = sorted(run.params["evaluate.ranks"])
+def _ranks(run: Experiment, protocol: str, result: str | None, ranks: Sequence[int]) -> pd.Series:
     values = numbers(run, protocol, result, [f"rank{rank}" for rank in ranks])
     return pd.Series(list(values.values()), index=ranks)
 
