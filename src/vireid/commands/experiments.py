@@ -61,6 +61,14 @@ def experiments(
         return
     grid = load_grid(conf, name)
     plan = make_plan(grid, name, PARAMS, conf, chosen_presets(schedule, dataset), chosen_rows(grid, rows))
+    if not plan.settings:
+        raise UserError(
+            "--rows",
+            "nothing to run: the table has the paper's numbers only",
+            expected=", ".join(row for row, values in grid.rows.items() if values.reachable),
+            found=rows,
+            remedy="choose from these",
+        )
     repetitions = _repetitions(plan, seeds, trials)
     found = collect(plan, all_experiments())
     Console(width=None).print(_listing(plan, found))
