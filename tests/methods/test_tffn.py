@@ -26,6 +26,14 @@ def built(num_pids=2, loss=None, **changes):
     return TFFN(num_pids, Model.model_validate(model), Loss.model_validate(PAPER["loss"] | (loss or {})))
 
 
+def moved(method):
+    """The method in eval mode, with BN necks that change what passes them, which fresh ones do not."""
+    for number, neck in enumerate(method.necks.values(), start=2):
+        neck.norm.running_mean.fill_(number / 10)
+        neck.norm.running_var.fill_(float(number))
+    return method.eval()
+
+
 def images(count=8):
     return torch.randn(count, 3, 64, 32, generator=torch.Generator().manual_seed(1))
 
@@ -220,7 +228,8 @@ def test_levels_are_pooled_by_the_mean_of_the_last_map(last_stride):
 
 def test_graph_losses_are_those_of_the_fused_nodes_behind_their_own_neck():
     method = built(loss={"label_smoothing": 0.1})
-    torch.nn.init.normal_(method.necks["graph"].classifier.weight)
+    for name in ("graph", "stage4"):
+        torch.nn.init.normal_(method.necks[name].classifier.weight)
     outputs = method(images(), MODALITY)
     losses = method.losses(outputs, LABELS, MODALITY)
     fused = method.graph_fusion(normalize(outputs.embeddings["fused"]), LABELS)
@@ -228,6 +237,8 @@ def test_graph_losses_are_those_of_the_fused_nodes_behind_their_own_neck():
     assert losses["identity/graph"].item() == pytest.approx(expected.item(), rel=1e-5)
     expected = batch_hard_triplet_loss(fused, LABELS, 0.3)
     assert losses["triplet/graph"].item() == pytest.approx(expected.item(), rel=1e-5)
+    expected = cross_entropy(outputs.logits["stage4"], LABELS, label_smoothing=0.1)
+    assert losses["identity/stage4"].item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["identity", "triplet"])
@@ -267,7 +278,7 @@ def test_triplet_sees_levels_as_they_are_and_fused_vectors_of_length_one():
 
 @pytest.mark.parametrize("normalised", [False, True])
 def test_fused_embedding_is_classified_as_chosen(normalised):
-    method = built(classify_normalised=normalised).eval()
+    method = moved(built(classify_normalised=normalised))
     with torch.inference_mode():
         outputs = method(images(), MODALITY)
         fused = outputs.embeddings["fused"]
@@ -279,7 +290,7 @@ def test_fused_embedding_is_classified_as_chosen(normalised):
 
 @pytest.mark.parametrize(("changes", "source"), [({}, "fused"), ({"level_fusion": False}, "stage4")])
 def test_graph_fuses_the_ranked_embedding_normalised(changes, source):
-    method = built(**changes).eval()
+    method = moved(built(**changes))
     seen = []
     method.graph_fusion.register_forward_hook(lambda module, given, result: seen.append(given[0]))
     with torch.inference_mode():
@@ -352,9 +363,12 @@ def test_levels_that_are_not_supervised_are_not_fused():
         check_section(Model, PAPER["model"] | {"deep_supervision": False}, "model", "correct it")
 
 
-def test_papers_recipe_is_that_of_section_3_1():
+def test_papers_recipe_is_that_of_sections_2_1_2_3_and_3_1():
     train, model = PAPER["train"], PAPER["model"]
     assert (train["num_pids"], train["num_instances"], train["epochs"]) == (4, 4, 70)
     assert (train["optimizer"], train["lr"], train["momentum"]) == ("sgd", 0.01, 0.9)
     assert (train["schedule"], train["milestones"], train["gamma"]) == ("step", [30, 50], 0.1)
+    assert (train["steps_per_epoch"], train["holdout_pids"], model["pretrained"]) == ("full", 0, True)
+    assert (train["warmup_epochs"], train["nesterov"], train["weight_decay"]) == (10, True, 0.0005)
+    assert train["augmentation"] == {"pad": 10, "flip": 0.5, "erase": 0.5, "channel_mix": 0, "signed_mix": False}
     assert (model["width"], model["heads"], model["last_stride"], model["share_from"]) == (1024, 4, 1, 2)

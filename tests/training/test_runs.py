@@ -105,6 +105,18 @@ def test_run_interrupted_within_a_cycle_of_the_svd_layers_ends_as_if_it_had_not_
         assert results(trained.folder) == expected
 
 
+def test_each_epoch_is_given_the_curves_of_the_last_one(trained):
+    """TFFN's lambda (Eq. 6) is made of them."""
+    trained("tffn", train__epochs=4)
+    folder = trained.folder / "curves" / "plots" / "metrics"
+    others = [file for file in folder.glob("loss/*/*.tsv") if file.stem != "graph"]
+    losses = [table(file.read_bytes()) for file in others]
+    weights = table((folder / "train" / "graph_weight.tsv").read_bytes())
+    assert len(losses) == 8
+    expected = [0] + [1 / (1 + sum(values[epoch] for values in losses)) for epoch in (1, 2, 3)]
+    assert list(weights.values()) == pytest.approx(expected, rel=1e-6)
+
+
 def test_recipe_that_contradicts_the_method_is_refused_before_anything_is_read(trained):
     with pytest.raises(UserError, match="would never begin"):
         trained(images=trained.folder / "nowhere.h5", model__svd__cycles=1, train__epochs=20)

@@ -91,9 +91,9 @@ def trunk_and_new(method: Method, trunk: nn.Module, lr: float, trunk_lr_factor: 
 
     Args:
         method: Whose parameters are split; those that need no gradient are in no group.
-        trunk: Its part that learns with `lr * trunk_lr_factor`.
-        lr: Of everything else.
-        trunk_lr_factor: See there.
+        trunk: Its pretrained part.
+        lr: Learning rate of everything else.
+        trunk_lr_factor: The trunk's learning rate as a part of `lr`.
     """
     pretrained = [p for p in trunk.parameters() if p.requires_grad]
     known = {id(p) for p in pretrained}

@@ -19,6 +19,7 @@ from vireid.backbones.neck import Neck
 from vireid.backbones.pooling import Pooling, pool
 from vireid.backbones.trunks import build_trunk
 from vireid.backbones.two_stream import TwoStream
+from vireid.losses.competition import top1_rate
 from vireid.losses.identity import identity_loss
 from vireid.losses.triplet import batch_hard_triplet_loss
 from vireid.methods.base import Method, trunk_and_new
@@ -83,7 +84,7 @@ class Baseline(Method):
 
     def measures(self, outputs: Outputs, labels: Tensor, modality: Tensor) -> dict[str, Tensor]:
         """Training accuracy of the classifier."""
-        return {"accuracy": (outputs.logits.argmax(dim=1) == labels).float().mean()}
+        return {"accuracy": top1_rate(outputs.logits, labels)}
 
     def embed(self, images: Tensor, modality: Tensor) -> dict[str, Tensor]:
         """See `Method.embed`."""

@@ -11,16 +11,14 @@ embeddings within an image; phase two, in training only, fuses images of one ide
     lambda                weight of the two losses of `graph`; curve `graph_weight`
     C, M                  model.width, model.heads
 
-Recipe (Sec. 3.1): 288x144, ImageNet weights, SGD 0.01 with warm-up, a tenth from epoch 30 and a hundredth from
-epoch 50 of 70, 4 identities x (4 + 4) images, random crop, flip and erasing.
+Recipe (Secs. 2.1 and 3.1): 288x144, ImageNet weights, SGD 0.01 with warm-up, a tenth from epoch 30 and a hundredth
+from epoch 50 of 70, 4 identities x (4 + 4) images, random crop, flip and erasing.
 
 Where the paper is silent:
 - "The last three stages shared" leaves the stem and the first to each modality; share_from: 1 shares the first.
 - The last stride is 1, as in the works it compares with (model.last_stride).
 - The fully connected layer of a stage serves both modalities. The triplet loss (margin 0.3, Euclidean, over both
   modalities) sees its output, the identity loss what a BN neck makes of it.
-- MLFM fuses what the BN necks of the stages make of their embeddings. Before the necks all images share a large
-  mean, of which unit vectors would consist: cosine similarities stayed near 1 and the triplet loss at its margin.
 - MLFM's channel attention has a sixteenth of its channels in between (model.attention_reduction).
 - The fused embedding is normalised for the triplet loss and for GLFM, and not again after GLFM. Its identity loss
   sees it as it was before; the BN neck makes that nearly the same (model.classify_normalised).
@@ -35,8 +33,13 @@ Where the paper is silent:
 - Ranked is the fused embedding, as GLFM needs labels. Without MLFM it is the last stage's after its BN neck. The
   nodes of GLFM are the ranked embeddings, normalised.
 
-Deviations: the warm-up starts at nearly zero and rises with every step; the work it cites starts at a tenth. The
-schedules `quick` and `demo` train a small trunk from scratch, with AdamW and mixed colour channels.
+Deviations:
+- MLFM fuses what the BN necks of the stages make of their embeddings, which the paper does not say. Before the
+  necks all images share a large mean, of which unit vectors would consist: cosine similarities stayed near 1 and
+  the triplet loss at its margin. The price: GLFM's nodes of two identities lie further apart than the margin from
+  the start (in all runs so far), so that its triplet loss is zero; see `GraphFusion`.
+- The warm-up starts at nearly zero and rises with every step; the work it cites starts at a tenth.
+- The schedules `quick` and `demo` train a small trunk from scratch, with AdamW and mixed colour channels.
 """
 
 from collections.abc import Sequence
@@ -154,7 +157,8 @@ class GraphFusion(nn.Module):
     """GLFM: each node becomes a weighted mean of the nodes of its identity, of both modalities (Eqs. 4 and 5).
 
     Where the scores of an identity have one sign, the part of f_i cancels in the softmax, and all nodes of the
-    identity become the same mean (Brody et al., ICLR 2022). The triplet loss then only keeps identities apart.
+    identity become the same mean (Brody et al., ICLR 2022). The triplet loss then only keeps the means apart, and
+    is zero where they are further apart than the margin; what still teaches is the identity loss.
 
     Args:
         width: Channels C of a node.

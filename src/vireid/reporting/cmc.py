@@ -5,10 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from vireid.reporting.style import COLOURS, figure_file
+from vireid.reporting.style import COLOURS, DASHES, figure_file
 from vireid.retrieval.evaluation import Evaluation
-
-_DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)))
 
 
 def draw_cmc(path: Path, evaluations: Sequence[Evaluation]) -> None:
@@ -28,7 +26,7 @@ def draw_cmc(path: Path, evaluations: Sequence[Evaluation]) -> None:
                 np.arange(1, len(curve) + 1),
                 curve,
                 color=COLOURS[modes.index(name[0]) % len(COLOURS)],
-                linestyle=_DASHES[shots.index(name[-1]) % len(_DASHES)],
+                linestyle=DASHES[shots.index(name[-1]) % len(DASHES)],
                 marker="o",
                 markersize=3,
                 label=f"{', '.join(name).replace('_', ' ')}: rank-1 {curve[0]:.1f}, "

@@ -6,10 +6,9 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
-from vireid.reporting.style import COLOURS, figure_file
+from vireid.reporting.style import COLOURS, DASHES, figure_file
 from vireid.support.files import replacing
 
-_DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)))
 _FEW_PLACES = 12  # up to here each is named on the horizontal axis
 _SHORT = 42  # characters of labels of which two stand side by side in the legend
 _FEW_POINTS = 30  # up to here each gets a dot
@@ -43,7 +42,7 @@ def draw_curves(
                 mean.index,
                 mean,
                 color=colour,
-                linestyle=_DASHES[number // len(COLOURS) % len(_DASHES)],
+                linestyle=DASHES[number // len(COLOURS) % len(DASHES)],
                 marker="o" if len(mean) <= _FEW_POINTS else None,
                 markersize=3,
                 label=f"{name}: {mean.iloc[shown]:.1f}",

@@ -11,6 +11,7 @@ INK = "#1f2933"
 FAINT = "#7b8794"
 # Okabe and Ito's colours, told apart by readers of every colour vision; yellow is left out (too light on white).
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
+DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)))
 _STYLE = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
