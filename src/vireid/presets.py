@@ -32,7 +32,7 @@ def apply_presets(values: "CommentedMap", chosen: Mapping[str, str], conf: Path)
         chosen.setdefault("method", values["recipe"])
     for group in GROUPS:
         if group in chosen:
-            part = YAML().load(_file(conf, group, chosen[group]))
+            part = YAML().load(preset_file(conf, group, chosen[group]))
             part = _with_schedule(part, values["schedule"], chosen[group])
             merge(values, part, where=f"conf/{group}")
     if "method" in chosen:
@@ -68,7 +68,12 @@ def _close_up_comment(values: "CommentedMap", key: str) -> None:
         comment.column = 0
 
 
-def _file(conf: Path, group: str, name: str) -> Path:
+def preset_file(conf: Path, group: str, name: str) -> Path:
+    """Find a preset.
+
+    Raises:
+        UserError: If there is none of that name.
+    """
     known = sorted(path.stem for path in (conf / group).glob("*.yaml"))
     if name not in known:
         raise UserError(

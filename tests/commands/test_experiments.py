@@ -68,6 +68,7 @@ def test_listing_queues_nothing_and_leaves_the_parameters(project):
     result = run("experiments", TABLE, "--schedule", "quick")
     assert result.exit_code == 0, result.output
     assert "without_joint_block" in result.stdout
+    assert "18 experiments are missing, 0 there" in result.stdout
     assert project.queued == {}
     assert (project.root / "params.yaml").read_bytes() == before
 
@@ -204,8 +205,25 @@ def test_row_without_values_for_the_schedule_is_refused(project):
 
 def test_placeholder_of_a_data_sets_root_is_refused(project):
     result = run("experiments", TABLE, "--dataset", "sysu_mm01", "--queue")
-    fails(result, "/path/to/SYSU-MM01", "leave --dataset out")
+    fails(result, "/path/to/SYSU-MM01", "repeat this command")
     assert project.queued == {}
+
+
+def test_data_set_of_the_parameters_keeps_its_folder_where_it_is_named_again(project):
+    file = project.root / "params.yaml"
+    (project.root / "elsewhere").mkdir()
+    file.write_text(file.read_text().replace("root: data\n", f"root: {project.root}/elsewhere\n"))
+    result = run("experiments", TABLE, "--dataset", "synthetic", "--rows", "full", "--seeds", "0", "--queue")
+    assert result.exit_code == 0, result.output
+    assert not any("dataset" in value for values in project.queued.values() for value in values)
+
+
+@pytest.mark.parametrize(("option", "expected"), [("--schedule", "demo, paper, quick"), ("--dataset", "regdb")])
+@pytest.mark.parametrize("command", ["experiments", "table"])
+def test_mistyped_preset_is_named_once(project, command, option, expected):
+    result = run(command, TABLE, option, "quik")
+    fails(result, "there is no such preset", expected, "quik")
+    assert result.stderr.count("quik") == 1
 
 
 def test_data_that_a_queued_copy_would_lack_is_refused(project):

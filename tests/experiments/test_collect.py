@@ -345,7 +345,7 @@ def test_table_shows_every_row_with_what_there_is(plan, experiment):
     assert "over the seeds 0, 1, 2." in text
     assert "say nothing about real cameras" in text
     assert "paired by seed," in text
-    assert "vireid experiments fprnet/table8 --schedule quick --seeds 0,1,2 --queue" in text
+    assert "vireid experiments fprnet/table8 --dataset synthetic --schedule quick --seeds 0,1,2 --queue" in text
     assert "Started from commit abcdef0." in text
 
 

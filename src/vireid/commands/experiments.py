@@ -72,8 +72,18 @@ def experiments(
     repetitions = _repetitions(plan, seeds, trials)
     found = collect(plan, all_experiments())
     Console(width=None).print(_listing(plan, found))
-    if queue:
-        _queue(plan, found, repetitions)
+    missing = [
+        (row, repetition)
+        for repetition in repetitions
+        for row, part in found.items()
+        if repetition not in part.finished and repetition not in part.waiting
+    ]
+    already = len(repetitions) * len(found) - len(missing)
+    if not queue:
+        typer.echo(f"{len(missing)} experiments are missing, {already} there. Queue what is missing: add --queue")
+        return
+    _queue(plan, found, missing)
+    typer.echo(f"{len(missing)} experiments queued, {already} already there. Run them: dvc queue start")
 
 
 def chosen_presets(schedule: str, dataset: str) -> dict[str, str]:
@@ -126,18 +136,12 @@ def _numbers(option: str, text: str) -> list[int]:
     return [int(part) for part in parts]
 
 
-def _queue(plan: "Plan", found: "dict[str, Found]", repetitions: "list[Repetition]") -> None:
-    """Queue what is neither there nor waiting; refuse where other experiments have taken the names."""
+def _queue(plan: "Plan", found: "dict[str, Found]", missing: "list[tuple[str, Repetition]]") -> None:
+    """Queue rows and their repetitions; refuse where other experiments have taken the names."""
     from vireid.experiments.dvc import queue, untracked_code
     from vireid.support.progress import progress
 
     _check_roots(plan)
-    missing = [
-        (row, repetition)
-        for repetition in repetitions
-        for row, part in found.items()
-        if repetition not in part.finished and repetition not in part.waiting
-    ]
     names = [(row, plan.name(row, repetition)) for row, repetition in missing]
     taken = [f"{name} ({found[row].stale[name]})" for row, name in names if name in found[row].stale]
     if taken:
@@ -154,8 +158,6 @@ def _queue(plan: "Plan", found: "dict[str, Found]", repetitions: "list[Repetitio
         for row, repetition in missing:
             queue(plan.name(row, repetition), plan.overrides(row, repetition))
             bar.advance()
-    already = len(repetitions) * len(found) - len(missing)
-    typer.echo(f"{len(missing)} experiments queued, {already} already there. Run them: dvc queue start")
 
 
 def _check_roots(plan: "Plan") -> None:
@@ -173,7 +175,7 @@ def _check_roots(plan: "Plan") -> None:
                 expected="the data set's folder, by its absolute path unless DVC or Git tracks it",
                 found=root,
                 remedy="choose the data set by `vireid preset dataset=NAME`, set dataset.root"
-                f"{f': {Path(root).resolve()}' if there else ''} in params.yaml, and leave --dataset out",
+                f"{f': {Path(root).resolve()}' if there else ''} in params.yaml, and repeat this command",
             )
 
 

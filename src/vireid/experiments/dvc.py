@@ -168,7 +168,7 @@ def _dvc(*arguments: str) -> str:
             "DVC refused",
             expected="exit code 0",
             found="\n".join(lines[-5:]) or f"exit code {done.returncode}",
-            remedy="run in the root of the project, with no other dvc command at work",
+            remedy="run in the root of the project; if a queue is at work, try again in a minute",
         )
     return done.stdout.decode()
 

@@ -13,7 +13,7 @@ from vireid.experiments.grid import Grid, Row
 from vireid.experiments.repetition import Repetition
 from vireid.methods import check_recipe
 from vireid.params import Params, check_section, load_params
-from vireid.presets import apply_presets
+from vireid.presets import apply_presets, preset_file
 from vireid.support.errors import UserError
 
 
@@ -61,14 +61,19 @@ def make_plan(
         name: Its name, as `fprnet/table4`.
         params: The parameters file that the rows start from.
         conf: The folder of presets.
-        presets: The data set's and the schedule's, where they are not to be those of the parameters file.
+        presets: The data set's and the schedule's, where they are not to be those of the parameters file. Of the
+            data set that this file has already, it keeps what is set there, above all its folder.
         rows: Names of rows; those that no parameters reach are left out.
 
     Raises:
-        UserError: Naming every row whose presets or parameters are wrong.
+        UserError: If there is no such preset; or naming every row whose presets or parameters are wrong.
     """
     load_params(params)
     before = YAML().load(params)
+    for group, chosen in presets.items():
+        preset_file(conf, group, chosen)
+    here = ("dataset", before["dataset"]["name"])
+    presets = dict(pair for pair in presets.items() if pair != here)
     settings, problems = {}, []
     for row in rows:
         if not grid.rows[row].reachable:

@@ -89,9 +89,8 @@ def _notes(plan: Plan, found: Mapping[str, Found], protocol: str) -> list[str]:
         )
     if len(trials) > 1:
         notes.append("Trials split the same people in other ways; the intervals say nothing about other people.")
-    data = plan.dataset["name"]
-    options = f"--dataset {data} " * (data != plan.before["dataset"]["name"])
-    options += f"--schedule {runs[0].params['schedule']} --seeds {','.join(map(str, seeds))}"
+    options = f"--dataset {plan.dataset['name']} --schedule {runs[0].params['schedule']}"
+    options += f" --seeds {','.join(map(str, seeds))}"
     options += f" --trials {','.join(map(str, trials))}" * bool(trials)
     notes.append(f"To run all of it: `vireid experiments {plan.table} {options} --queue`, then `dvc queue start`.")
     return [*notes, *_origins(plan, found)]

@@ -46,8 +46,8 @@ def draw_explanations(
     group = _PITCH * (len(columns) - 1) + 1
     across = max((group + _GAP) * (len(layers) + 1) - _GAP, _NARROWEST)
     down = _HEADER + (aspect + _LABEL) * len(rows) + _FOOTER
-    size = _INCHES * (across + 2 * _MARGIN), _INCHES * down
-    with figure_file(path, *size, dpi=_DPI, layout="none") as figure:
+    inches = _INCHES * (across + 2 * _MARGIN), _INCHES * down
+    with figure_file(path, *inches, dpi=_DPI, layout="none") as figure:
         axes = figure.add_axes((0, 0, 1, 1))
         axes.set(xlim=(-_MARGIN, across + _MARGIN), ylim=(down, 0))
         axes.set_axis_off()
@@ -61,7 +61,8 @@ def draw_explanations(
                 size=9 if len(name) < 10 else 7,
                 weight="bold",
             )
-            _text(axes, left + group / 2, _HEADER - 0.15, below, size=7, color=FAINT)
+            lines, size = (below, 7) if len(columns) > 1 else (below.replace(", ", "\n"), 6)
+            _text(axes, left + group / 2, _HEADER - 0.15, lines, size=size, color=FAINT)
             for number, row in enumerate(rows):
                 top = _HEADER + number * (aspect + _LABEL)
                 for column, of in enumerate(columns):

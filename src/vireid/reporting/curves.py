@@ -61,4 +61,13 @@ def draw_curves(
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if len(places) <= _FEW_PLACES:
             axes.set_xticks(places)
-        figure.legend(loc="outside lower left", ncols=columns, fontsize=8.5, handlelength=2.5)
+        repeated = any(table.shape[1] > 1 for table in tables.values())
+        figure.legend(
+            loc="outside lower left",
+            ncols=columns,
+            fontsize=8.5,
+            handlelength=2.5,
+            title="mean of the runs; the band is from the lowest to the highest" if repeated else None,
+            title_fontsize=8.5,
+            alignment="left",
+        )
