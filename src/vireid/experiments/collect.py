@@ -53,10 +53,11 @@ def _of_row(plan: Plan, row: str, experiments: Sequence[Experiment]) -> Found:
     for experiment in experiments:
         repetition, others = repetition_of(experiment.params), ", ".join(differing(experiment.params, plan, row))
         named = repetition is not None and experiment.name == plan.name(row, repetition)
-        if repetition and not others and experiment.state != "partial":
-            own.append((named, experiment.timestamp, repetition, experiment))
-        elif repetition and not others:
-            found.stale[experiment.name or experiment.revision[:7]] = "numbers of another run"
+        if repetition is not None and not others:
+            if experiment.state == "partial":
+                found.stale[experiment.called] = "numbers of another run"
+            else:
+                own.append((named, experiment.timestamp, repetition, experiment))
         if names.fullmatch(experiment.name) and (others or not named):
             found.stale[experiment.name] = f"other {others or 'seed or trial'}"
     for *_, repetition, experiment in sorted(own, key=lambda run: run[:2]):
@@ -108,9 +109,9 @@ def closest(plan: Plan, experiments: Sequence[Experiment]) -> str:
     others, experiment, row = min(apart, key=lambda one: len(one[0]))
     told = [f"{key} {theirs!r} instead of {ours!r}" for key, (theirs, ours) in others.items()]
     more = f" and {len(told) - _TOLD} more" if len(told) > _TOLD else ""
-    name = experiment.name or experiment.revision[:7]
     return (
-        f"Of all finished experiments {name} is closest to a row, {row}, but has {', '.join(told[:_TOLD])}{more}."
+        f"Of all finished experiments {experiment.called} is closest to a row, {row}, but has "
+        f"{', '.join(told[:_TOLD])}{more}."
     )
 
 

@@ -27,7 +27,7 @@ class Experiment:
     """One experiment.
 
     Attributes:
-        name: Its name.
+        name: Its name; empty where DVC knows none.
         state: queued, running, failed, finished; or partial, whose numbers are not those of its parameters.
         revision: The Git commit that holds its files.
         base: The commit that it started from.
@@ -43,6 +43,11 @@ class Experiment:
     timestamp: str
     params: dict[str, Any]
     metrics: dict[str, Any]
+
+    @property
+    def called(self) -> str:
+        """What it is called where it is told of."""
+        return self.name or self.revision[:7]
 
 
 def all_experiments() -> list[Experiment]:
@@ -95,9 +100,8 @@ def _evaluated(stages: Mapping[str, Any], params: Mapping[str, Any], name: str =
     """
     stage = stages.get(name, {})
     recorded = stage.get("params", {}).get("params.yaml", {})
-    now = {
-        key: value for key, value in params.items() if any(f"{key}.".startswith(f"{part}.") for part in recorded)
-    }
+    parts = tuple(f"{part}." for part in recorded)
+    now = {key: value for key, value in params.items() if f"{key}.".startswith(parts)}
     read = {dep["path"]: dep.get("md5") for dep in stage.get("deps", ())}
     return (
         bool(stage)

@@ -114,7 +114,7 @@ def _origins(plan: Plan, found: Mapping[str, Found]) -> list[str]:
     notes = [f"Started from commit{plural} {', '.join(bases)}" + (": the code may differ." if plural else ".")]
     for key, values in differences(found).items():
         notes.append(f"The experiments differ in {key}, which is none of the rows' doing: {values}.")
-    names = {run.name or run.revision[:7] for run in named.values()}
+    names = {run.called for run in named.values()}
     if others := sorted(names - named.keys()):
         notes.append(f"Counted for their parameters, which are the rows': {', '.join(others)}.")
     return notes + _left_out(found)
@@ -122,7 +122,7 @@ def _origins(plan: Plan, found: Mapping[str, Found]) -> list[str]:
 
 def _left_out(found: Mapping[str, Found]) -> list[str]:
     """Name what looks like an experiment of the table but is none, by what is wrong with it."""
-    counted = {run.name for part in found.values() for run in part.finished.values()}
+    counted = {run.called for part in found.values() for run in part.finished.values()}
     names: dict[str, list[str]] = {}
     for name, reason in sorted({pair for part in found.values() for pair in part.stale.items()}):
         if name not in counted:
