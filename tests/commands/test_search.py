@@ -168,6 +168,55 @@ def test_unreadable_picture_is_an_error_or_counted(run, photos, query):
     assert len(read_gallery(photos.parent / "kept.h5").name) == 15
 
 
+def test_what_desktops_leave_is_no_picture_of_a_gallery(run, photos, query):
+    before = ranking(run(query, "--gallery", photos, *SPECTRA))
+    for name in (".Trash-1000/files/x.jpg", "._p.jpg", "cam1/@eaDir/x.jpg", "cam1/.hidden.png"):
+        (photos / name).parent.mkdir(parents=True, exist_ok=True)
+        (photos / name).write_bytes(b"no picture")
+    result = run(query, "--gallery", photos, *SPECTRA)
+    assert ranking(result) == before
+    assert "passed over" not in result.output
+
+
+def test_pictures_that_are_passed_over_are_counted(run, photos, query):
+    before = ranking(run(query, "--gallery", photos, *SPECTRA))
+    for name in ("a.heic", "cam1/b.HEIC", "c.gif", "d.mp4", "README.txt", "list.csv"):
+        (photos / name).write_bytes(b"")
+    (photos / "far").symlink_to(photos)
+    result = run(query, "--gallery", photos, *SPECTRA)
+    assert ranking(result) == before
+    assert "passed over: 2 .heic, 1 .gif, 1 .mp4; 1 linked folder (far)\n" in result.stdout
+
+
+def test_pictures_in_every_format_are_searched(run, photos, query):
+    for number, ending in enumerate((".webp", ".tif", ".TIFF", ".bmp")):
+        Image.open(photos / "cam1/0013/0001.jpg").save(photos / f"{number}{ending}")
+    result = run(query, "--gallery", photos, *SPECTRA, "--top", "40", "--on-bad-image", "skip")
+    assert "cannot be read" not in result.stderr
+    assert {f"{number}" for number in range(4)} <= {name.split(".")[0] for _, name in ranking(result)}
+
+
+def test_gallery_without_a_picture_that_is_read_says_what_there_is(run, tmp_path, query):
+    (tmp_path / "phone").mkdir()
+    (tmp_path / "phone" / "IMG_1.HEIC").write_bytes(b"")
+    refused(
+        run(query, "--gallery", tmp_path / "phone", *SPECTRA), "no picture in the folder", "passed over: 1 .heic"
+    )
+
+
+def test_manifest_beside_a_linked_folder_can_be_searched(run, photos, query):
+    (photos / "far").symlink_to(photos)
+    (photos / "manifest.csv").write_text(
+        "path,pid,camid,modality,split\n./cam1/0013/0001.jpg,13,1,visible,test\n", encoding="utf-8"
+    )
+    result = run(query, "--gallery", photos, "--query-modality", "infrared")
+    assert [name for _, name in ranking(result)] == ["cam1/0013/0001.jpg"]
+    (photos / "manifest.csv").write_text(
+        "path,pid,camid,modality,split\nfar/cam1/0013/0001.jpg,13,1,visible,test\n"
+    )
+    refused(run(query, "--gallery", photos, "--query-modality", "infrared"), "behind far, a link to")
+
+
 def test_gallery_of_another_model_is_refused(run, photos, query):
     run(query, "--gallery", photos, *SPECTRA, "--save", "kept.h5")
     with h5py.File("kept.h5", "r+") as file:

@@ -1,5 +1,7 @@
 """The overlay: what it replaces, what it says about itself, and what is refused. CPU, seconds."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -204,6 +206,15 @@ def test_patch_that_cannot_be_reduced_to_a_quarter_is_refused(made, patch):
 
 
 def test_missing_originals_are_refused(made, tmp_path):
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(UserError, match="an original is missing"):
         made(root=tmp_path / "nowhere")
     assert not made.folder.exists()
+
+
+@pytest.mark.parametrize("link", ["cam1", "cam2/0003"])
+def test_originals_behind_a_link_that_came_later_are_refused(made, tmp_path, dataset, link):
+    root = shutil.copytree(dataset, tmp_path / "data")
+    (root / link).rename(tmp_path / "store")
+    (root / link).symlink_to(tmp_path / "store")
+    with pytest.raises(UserError, match="a linked folder in the data set"):
+        made(root=root)

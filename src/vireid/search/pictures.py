@@ -5,10 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from vireid.data import folder_tree
 from vireid.data.decode import Decoded, decode, quiet_pillow
-from vireid.data.folder_tree import image_names
+from vireid.data.formats import NAMED
 from vireid.data.layouts import manifest
 from vireid.data.records import Modality
+from vireid.data.tree import read_tree
 from vireid.support.errors import UserError
 
 UNKNOWN_PID = -1
@@ -38,18 +40,25 @@ def find_pictures(root: Path) -> list[Picture]:
     if not root.is_dir():
         remedy = "name a folder of pictures"
         raise UserError(root, "no such folder", expected="a folder", found="nothing", remedy=remedy)
-    if (root / manifest.FILE).is_file():
-        return [Picture(record.name, record.pid, record.modality) for record in manifest.find_images(root)]
-    pictures = [Picture(name) for name in image_names(root)]
+    tree = read_tree(root)
+    if manifest.FILE in tree:
+        return [Picture(record.name, record.pid, record.modality) for record in manifest.read_manifest(tree)]
+    pictures = [Picture(name) for name in folder_tree.image_names(tree)]
     if not pictures:
         raise UserError(
             root,
             "no picture in the folder",
-            expected="JPEG, PNG or BMP files in it or below it",
-            found="none",
+            expected=f"{NAMED} files in it or below it",
+            found=folder_tree.none_found(tree),
             remedy="name the folder that holds the pictures",
         )
     return pictures
+
+
+def passed_over(root: Path) -> str:
+    """Say which pictures of a folder are not read, as `folder_tree.passed_over`; a manifest names all it means."""
+    tree = read_tree(root)
+    return "" if manifest.FILE in tree else folder_tree.passed_over(tree)
 
 
 def known(root: Path, paths: Sequence[Path]) -> list[Picture]:
@@ -92,7 +101,7 @@ def unreadable(path: Path, problem: str, remedy: str) -> UserError:
     return UserError(
         path,
         "a picture that cannot be read",
-        expected="a JPEG, PNG or BMP image",
+        expected=f"a {NAMED} image",
         found=problem,
         remedy=remedy,
     )
