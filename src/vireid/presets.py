@@ -74,7 +74,7 @@ def preset_file(conf: Path, group: str, name: str) -> Path:
     Raises:
         UserError: If there is none of that name.
     """
-    known = sorted(path.stem for path in (conf / group).glob("*.yaml"))
+    known = sorted(path.stem for path in (conf / group).glob("[!.]*.yaml"))
     if name not in known:
         raise UserError(
             conf / group,

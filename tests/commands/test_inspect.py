@@ -38,6 +38,17 @@ def test_sound_data_set_is_counted_by_split_modality_and_camera(root):
     assert tree(root) == before
 
 
+def test_linked_cameras_are_refused_with_their_target(root, tmp_path):
+    for camid in (2, 3):
+        (root / f"cam{camid}").rename(tmp_path / f"store{camid}")
+        (root / f"cam{camid}").symlink_to(tmp_path / f"store{camid}")
+    result = run(root)
+    assert result.exit_code == 1
+    assert f"{root / 'cam2'}: a linked folder in the data set" in result.stderr
+    assert f"a link to {tmp_path / 'store2'}; 2 linked folders in all: cam2, cam3" in result.stderr
+    assert "remedy:" in result.stderr
+
+
 @pytest.mark.parametrize(("draw", "title"), [(draw_regdb, "regdb, trial 1"), (draw_llcm, "llcm")])
 def test_layout_is_recognised(tmp_path, draw, title):
     draw(tmp_path / "data")

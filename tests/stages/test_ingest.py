@@ -48,6 +48,16 @@ def test_wrong_root_is_one_message_and_writes_nothing(stage, fails, empty, chang
     assert tree(empty) == before
 
 
+def test_linked_cameras_are_one_message_and_nothing_is_packed(stage, fails, empty, change):
+    store = draw_dataset(empty / "store", images=1)
+    (empty / "data").mkdir()
+    for path in store.iterdir():
+        (empty / "data" / path.name).symlink_to(path)
+    change(root="data")
+    fails(stage("ingest"), "data/cam1: a linked folder", "7 linked folders in all", "rm data/cam1")
+    assert not list((empty / "artifacts").iterdir())
+
+
 def test_broken_image_is_one_message_that_names_the_file(stage, fails, empty, change):
     root = draw_dataset(empty / "data", train=(1,), val=(2,), test=(3,), images=1)
     (root / "cam4" / "0002" / "0001.jpg").write_bytes(b"\xff\xd8 cut")

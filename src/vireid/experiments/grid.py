@@ -129,4 +129,4 @@ def load_grid(conf: Path, name: str) -> Grid:
 def grids(conf: Path) -> list[str]:
     """Names of the tables that there are."""
     folder = conf / "experiments"
-    return sorted(path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.yaml"))
+    return sorted(path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("[!.]*.yaml"))

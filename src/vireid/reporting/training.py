@@ -35,7 +35,7 @@ def read_curves(folder: Path) -> dict[str, dict[str, pd.Series]]:
     Raises:
         UserError: If there are no tables, or one lacks its columns.
     """
-    files = sorted((folder / "metrics").rglob("*.tsv"))
+    files = sorted((folder / "metrics").rglob("[!.]*.tsv"))
     if not files:
         raise UserError(
             folder,

@@ -30,7 +30,8 @@ def draw_contact_sheet(root: Path, output: Path, num_pids: int, seed: int) -> No
         UserError: If the folder does not hold so many identities seen by all six cameras.
     """
     everywhere = [
-        {path.name for path in (root / f"cam{camid}").glob("*") if any(path.glob("*.jpg"))} for camid in COLUMNS
+        {path.name for path in (root / f"cam{camid}").glob("[!.]*") if any(path.glob("[!.]*.jpg"))}
+        for camid in COLUMNS
     ]
     pids = sorted(set.intersection(*everywhere))
     if not 1 <= num_pids <= len(pids):
@@ -43,7 +44,9 @@ def draw_contact_sheet(root: Path, output: Path, num_pids: int, seed: int) -> No
         )
     draw = Draw(seed, Stream.SHEET)
     chosen = sorted(pids[index] for index in draw.state.permutation(len(pids))[:num_pids])
-    rows = [[_tile(draw.among(sorted((root / f"cam{c}" / pid).glob("*.jpg")))) for c in COLUMNS] for pid in chosen]
+    rows = [
+        [_tile(draw.among(sorted((root / f"cam{c}" / pid).glob("[!.]*.jpg")))) for c in COLUMNS] for pid in chosen
+    ]
     sheet = _assemble(rows)
     with replacing(output) as partial:
         sheet.save(partial, "PNG", optimize=True)
