@@ -275,7 +275,7 @@ def test_originals_are_decoded_in_order_at_a_size_of_their_own(tmp_path):
 
 def test_original_that_is_gone_or_broken_is_named(tmp_path):
     (tmp_path / "bad.png").write_bytes(b"x")
-    for name, problem in (("bad.png", "cannot be read"), ("gone.png", "an original is missing")):
-        with pytest.raises(UserError, match=problem) as error:
+    for name in ("bad.png", "gone.png"):
+        with pytest.raises(UserError, match="cannot be read") as error:
             load_originals(tmp_path, np.array([name]), 12, 8)
         assert error.value.where == tmp_path / name

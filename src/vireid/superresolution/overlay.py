@@ -12,6 +12,7 @@ from vireid.compute import choose_device
 from vireid.data.randomness import Stream, generator
 from vireid.data.records import ImageRecord, Modality
 from vireid.data.store import create_images, open_images
+from vireid.data.tree import read_dataset
 from vireid.params import Params, Superresolve
 from vireid.superresolution.report import Curve, draw_comparison, write_report
 from vireid.superresolution.srcnn import (
@@ -42,7 +43,7 @@ def superresolve(params: Params, images: Path, overlay: Path, weights: Path, plo
 
     Raises:
         UserError: If the camera has no visible training images, or fewer identities than are held out; if an
-            original cannot be read; if a patch is larger than the images.
+            original cannot be read, or DVC would not see when it changes; if a patch is larger than the images.
     """
     with open_images(images) as file:
         info, visible = file.info, file.records("train", Modality.VISIBLE)
@@ -53,6 +54,7 @@ def superresolve(params: Params, images: Path, overlay: Path, weights: Path, plo
         with create_images(overlay, info):
             return {"enabled": False, "replaced_images": 0}
     _check_patch(settings)
+    _check_originals(Path(params.dataset.root), visible, settings)
     records = _records_of_camera(visible, settings)
     names, pids = [record.name for record in records], [record.pid for record in records]
     held_out = np.isin(pids, _draw_holdout(pids, settings, params.seed))
@@ -87,6 +89,13 @@ def _check_patch(settings: Superresolve) -> None:
             found=settings.patch,
             remedy="lower superresolve.patch; 0 trains on whole images",
         )
+
+
+def _check_originals(root: Path, visible: list[ImageRecord], settings: Superresolve) -> None:
+    """Check that the images are read that ingest has read: nothing has been linked or hidden since."""
+    names = [record.name for record in visible if record.camid == settings.camera]
+    remedy = "restore the file, or run `dvc repro` to ingest again"
+    read_dataset(root).require(names, "an original is missing", "the image that ingest packed", remedy)
 
 
 def _records_of_camera(visible: list[ImageRecord], settings: Superresolve) -> list[ImageRecord]:

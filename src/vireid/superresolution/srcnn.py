@@ -21,7 +21,6 @@ from torch.nn.functional import interpolate, mse_loss
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
 from vireid.data.decode import decode, quiet_pillow
-from vireid.data.tree import read_dataset
 from vireid.params import Superresolve
 from vireid.support.errors import UserError
 from vireid.support.files import inside
@@ -98,10 +97,8 @@ def load_originals(root: Path, names: list[str], height: int, width: int) -> np.
         (N, height, width, 3) uint8 RGB.
 
     Raises:
-        UserError: If a file cannot be decoded, or DVC would not see when it changes.
+        UserError: If a file cannot be decoded.
     """
-    remedy = "restore the file, or run `dvc repro` to ingest again"
-    read_dataset(root).require(names, "an original is missing", "the image that ingest packed", remedy)
     images = np.empty((len(names), height, width, 3), np.uint8)
     with quiet_pillow():
         for row, name in enumerate(track(names, "load originals", len(names), "images")):
