@@ -193,6 +193,15 @@ def test_holding_out_every_identity_is_refused(made, count):
         made(superresolve__holdout_pids=count)
 
 
+@pytest.mark.parametrize("link", ["cam1", "cam2/0003"])
+def test_originals_behind_a_link_that_came_later_are_refused(made, tmp_path, dataset, link):
+    root = shutil.copytree(dataset, tmp_path / "data")
+    (root / link).rename(tmp_path / "store")
+    (root / link).symlink_to(tmp_path / "store")
+    with pytest.raises(UserError, match="a linked folder in the data set"):
+        made(root=root)
+
+
 @pytest.mark.parametrize("patch", [36, 48, 500])
 def test_patch_larger_than_the_images_is_refused(made, patch):
     with pytest.raises(UserError, match="patch"):
@@ -209,12 +218,3 @@ def test_missing_originals_are_refused(made, tmp_path):
     with pytest.raises(UserError, match="an original is missing"):
         made(root=tmp_path / "nowhere")
     assert not made.folder.exists()
-
-
-@pytest.mark.parametrize("link", ["cam1", "cam2/0003"])
-def test_originals_behind_a_link_that_came_later_are_refused(made, tmp_path, dataset, link):
-    root = shutil.copytree(dataset, tmp_path / "data")
-    (root / link).rename(tmp_path / "store")
-    (root / link).symlink_to(tmp_path / "store")
-    with pytest.raises(UserError, match="a linked folder in the data set"):
-        made(root=root)
