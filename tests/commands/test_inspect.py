@@ -115,7 +115,7 @@ def test_unreadable_and_empty_files_are_counted(root):
     (root / "cam4/0001/0001.jpg").write_bytes(b"")
     result = run(root)
     assert result.exit_code == 0, result.output
-    assert "files that are empty or cannot be read: 3; the first is cam1/0001/0001.jpg" in result.stdout
+    assert "files that are empty or cannot be read: 3; the first: cam1/0001/0001.jpg (no file)" in result.stdout
     assert result.stdout.count("warning") == 1
 
 

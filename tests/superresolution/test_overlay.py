@@ -8,12 +8,13 @@ from safetensors.numpy import load_file
 
 from tests.made import PACKED, TRAIN, VAL, tree, write_params
 from vireid.data.records import Modality
+from vireid.data.sixteen_bit import FULL_RANGE
 from vireid.data.store import open_images
 from vireid.params import load_params
 from vireid.superresolution import overlay as module
+from vireid.superresolution.originals import Originals
 from vireid.superresolution.overlay import superresolve
 from vireid.superresolution.srcnn import (
-    load_originals,
     score_against_bicubic,
     superresolve_images,
     train_srcnn,
@@ -29,10 +30,11 @@ def made(tmp_path, dataset, images_file):
     def make(root=dataset, **changes):
         path = write_params(tmp_path / "params.yaml", root, **changes)
         overlay, weights = tmp_path / "out" / "superresolved.h5", tmp_path / "out" / "srcnn.safetensors"
-        scores = superresolve(load_params(path), images_file, overlay, weights, tmp_path / "out" / "plots")
+        plots = tmp_path / "out" / "plots"
+        scores, make.warning = superresolve(load_params(path), images_file, overlay, weights, plots)
         return scores, overlay, weights
 
-    make.folder, make.root = tmp_path / "out", dataset
+    make.folder, make.root, make.warning = tmp_path / "out", dataset, ""
     return make
 
 
@@ -86,9 +88,9 @@ def test_scores_come_from_held_out_identities(made):
 def test_network_is_fitted_on_other_identities_than_it_is_scored_on(made, monkeypatch):
     seen = {}
 
-    def fitted(images, rows, *rest):
-        seen["fitted"] = images[rows]
-        return train_srcnn(images, rows, *rest)
+    def fitted(images, *rest):
+        seen["fitted"] = images
+        return train_srcnn(images, *rest)
 
     def scored(network, images, device):
         seen["scored"] = images
@@ -103,7 +105,7 @@ def test_network_is_fitted_on_other_identities_than_it_is_scored_on(made, monkey
     pids = {}
     for pid in (*TRAIN, *VAL):
         names = [f"cam1/{pid:04d}/{number:04d}.jpg" for number in (1, 2)]
-        originals = {image.tobytes() for image in load_originals(made.root, names, 64, 32)}
+        originals = {image.tobytes() for image in Originals(made.root, names, FULL_RANGE).load(64, 32)}
         pids[pid] = {name for name, part in images.items() if originals & part}
     assert sorted(map(len, pids.values())) == [1] * 12  # each identity stands on one side
 
