@@ -138,7 +138,7 @@ def write_params(path, root, method="fprnet", **changes):
         "train_on_val": True,
         "gallery_draw": "seeded",
         "trial": 0,
-        "sixteen_bit": SIXTEEN_BIT,
+        "sixteen_bit": deepcopy(SIXTEEN_BIT),
     }
     for key, value in TINY.items():
         if key in _flat(values):

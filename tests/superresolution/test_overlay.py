@@ -1,5 +1,7 @@
 """The overlay: what it replaces, what it says about itself, and what is refused. CPU, seconds."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -209,3 +211,33 @@ def test_missing_originals_are_refused(made, tmp_path):
     with pytest.raises(UserError, match="cannot be read"):
         made(root=tmp_path / "nowhere")
     assert not made.folder.exists()
+
+
+def test_originals_without_the_detail_are_left_out_of_training_and_scores(made, dataset, tmp_path, monkeypatch):
+    root, rng = shutil.copytree(dataset, tmp_path / "data"), np.random.default_rng(0)
+    for path in (root / "cam1").rglob("0001.jpg"):  # one image of each identity is large and full of detail
+        Image.fromarray(rng.choice(np.array([0, 255], np.uint8), (64, 32))).save(path)
+    seen = {}
+
+    def fitted(images, *rest):
+        seen["fitted"] = len(images)
+        return train_srcnn(images, *rest)
+
+    monkeypatch.setattr(module, "train_srcnn", fitted)
+    scores, _, _ = made(root=root, superresolve__holdout_pids=3)
+    assert seen["fitted"] == 9  # of the identities that are not held out
+    assert scores["heldout_images"] == 3
+    assert scores["originals"]["training"] == {"detailed": 9, "enlarged": 9, "fitted": 9}
+    assert scores["originals"]["heldout"] == {"detailed": 3, "enlarged": 3, "scored": 3}
+    assert scores["originals"]["enlarged"]["psnr"]["bicubic"] > scores["psnr"]["bicubic"] + 1
+    assert scores["replaced_images"] == 24
+    assert "12 of 24 originals are smaller than 64 x 32 pixels" in made.warning
+
+
+def test_originals_that_all_lack_the_detail_are_used_and_warned_of(made):
+    scores, _, _ = made()
+    assert scores["originals"]["heldout"] == {"detailed": 0, "enlarged": 4, "scored": 4}
+    assert "enlarged" not in scores["originals"]
+    assert "24 of 24" in made.warning
+    made(superresolve__enabled=False)
+    assert made.warning == ""
