@@ -24,8 +24,8 @@ def main(
     """Find, check, decode, resize and pack every image of the data set.
 
     Reads the folder `dataset.root`. Writes artifacts/images.h5 (all images, uint8, by split and modality) and
-    results/dataset.json (counts per split, modality, camera and identity; images that were skipped; what is
-    suspicious, which is printed too).
+    results/dataset.json (counts per split, modality, camera and identity; percentiles of the images' sizes; images
+    that were skipped; what is suspicious, which is printed too).
     """
     from vireid.data.ingest import find_images, pack_images
     from vireid.data.statistics import describe
@@ -35,7 +35,7 @@ def main(
     settings = load_params(params)
     records = find_images(settings.dataset)
     packed = pack_images(records, settings.dataset, settings.ingest, settings.compute.workers, images)
-    description = describe(packed, settings.dataset)
+    description = describe(packed, settings.dataset, settings.ingest)
     write_json(statistics, description)
     for warning in description["warnings"]:
         typer.echo(f"warning: {warning}", err=True)

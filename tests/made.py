@@ -16,6 +16,7 @@ CAMERAS = {1: "visible", 2: "visible", 3: "infrared", 4: "visible", 5: "visible"
 HEIGHT, WIDTH = 40, 20
 PACKED = (48, 32)
 IMAGES_PER_CAMERA = 2
+SIXTEEN_BIT = {"scaling": "percentiles", "window": [0, 65535], "percentiles": [0.5, 99.5]}
 # What makes a run of the pipeline take seconds; dotted keys of params.yaml.
 TINY = {
     "ingest.height": PACKED[0],
@@ -137,6 +138,7 @@ def write_params(path, root, method="fprnet", **changes):
         "train_on_val": True,
         "gallery_draw": "seeded",
         "trial": 0,
+        "sixteen_bit": deepcopy(SIXTEEN_BIT),
     }
     for key, value in TINY.items():
         if key in _flat(values):

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML, YAMLError
 
 from vireid.support.errors import UserError
@@ -19,12 +19,38 @@ Count = Annotated[int, Field(ge=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 NonNegative = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
+Percentile = Annotated[float, Field(ge=0, le=100)]
+Bound = TypeVar("Bound", bound=float)
+
+
+def _ascending(bounds: list[float]) -> list[float]:
+    if not bounds[0] < bounds[1]:
+        raise ValueError("the first number must be below the second")
+    return bounds
+
+
+Interval = Annotated[list[Bound], Field(min_length=2, max_length=2), AfterValidator(_ascending)]
 
 
 class Section(BaseModel):
     """A group of parameters: unknown keys, values of another type and numbers that are not finite are errors."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class SixteenBit(Section):
+    """How grey images of 16 bits or floating-point numbers are brought to eight bits.
+
+    Attributes:
+        scaling: What becomes black and white: 0 and 65535 (`full`), the values of `window`, or those that stand at
+            `percentiles` of each image's own pixels.
+        window: Two pixel values, for `window`.
+        percentiles: Two numbers from 0 to 100, for `percentiles`.
+    """
+
+    scaling: Literal["full", "window", "percentiles"]
+    window: Interval[float]
+    percentiles: Interval[Percentile]
 
 
 class Dataset(Section):
@@ -36,6 +62,7 @@ class Dataset(Section):
     train_on_val: bool
     gallery_draw: Literal["seeded", "official"]
     trial: Annotated[int, Field(ge=0, le=10)]
+    sixteen_bit: SixteenBit
 
 
 class Ingest(Section):
@@ -248,7 +275,7 @@ def _key(problem: Mapping[str, Any]) -> str:
 def _expected(section: type[Section], problem: Mapping[str, Any]) -> str:
     """Say what one key may be: for an unknown key, the keys of the (nested) section it was found in."""
     if problem["type"] != "extra_forbidden":
-        return problem["msg"]
+        return problem["msg"].removeprefix("Value error, ")
     for part in problem["loc"][:-1]:
         section = get_args(section)[1] if get_origin(section) is dict else section.model_fields[part].annotation
     return f"no key {problem['loc'][-1]!r}, but one of {', '.join(section.model_fields)}"

@@ -2,10 +2,12 @@
 
 import shutil
 
+import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
-from tests.made import draw_dataset, draw_llcm, draw_regdb, tree
+from tests.made import draw_dataset, draw_llcm, draw_regdb, tree, write_params
 from vireid.cli import app
 from vireid.data.findings import shared_cameras
 from vireid.data.records import ImageRecord, Modality
@@ -126,8 +128,54 @@ def test_unreadable_and_empty_files_are_counted(root):
     (root / "cam4/0001/0001.jpg").write_bytes(b"")
     result = run(root)
     assert result.exit_code == 0, result.output
-    assert "files that are empty or cannot be read: 3; the first is cam1/0001/0001.jpg" in result.stdout
+    assert "files that are empty or cannot be read: 3; the first: cam1/0001/0001.jpg (no file)" in result.stdout
     assert result.stdout.count("warning") == 1
+
+
+def test_sizes_are_printed_and_tiny_and_stretched_pictures_counted(root):
+    for number, quality in ((1, 80), (2, 90)):
+        Image.new("L", (15, 36), 90).save(root / f"cam3/0001/{number:04}.jpg", quality=quality)
+    Image.new("L", (100, 90), 90).save(root / "cam1/0003/0001.jpg")
+    found = run(root).stdout
+    assert "visible images, pixels at the percentiles 5, 50, 95: height 40, 40, 40; width 20, 20, 20" in found
+    assert "infrared images, pixels at the percentiles 5, 50, 95: height 36, 40, 40; width 15, 20, 20" in found
+    assert "images below 40 x 20 pixels (height x width): 2 of 16; the first is cam3/0001/0001.jpg" in found
+    assert "1 of 32; the first is cam1/0003/0001.jpg, 90 x 100 (they are stretched" in found
+    assert found.count("warning") == 2
+
+
+def test_pictures_are_decoded_only_where_that_is_asked_for(root):
+    path = root / "cam1/0001/0001.jpg"
+    path.write_bytes(path.read_bytes()[:-300])
+    Image.new("L", (20, 40), 3).save(root / "cam3/0001/0001.jpg")
+    Image.new("L", (20, 40), 3).save(root / "cam3/0001/0002.jpg", quality=50)
+    Image.new("L", (20, 40), 128).save(root / "cam6/0001/0001.jpg")
+    plain, decoded = run(root).stdout, run(root, "--decode")
+    assert "nothing suspicious" in plain
+    assert "images were compared, not decoded: --decode finds" in plain
+    assert decoded.exit_code == 0
+    assert "cannot be read: 1; the first: cam1/0001/0001.jpg (image file is truncated" in decoded.stdout
+    assert "infrared images nearly black: 2 of 16; the first is cam3/0001/0001.jpg" in decoded.stdout
+    assert "infrared images of one grey all over: 1 of 16; the first is cam6/0001/0001.jpg" in decoded.stdout
+    assert decoded.stdout.count("warning") == 3
+    assert "not decoded" not in decoded.stdout
+    assert "decode" in decoded.stderr
+
+
+def test_sound_data_set_is_decoded_without_a_warning(root):
+    assert "nothing suspicious" in run(root, "--decode").stdout
+
+
+def test_packed_shape_and_scaling_are_those_of_the_parameters_here(root, tmp_path, monkeypatch):
+    for number, path in enumerate(sorted(root.glob("cam[36]/*/*.jpg"))):
+        counts = np.linspace(7200, 8100, 800 + number).astype(np.uint16)[:800]
+        Image.fromarray(counts.reshape(40, 20)).save(path, "PNG")
+    monkeypatch.chdir(tmp_path)
+    assert "nothing suspicious" in run(root, "--decode").stdout
+    write_params(tmp_path / "params.yaml", root, dataset__sixteen_bit__scaling="full", ingest__height=256)
+    found = run(root, "--decode").stdout
+    assert "infrared images of fewer than 16 grey levels: 16 of 16" in found
+    assert "which is 8 times as high as wide: 32 of 32" in found
 
 
 def test_copies_across_modalities_are_counted(root):

@@ -1,5 +1,6 @@
 """`vireid search`: what is found in a folder of pictures, how a gallery is kept, how it fails. CPU, seconds."""
 
+import json
 import re
 import shutil
 
@@ -78,6 +79,26 @@ def test_folder_is_ranked_as_the_features_of_extract_are(
     assert [distance for distance, _ in found] == sorted(distance for distance, _ in found)
     for distance, name in found:
         assert distance == pytest.approx(expected[name], abs=0.01)  # other batches, other rounding
+
+
+def test_16_bit_pictures_are_read_as_the_models_data_set_was(run, photos, model_folder, tmp_path):
+    names = sorted(photos.glob("cam1/*/*.jpg"))
+    for number, path in enumerate(names):
+        grey = Image.open(path).convert("L")
+        grey.save(photos / f"{number}.png")
+        Image.fromarray(7000 + 4 * np.asarray(grey).astype(np.uint16)).save(tmp_path / f"counts{number}.png")
+    model = shutil.copytree(model_folder, tmp_path / "model")
+    description = json.loads((model / "model.json").read_text())
+    assert description["images"]["sixteen_bit"] == "percentiles 0.5 99.5"
+    description["images"]["sixteen_bit"] = "window 7000.0 8020.0"
+    (model / "model.json").write_text(json.dumps(description))
+    spectra = ("--query-modality", "visible", "--gallery-modality", "visible")
+    for number in range(len(names)):
+        result = run(tmp_path / f"counts{number}.png", "--gallery", photos, *spectra, "--top", 1, model=model)
+        assert ranking(result)[0] == (0.0, f"{number}.png")
+    description["images"]["sixteen_bit"] = "auto"
+    (model / "model.json").write_text(json.dumps(description))
+    refused(run(tmp_path / "counts0.png", "--gallery", photos, *spectra, model=model), "unknown scaling", "auto")
 
 
 def test_sheet_shows_queries_and_their_pictures(run, photos, query, dataset):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.made import draw_image
+from tests.made import SIXTEEN_BIT, draw_image
 from vireid.data.ingest import pack_images
 from vireid.data.layouts.manifest import find_images
 from vireid.data.records import ImageRecord, Modality
@@ -202,7 +202,13 @@ def test_identity_in_train_and_test_is_refused(root):
 
 def packed(root, output):
     data = Dataset(
-        name="manifest", layout="manifest", root=str(root), train_on_val=True, gallery_draw="seeded", trial=0
+        name="manifest",
+        layout="manifest",
+        root=str(root),
+        train_on_val=True,
+        gallery_draw="seeded",
+        trial=0,
+        sixteen_bit=SIXTEEN_BIT,
     )
     settings = Ingest(height=32, width=32, on_bad_image="error")
     return pack_images(find_images(root), data, settings, 1, output).source_hash

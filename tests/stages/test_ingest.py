@@ -3,9 +3,13 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.made import draw_dataset, tree
+from vireid.data.records import Modality
+from vireid.data.store import open_images
 
 
 @pytest.fixture
@@ -94,6 +98,42 @@ def test_suspicions_are_printed_and_recorded(stage, empty, change):
     ]
     assert result.stderr.count("warning: ") == 3
     assert all(f"warning: {line}" in result.stderr for line in found)
+
+
+def draw_thermal(root):
+    """Make the infrared pictures those of a 16-bit thermal camera."""
+    for path in [*root.glob("cam[36]/*/*.jpg")]:
+        with Image.open(path) as image:
+            counts = 7200 + 4 * np.asarray(image.convert("L")).astype(np.uint16)
+        Image.fromarray(counts).save(path, "PNG")
+
+
+def test_16_bit_images_are_packed_by_the_scaling_of_the_parameters_which_is_recorded(stage, empty, change):
+    draw_thermal(draw_dataset(empty / "data", train=(1,), val=(2,), test=(3,)))
+    levels = {}
+    for scaling, recorded in (("full", "full"), ("percentiles", "percentiles 0.5 99.5")):
+        change(root="data", dataset__sixteen_bit__scaling=scaling)
+        result = stage("ingest")
+        assert result.exit_code == 0, result.output
+        with open_images(empty / "artifacts" / "images.h5") as file:
+            assert file.info.sixteen_bit == recorded
+            levels[scaling] = len(np.unique(file.read("train", Modality.INFRARED).image))
+        warned = "infrared images of fewer than 16 grey levels: 12 of 12; the first is cam3/0001/0001.jpg, 40 x 20"
+        assert (warned in result.stderr) == (scaling == "full")
+    assert levels["full"] < 16 < 200 < levels["percentiles"]
+
+
+def test_window_out_of_order_is_one_message_and_writes_nothing(stage, fails, empty, change):
+    change(dataset__sixteen_bit__scaling="window", dataset__sixteen_bit__window=[8100, 7200])
+    before = tree(empty)
+    fails(stage("ingest"), "dataset.sixteen_bit.window", "the first number must be below the second")
+    assert tree(empty) == before
+
+
+def test_sizes_of_the_files_images_are_recorded(stage, empty):
+    assert stage("ingest").exit_code == 0
+    sizes = json.loads((empty / "results" / "dataset.json").read_text())["sizes"]
+    assert sizes["infrared"] == {"height": {"5": 40, "50": 40, "95": 40}, "width": {"5": 20, "50": 20, "95": 20}}
 
 
 def test_identity_in_train_and_test_is_one_message(stage, fails, empty, change):

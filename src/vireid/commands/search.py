@@ -85,7 +85,7 @@ def search(
     _check_outputs(sheet, save, gallery, queries)
     asked = known_queries(queries, pictures or gallery, _modality(query_modality))
     embedder = Embedder(model, embedding, compute_on(device), batch_size)
-    require_readable(asked.paths, *embedder.size)
+    require_readable(asked.paths, *embedder.size, embedder.scaling)
     skip_bad = on_bad_image is OnBadImage.SKIP
     source, bad = open_gallery(gallery, _modality(gallery_modality), asked.modality, embedder, skip_bad)
     if save is not None:
@@ -98,7 +98,9 @@ def search(
     if others:
         typer.echo(f"passed over: {others}")
     root = pictures or source.root
-    drawn = root and draw_found(sheet, found, root, embedder.size, (asked.modality, source.modality))
+    drawn = root and draw_found(
+        sheet, found, root, embedder.size, embedder.scaling, (asked.modality, source.modality)
+    )
     typer.echo(f"{sheet}: {drawn} of {len(found)} queries" if drawn else _NO_SHEET)
 
 

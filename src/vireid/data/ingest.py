@@ -12,9 +12,12 @@ from threading import Event
 import numpy as np
 
 from vireid.data.decode import Decoded, decode, quiet_pillow
+from vireid.data.formats import NAMED
 from vireid.data.layouts import llcm, manifest, regdb, sysu_mm01
 from vireid.data.layouts.checks import require_storable
+from vireid.data.looks import Look
 from vireid.data.records import ImageRecord
+from vireid.data.sixteen_bit import Scaling
 from vireid.data.store import ImagesInfo, create_images
 from vireid.params import Dataset, Ingest
 from vireid.support.errors import UserError
@@ -41,12 +44,14 @@ class Packed:
     Attributes:
         records: Every image that was packed, in the file's order.
         digests: Their files' SHA-256, in the same order.
+        looks: Their sizes in the files and what is wrong with them, in the same order.
         skipped: Unreadable images that were left out, and why.
         source_hash: SHA-256 over every file's name, identity, split and bytes; a manifest's other columns too.
     """
 
     records: list[ImageRecord]
     digests: list[bytes]
+    looks: list[Look]
     skipped: dict[str, str]
     source_hash: str
 
@@ -136,7 +141,7 @@ def pack_images(
 
     Args:
         records: What to pack, grouped by split and modality.
-        dataset: Name and root of the data set.
+        dataset: Name and root of the data set, and how its 16-bit images are read.
         settings: Size in pixels, and whether an unreadable image is an error or skipped.
         workers: Number of decoding threads.
         output: The images file to create.
@@ -147,13 +152,21 @@ def pack_images(
     """
     root, digest = Path(dataset.root), hashlib.sha256()
     packed, skipped = [], {}
-    info = ImagesInfo(dataset.name, dataset.trial, settings.height, settings.width, source_hash="")
+    scaling = Scaling.chosen(dataset.sixteen_bit)
+    info = ImagesInfo(
+        dataset.name,
+        dataset.trial,
+        settings.height,
+        settings.width,
+        source_hash="",
+        sixteen_bit=str(scaling),
+    )
     with (
         quiet_pillow(),
         create_images(output, info) as writer,
         progress("ingest", len(records), "images") as bar,
     ):
-        for task, results in _decode_all(root, records, settings, workers):
+        for task, results in _decode_all(root, records, settings, scaling, workers):
             readable = []
             for record, decoded in zip(task, results, strict=True):
                 digest.update(_described(record, dataset.layout).encode() + decoded.digest)
@@ -163,12 +176,12 @@ def pack_images(
                     skipped[record.name] = _skip(root / record.name, decoded.problem, settings.on_bad_image)
             if readable:
                 writer.append([record for record, _ in readable], np.stack([read.image for _, read in readable]))
-                packed += [(record, read.digest) for record, read in readable]
+                packed += [(record, read.digest, read.look) for record, read in readable]
             bar.advance(len(task))
         writer.set_source_hash(digest.hexdigest())
-        _check_cameras(root, records, [record for record, _ in packed])
-    kept, digests = ([pair[i] for pair in packed] for i in range(2))
-    return Packed(kept, digests, skipped, digest.hexdigest())
+        _check_cameras(root, records, [record for record, *_ in packed])
+    kept, digests, looks = ([item[i] for item in packed] for i in range(3))
+    return Packed(kept, digests, looks, skipped, digest.hexdigest())
 
 
 def _described(record: ImageRecord, layout: str) -> str:
@@ -184,7 +197,7 @@ def _skip(path: Path, problem: str, on_bad_image: str) -> str:
         raise UserError(
             path,
             "an image that cannot be read",
-            expected="a JPEG, PNG or BMP image",
+            expected=f"a {NAMED} image",
             found=problem,
             remedy="replace the file, or set ingest.on_bad_image: skip",
         )
@@ -206,7 +219,7 @@ def _check_cameras(root: Path, found: list[ImageRecord], kept: list[ImageRecord]
 
 
 def _decode_all(
-    root: Path, records: list[ImageRecord], settings: Ingest, workers: int
+    root: Path, records: list[ImageRecord], settings: Ingest, scaling: Scaling, workers: int
 ) -> Iterator[tuple[list[ImageRecord], list[Decoded]]]:
     """Decode in parallel and yield in order; only a few tasks per worker are in memory at any time.
 
@@ -217,7 +230,7 @@ def _decode_all(
     def work(task: list[ImageRecord]) -> list[Decoded]:
         # After an error or Ctrl-C nobody asks for the rest.
         running = takewhile(lambda _: not stopped.is_set(), task)
-        return [decode(root / record.name, settings.height, settings.width) for record in running]
+        return [decode(root / record.name, settings.height, settings.width, scaling) for record in running]
 
     with ThreadPoolExecutor(workers) as pool:
 

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from vireid.data.decode import decode
 from vireid.data.records import Modality
+from vireid.data.sixteen_bit import Scaling
 from vireid.reporting.picture_rows import Headings, Row, Tile, draw_rows
 from vireid.search.found import Found
 from vireid.search.pictures import unreadable
@@ -38,7 +39,12 @@ def print_found(found: Sequence[Found]) -> None:
 
 
 def draw_found(
-    path: Path, found: Sequence[Found], root: Path, size: tuple[int, int], modalities: tuple[Modality, Modality]
+    path: Path,
+    found: Sequence[Found],
+    root: Path,
+    size: tuple[int, int],
+    scaling: Scaling,
+    modalities: tuple[Modality, Modality],
 ) -> int:
     """Draw each query with the pictures that are closest to it.
 
@@ -47,6 +53,7 @@ def draw_found(
         found: Results; the first twenty are drawn.
         root: Folder that the gallery's names are relative to.
         size: (height, width) in pixels that the model sees, for the pictures' shape.
+        scaling: How it sees 16-bit pictures.
         modalities: Of the queries and of the gallery.
 
     Returns:
@@ -59,10 +66,10 @@ def draw_found(
     rows = []
     for item in found[:_MOST_QUERIES]:
         tiles = [
-            Tile(_picture(inside(root, name), width), f"{distance:.3f}", _short(name, pid), correct)
+            Tile(_picture(inside(root, name), width, scaling), f"{distance:.3f}", _short(name, pid), correct)
             for name, pid, distance, correct in zip(item.name, item.pid, item.distance, item.correct, strict=True)
         ]
-        query = Tile(_picture(item.query, width), "query", _short(item.query.name, item.query_pid))
+        query = Tile(_picture(item.query, width, scaling), "query", _short(item.query.name, item.query_pid))
         rows.append(Row(query, tiles))
     query_kind, gallery_kind = (modality.group for modality in modalities)
     headings = Headings(f"{query_kind} query", f"closest {gallery_kind} pictures and their distances (0 to 2)")
@@ -70,8 +77,8 @@ def draw_found(
     return len(rows)
 
 
-def _picture(path: Path, width: int) -> np.ndarray:
-    decoded = decode(path, _HEIGHT, width)
+def _picture(path: Path, width: int, scaling: Scaling) -> np.ndarray:
+    decoded = decode(path, _HEIGHT, width, scaling)
     if decoded.problem is not None:
         raise unreadable(path, decoded.problem, "say with --pictures in which folder the gallery's pictures are")
     return decoded.image

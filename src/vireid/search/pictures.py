@@ -10,6 +10,7 @@ from vireid.data.decode import Decoded, decode, quiet_pillow
 from vireid.data.formats import NAMED
 from vireid.data.layouts import manifest
 from vireid.data.records import Modality
+from vireid.data.sixteen_bit import Scaling
 from vireid.data.tree import read_tree
 from vireid.support.errors import UserError
 
@@ -69,13 +70,15 @@ def known(root: Path, paths: Sequence[Path]) -> list[Picture]:
 
 
 def decode_batches(
-    paths: Sequence[Path], height: int, width: int, batch_size: int, workers: int
+    paths: Sequence[Path], height: int, width: int, scaling: Scaling, batch_size: int, workers: int
 ) -> Iterator[list[Decoded]]:
     """Decode files batch by batch in threads, one batch ahead of the reader."""
     with quiet_pillow(), ThreadPoolExecutor(workers) as pool:
 
         def submit(start: int) -> list:
-            return [pool.submit(decode, path, height, width) for path in paths[start : start + batch_size]]
+            return [
+                pool.submit(decode, path, height, width, scaling) for path in paths[start : start + batch_size]
+            ]
 
         ahead = submit(0)
         for start in range(0, len(paths), batch_size):
@@ -83,7 +86,7 @@ def decode_batches(
             yield [future.result() for future in batch]
 
 
-def require_readable(paths: Sequence[Path], height: int, width: int) -> None:
+def require_readable(paths: Sequence[Path], height: int, width: int, scaling: Scaling) -> None:
     """Check that files can be decoded, before work begins that would be lost.
 
     Raises:
@@ -91,7 +94,7 @@ def require_readable(paths: Sequence[Path], height: int, width: int) -> None:
     """
     for path in paths:
         with quiet_pillow():
-            problem = decode(path, height, width).problem
+            problem = decode(path, height, width, scaling).problem
         if problem is not None:
             raise unreadable(path, problem, "name another picture")
 

@@ -5,19 +5,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from safetensors.torch import save
 from torch import Tensor
 
 from vireid.compute import choose_device
 from vireid.data.randomness import Stream, generator
 from vireid.data.records import ImageRecord, Modality
+from vireid.data.sixteen_bit import Scaling
 from vireid.data.store import create_images, open_images
 from vireid.data.tree import read_dataset
 from vireid.params import Params, Superresolve
+from vireid.superresolution.originals import Originals, choose_originals
 from vireid.superresolution.report import Curve, draw_comparison, write_report
 from vireid.superresolution.srcnn import (
     SCALE,
-    load_originals,
+    SRCNN,
     resized,
     score_against_bicubic,
     superresolve_images,
@@ -27,7 +30,9 @@ from vireid.support.errors import UserError
 from vireid.support.files import replacing, sha256
 
 
-def superresolve(params: Params, images: Path, overlay: Path, weights: Path, plots: Path) -> dict[str, Any]:
+def superresolve(
+    params: Params, images: Path, overlay: Path, weights: Path, plots: Path
+) -> tuple[dict[str, Any], str]:
     """Train SRCNN on one camera's training images and write the overlay.
 
     Args:
@@ -39,7 +44,7 @@ def superresolve(params: Params, images: Path, overlay: Path, weights: Path, plo
             `comparison.png`.
 
     Returns:
-        `enabled`, `replaced_images` and, where enabled, `psnr` (dB) and `ssim` of bicubic and SRCNN.
+        `enabled`, `replaced_images` and, where enabled, what `_fit` has found; and a warning, or nothing.
 
     Raises:
         UserError: If the camera has no visible training images, or fewer identities than are held out; if an
@@ -52,31 +57,52 @@ def superresolve(params: Params, images: Path, overlay: Path, weights: Path, plo
         _save_weights({}, weights)
         write_report(plots, [])
         with create_images(overlay, info):
-            return {"enabled": False, "replaced_images": 0}
+            return {"enabled": False, "replaced_images": 0}, ""
     _check_patch(settings)
     _check_originals(Path(params.dataset.root), visible, settings)
     records = _records_of_camera(visible, settings)
-    names, pids = [record.name for record in records], [record.pid for record in records]
-    held_out = np.isin(pids, _draw_holdout(pids, settings, params.seed))
+    held_out = np.isin([r.pid for r in records], _draw_holdout([r.pid for r in records], settings, params.seed))
 
-    fabric = replace(choose_device(params.compute), precision="fp32").fabric()
-    root, device = Path(params.dataset.root), fabric.device
-    originals = load_originals(root, names, SCALE * settings.input.height, SCALE * settings.input.width)
-    unseen = originals[held_out]
-    curve = Curve(unseen, device)
-    network = train_srcnn(originals, np.flatnonzero(~held_out), settings, params.seed, device, curve.log)
-    scores = score_against_bicubic(network, unseen, device)
-    write_report(plots, curve.rows, draw_comparison(network, unseen, device))
+    device = replace(choose_device(params.compute), precision="fp32").fabric().device
+    originals = Originals(
+        Path(params.dataset.root), [record.name for record in records], Scaling.parse(info.sixteen_bit, images)
+    )
+    network, scores, warning = _fit(originals, held_out, params, device, plots)
     _save_weights(network.cpu().state_dict(), weights)
-    del originals
 
-    inputs = load_originals(root, names, settings.apply.height, settings.apply.width)
+    inputs = originals.load(settings.apply.height, settings.apply.width)
     output = settings.output
     sharpened = superresolve_images(network.to(device), inputs, output.height, output.width, device)
     provenance = f"srcnn camera {settings.camera}, weights {sha256(weights)[:12]}"
     with create_images(overlay, replace(info, superresolve=provenance)) as writer:
         writer.append(records, resized(sharpened, info.height, info.width))
-    return {"enabled": True, "replaced_images": len(records), "heldout_images": int(held_out.sum()), **scores}
+    return {"enabled": True, "replaced_images": len(records), **scores}, warning
+
+
+def _fit(
+    originals: Originals, held_out: np.ndarray, params: Params, device: torch.device, plots: Path
+) -> tuple[SRCNN, dict[str, Any], str]:
+    """Fit SRCNN to the originals that have the detail, and compare it with bicubic enlargement on held-out ones.
+
+    Returns:
+        The network in eval mode; `psnr` (dB) and `ssim` over `heldout_images`, and in `originals` the numbers of
+        images with and without the detail, with the scores of `enlarged` ones where both kinds were held out; and
+        a warning where images lack it, or nothing.
+    """
+    settings = params.superresolve
+    target = SCALE * settings.input.height, SCALE * settings.input.width
+    choice = choose_originals(originals.at_least(*target), held_out, settings.batch_size)
+    unseen, fitted = originals.load(*target, choice.scored), originals.load(*target, choice.fitted)
+    curve = Curve(unseen, device)
+    network = train_srcnn(fitted, settings, params.seed, device, curve.log)
+    del fitted
+    scores = {"heldout_images": len(unseen), **score_against_bicubic(network, unseen, device)}
+    scores["originals"] = choice.report()
+    if choice.enlarged.any():
+        enlarged = originals.load(*target, choice.enlarged)
+        scores["originals"]["enlarged"] = score_against_bicubic(network, enlarged, device)
+    write_report(plots, curve.rows, draw_comparison(network, unseen, device))
+    return network, scores, choice.warning(*target)
 
 
 def _check_patch(settings: Superresolve) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from vireid.data.decode import decode
+from vireid.data.sixteen_bit import FULL_RANGE
 from vireid.support.errors import UserError
 from vireid.support.files import replacing
 from vireid.synthetic.randomness import Draw, Stream
@@ -53,7 +54,7 @@ def draw_contact_sheet(root: Path, output: Path, num_pids: int, seed: int) -> No
 
 
 def _tile(path: Path) -> Image.Image:
-    decoded = decode(path, TILE_HEIGHT, TILE_WIDTH)
+    decoded = decode(path, TILE_HEIGHT, TILE_WIDTH, FULL_RANGE)
     if decoded.image is None:
         raise UserError(
             path,

@@ -104,8 +104,9 @@ def load_model(folder: Path, method: str, images: ImagesInfo) -> tuple[Method, M
     description, model_hash = read_description(folder)
     if description.method != method:
         raise _unusable(folder, "a model of another method", method, description.method)
-    for key in ("dataset", "trial", "source_hash", "height", "width"):
-        expected, found = getattr(images, key), description.images[key]
+    trained_on = ImagesInfo(**description.images)
+    for key in ("dataset", "trial", "source_hash", "height", "width", "sixteen_bit"):
+        expected, found = getattr(images, key), getattr(trained_on, key)
         if expected != found:
             raise _unusable(folder, f"a model trained with another {key}", expected, found)
     return rebuild_model(folder, description), description, model_hash
