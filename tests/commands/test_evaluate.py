@@ -97,6 +97,16 @@ def test_figures_are_drawn_without_pictures_where_there_are_no_images(path, tmp_
     assert drawn == {"cmc.png", "distances.png", "embedding_map.png"}
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("method", ["x$_$y", "\u4e2d\u6587", "x" * 300])
+def test_method_of_any_name_has_its_figures(tmp_path, method):
+    features = random_features(pids=range(1, 23), noise=0.5)
+    path = write(tmp_path / "features.h5", replace(features, info=replace(features.info, method=method)))
+    result = run(path, "--protocol", SINGLE, "--figures", tmp_path / "figures")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "figures" / "embedding_map.png").exists()
+
+
 def test_figures_have_pictures_where_there_are_images(path, tmp_path):
     features = read_features(path)
     with create_images(

@@ -13,7 +13,7 @@ from PIL import Image
 from vireid.data.records import Modality
 from vireid.explanation.grad_cam import Explanation, enlarged
 from vireid.reporting.style import FAINT, INK, figure_file
-from vireid.reporting.text import fitted
+from vireid.reporting.text import Place, fitted
 
 _COLOURS = "inferno"  # grows lighter evenly, for readers of every colour vision
 _VEIL = 0.2, 0.55  # opacity of the colours where the map is zero, and what its largest value adds
@@ -28,7 +28,6 @@ _NARROWEST = 5.4  # has room for the note
 _INCHES = 0.95
 _DPI = 160
 _SOURCE = 6.5  # points
-_BOLD = 1.15  # bold type is this much wider
 
 
 def draw_explanations(
@@ -56,7 +55,7 @@ def draw_explanations(
         for place, (name, below) in enumerate([("picture", ""), *layers.items()]):
             left = place * (group + _GAP)
             size = 9 if len(name) < 10 else 7
-            heading = fitted(name, 72 * _INCHES * (group + _GAP) / _BOLD, size)
+            heading = fitted(name, Place(_INCHES * (group + _GAP), lines=1, size=size, dpi=_DPI, weight="bold"))
             _text(axes, left + group / 2, _HEADER - 0.36, heading, size=size, weight="bold")
             lines, size = (below, 7) if len(columns) > 1 else (below.replace(", ", "\n"), 6)
             _text(axes, left + group / 2, _HEADER - 0.15, lines, size=size, color=FAINT)
@@ -115,7 +114,8 @@ def _label(axes: Axes, top: float, columns: Sequence[Modality], row: dict[Modali
             middle = column * _PITCH + 0.5
             subject = row[of].subject
             _text(axes, middle, top + 0.14, of.group, size=7.5, weight="bold")
-            source = fitted(subject.source or subject.name, 72 * _INCHES * _PITCH, _SOURCE)
+            place = Place(_INCHES * (_PITCH - 0.06), lines=1, size=_SOURCE, dpi=_DPI)
+            source = fitted(subject.source or subject.name, place)
             _text(axes, middle, top + 0.32, source, size=_SOURCE, color=FAINT)
     item = next(iter(row.values()))
     compared = "compared with itself" if item.alone else f"cosine similarity {item.similarity:.3f}"

@@ -26,6 +26,7 @@ class ComparedRow:
         label: Its first cell.
         paper: The paper's numbers by metric, percent; those that it does not print are absent.
         ours: Unit -> run -> metric -> percent. Units are what the spread is over; runs of one are averaged first.
+            Ranks beyond the gallery are absent.
         state: What its cell of runs says.
     """
 
@@ -64,7 +65,11 @@ def paired_difference(row: Units, reference: Units, metric: str) -> tuple[float,
         The difference in percent and the half-width, NaN for a single unit; None if no run is common.
     """
     pairs = [
-        [runs[run][metric] - reference[unit][run][metric] for run in runs if run in reference.get(unit, {})]
+        [
+            runs[run][metric] - reference[unit][run][metric]
+            for run in runs
+            if metric in runs[run] and metric in reference.get(unit, {}).get(run, {})
+        ]
         for unit, runs in row.items()
     ]
     differences = np.array([np.mean(of_unit) for of_unit in pairs if of_unit])
@@ -132,9 +137,12 @@ def _rows(comparison: Comparison) -> list[list[str]]:
 
 
 def _mean_and_spread(units: Units, metric: str) -> str:
-    if not units:
+    runs_of_units = [
+        [numbers[metric] for numbers in runs.values() if metric in numbers] for runs in units.values()
+    ]
+    values = [np.mean(runs) for runs in runs_of_units if runs]
+    if not values:
         return NOTHING
-    values = [np.mean([numbers[metric] for numbers in runs.values()]) for runs in units.values()]
     spread = f" {_PLUS_MINUS} {np.std(values, ddof=1):.1f}" if len(values) > 1 else ""
     return f"{np.mean(values):.1f}{spread}"
 

@@ -38,7 +38,7 @@ def draw_distances(path: Path, features: Features, protocol: Protocol) -> None:
     if not np.isfinite(largest):
         raise NothingToShow("there are distances that are too large for float32")
     if largest - least <= _ALL_EQUAL * largest:  # also where all are 0
-        least, largest = least - 0.5, largest + 0.5  # one bar, where the distances are
+        least, largest = max(0, least - 0.5), largest + 0.5  # one bar, where the distances are
     edges = np.linspace(least, largest, _BINS + 1)
     with figure_file(path, 3.6 * len(kinds), 3.0) as figure:
         grid = figure.subplots(1, len(kinds), sharex=True, sharey=True, squeeze=False)[0]

@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 from vireid.data.records import Modality
 from vireid.reporting.nothing_to_show import NothingToShow
 from vireid.reporting.style import INK, figure_file
+from vireid.reporting.text import Place, fitted
 from vireid.retrieval.collapse import all_but_equal
 from vireid.retrieval.distances import unit_length
 from vireid.retrieval.features import Features
@@ -21,6 +22,10 @@ from vireid.retrieval.protocols import Protocol
 _IMAGES = 12  # of an identity and modality at most
 _PERPLEXITY = 15  # about the images of an identity in one modality
 _MARKERS = {Modality.VISIBLE: "o", Modality.INFRARED: "^"}
+_WIDTH = 6.8  # inches
+_TITLE = 11  # points
+_DPI = 160
+_REACH = 0.54  # of the points' extent, from the middle of the map to its edge
 _FEWEST = 5  # images, below which there is nothing to arrange
 
 
@@ -48,18 +53,23 @@ def draw_embedding_map(path: Path, features: Features, protocol: Protocol, pids:
     if all(map(all_but_equal, vectors)):
         raise NothingToShow("the embedding has collapsed: the images of each modality all have the same vector")
     points = project(np.concatenate(vectors))
-    with figure_file(path, 6.8, 5.6) as figure:
+    with figure_file(path, _WIDTH, 5.6, dpi=_DPI) as figure:
         axes = figure.subplots()
         start = 0
         for modality in Modality:
             part = points[start : start + len(rows[modality])]
             start += len(part)
             _draw_points(axes, part, features.of(modality).pid[rows[modality]], chosen, modality)
-        axes.set(xticks=[], yticks=[], aspect="equal")
+        # A square of the wider extent: the points may all lie on a line.
+        middle, reach = (points.max(axis=0) + points.min(axis=0)) / 2, _REACH * np.ptp(points, axis=0).max()
+        xlim, ylim = zip(middle - reach, middle + reach, strict=True)
+        axes.set(xticks=[], yticks=[], aspect="equal", xlim=xlim, ylim=ylim)
         axes.spines[:].set_visible(False)
-        axes.set_title(
+        title = (
             f"t-SNE of {features.info.method}, embedding {features.embedding}: {len(chosen)} identities by colour"
         )
+        title = fitted(title, Place(0.96 * _WIDTH, lines=3, size=_TITLE, dpi=_DPI, weight="bold"))
+        figure.suptitle(title, x=0.02, ha="left", fontsize=_TITLE, weight="bold")
         legend = [
             Line2D([], [], color=INK, marker=marker, linestyle="", label=modality.group)
             for modality, marker in _MARKERS.items()

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Circle, Rectangle
 
 from vireid.reporting.style import FAINT, INK, figure_file
-from vireid.reporting.text import fitted
+from vireid.reporting.text import Place, fitted
 
 _RIGHT, _WRONG = "#1a8f3c", "#d1242f"
 _TICK, _CROSS = "\N{CHECK MARK}", "\N{BALLOT X}"
@@ -118,6 +118,6 @@ def _draw_tile(axes: Axes, left: float, top: float, inches: float, tile: Tile) -
         axes.text(left + 0.83, top + 0.18, mark, ha="center", va="center", color="white", fontsize=9)
     below = top + aspect
     axes.text(left + 0.5, below + 0.2, tile.value, ha="center", va="center", fontsize=8, weight="bold")
-    source = fitted(tile.source, 72 * inches * (_PITCH - _BETWEEN), _SOURCE, lines=2)
+    source = fitted(tile.source, Place(inches * (_PITCH - _BETWEEN), lines=2, size=_SOURCE, dpi=_DPI))
     lines = "\n".join(line for line in (source, tile.identity) if line)
     axes.text(left + 0.5, below + 0.32, lines, ha="center", va="top", fontsize=_SOURCE, color=FAINT)

@@ -1,10 +1,11 @@
 """Text in figures: characters that no font has are escaped, and names are fitted to the place they have."""
 
 from bisect import bisect_left
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, partial
 
+from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
-from matplotlib.textpath import text_to_path
 
 from vireid.support.text import escaped, fold, printable
 
@@ -51,25 +52,43 @@ def _is_drawable(character: str) -> bool:
     return character.isprintable() and any(ord(character) in _characters(family) for family in font_families())
 
 
-def fitted(name: str, width: float, size: float, lines: int = 1) -> str:
+@dataclass(frozen=True)
+class Place:
+    """The room that a name has in a figure.
+
+    Attributes:
+        width: Inches.
+        lines: As many at most.
+        size: Of the type, points.
+        dpi: Pixels per inch of the figure: letters are whole pixels apart.
+        weight: `normal` or `bold`.
+    """
+
+    width: float
+    lines: int
+    size: float
+    dpi: int
+    weight: str = "normal"
+
+
+def fitted(name: str, place: Place) -> str:
     """Break a name into lines, and shorten it from its front where they are too many: the end tells names apart.
 
     Args:
         name: Any text; a user's line breaks are escaped.
-        width: Points across.
-        size: Of the type, points.
-        lines: As many at most.
+        place: The room for it.
     """
-    font = FontProperties(family=list(font_families()), size=size)
     text = drawable(printable(name))
+    length = partial(_length, place=place, renderer=RendererAgg(1, 1, place.dpi))
 
     def broken(start: int) -> list[str]:
-        return fold(f"…{text[start:]}" if start else text, width, lambda part: _length(part, font))
+        return fold(f"…{text[start:]}" if start else text, place.width, length)
 
-    start = bisect_left(range(len(text)), True, key=lambda start: len(broken(start)) <= lines)
+    start = bisect_left(range(len(text)), True, key=lambda start: len(broken(start)) <= place.lines)
     return "\n".join(broken(start))
 
 
-def _length(text: str, font: FontProperties) -> float:
-    """Measure a text in points."""
-    return text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]
+def _length(text: str, place: Place, renderer: RendererAgg) -> float:
+    """Measure a text in inches."""
+    font = FontProperties(family=list(font_families()), size=place.size, weight=place.weight)
+    return renderer.get_text_width_height_descent(text, font, ismath=False)[0] / place.dpi
