@@ -33,6 +33,7 @@ def main(
     from vireid.params import load_params
     from vireid.reporting.results import write_cmc, write_evaluation, write_metrics
     from vireid.reporting.tables import print_results
+    from vireid.retrieval.collapse import collapse_warning
     from vireid.retrieval.features import read_features, require_split
     from vireid.retrieval.protocols import protocol
     from vireid.retrieval.reranked import evaluate_as_asked
@@ -46,6 +47,8 @@ def main(
     write_evaluation(evaluation, results, source, features)
     write_metrics(metrics, results)
     print_results(f"{source.info.method}, embedding {source.embedding}", results)
+    if warning := collapse_warning(source, protocols[0]):
+        typer.echo(f"warning: {warning}", err=True)
 
 
 if __name__ == "__main__":

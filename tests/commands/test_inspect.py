@@ -51,6 +51,14 @@ def test_linked_cameras_are_refused_with_their_target(root, tmp_path):
     assert "remedy:" in result.stderr
 
 
+@pytest.mark.parametrize("name", ["d [old]", "a[/b]", ":smile:"])
+def test_folder_in_brackets_is_named_as_it_is(tmp_path, name):
+    root = draw_dataset(tmp_path / name, train=(1,), val=(2,), test=(3, 4))
+    result = run(root)
+    assert result.exit_code == 0, result.output
+    assert f"{name}: sysu_mm01" in "".join(result.stdout.splitlines())
+
+
 @pytest.mark.parametrize(("draw", "title"), [(draw_regdb, "regdb, trial 1"), (draw_llcm, "llcm")])
 def test_layout_is_recognised(tmp_path, draw, title):
     draw(tmp_path / "data")

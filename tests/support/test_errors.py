@@ -1,6 +1,9 @@
 """How a command ends on what a user can mend: a message, exit code 1, no traceback. CPU, instant."""
 
 import errno
+import os
+import subprocess
+import sys
 
 import pytest
 import typer
@@ -21,6 +24,29 @@ def run(error):
         typer.echo(text)
 
     return CliRunner().invoke(app, ["--text", "fine"])
+
+
+def test_name_that_the_output_cannot_hold_is_escaped():
+    code = """
+import typer
+from vireid.support.errors import reports_errors
+from vireid.support.tables import Column, print_table
+
+@reports_errors
+def command():
+    typer.echo(b"caf\\xe9.jpg".decode(errors="surrogateescape") + " \\u4e2d")
+    print_table("\\u4e2d", [Column("n", number=True)], [["1.00"], ["\\u2013"]])
+
+typer.run(command)
+"""
+    for encoding in ("latin-1", "utf-8"):
+        result = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, env=os.environ | {"PYTHONIOENCODING": encoding}
+        )
+        assert result.returncode == 0, result.stderr
+        first, title, *_ = result.stdout.decode(encoding).splitlines()
+        shown = "\\u4e2d" if encoding == "latin-1" else "\u4e2d"
+        assert (first, title) == (f"caf\\udce9.jpg {shown}", shown)
 
 
 def made(**changes):

@@ -8,8 +8,6 @@ import typer
 from vireid.support.errors import UserError, reports_errors
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from vireid.data.records import ImageRecord
     from vireid.params import Dataset
 
@@ -33,8 +31,6 @@ def inspect(
     packed shape and the scaling of 16-bit images are those of params.yaml in the working directory, or else 2:1
     and percentiles 0.5 and 99.5. The exit code is 1 where the data set breaks its layout.
     """
-    from rich.console import Console
-
     from vireid.data.findings import findings
     from vireid.data.ingest import find_images
     from vireid.data.picture_findings import picture_findings, size_percentiles
@@ -44,7 +40,7 @@ def inspect(
     chosen, shape = _chosen(root, layout, trial)
     records = find_images(chosen)
     title = f"{root}: {chosen.layout}" + (f", trial {chosen.trial}" if chosen.trial else "")
-    Console(width=100).print(_table(title, records))
+    _print_counts(title, records)
     surveyed = survey(root, records, Scaling.chosen(chosen.sixteen_bit) if decode else None)
     readable = [
         (record, item.look) for record, item in zip(records, surveyed, strict=True) if item.look is not None
@@ -110,30 +106,28 @@ def _shown(path: Path) -> str:
     return "a file" if path.exists() else "no such folder"
 
 
-def _table(title: str, records: "list[ImageRecord]") -> "Table":
-    """Build a table of one row for each split, modality and camera, and one for each split and modality."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
+def _print_counts(title: str, records: "list[ImageRecord]") -> None:
+    """Print a row for each split, modality and camera, and one for each split and modality."""
+    from rich.text import Text
 
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("split")
-    table.add_column("modality")
-    for heading in ("camera", "images", "identities", "per identity"):
-        table.add_column(heading, justify="right")
+    from vireid.support.tables import Column, print_table
+
+    counts = ("camera", "images", "identities", "per identity")
+    columns = [Column("split"), Column("modality"), *(Column(heading, number=True) for heading in counts)]
+    rows: list[list[str | Text]] = []
     groups = sorted({(r.split != "train", r.modality, r.camid) for r in records})
     for key in dict.fromkeys(group[:2] for group in groups):
         part = [r for r in records if (r.split != "train", r.modality) == key]
         camids = [camid for *group, camid in groups if tuple(group) == key]
-        for camid in camids:
-            table.add_row(*_row(part, str(camid), [r for r in part if r.camid == camid]))
+        rows += [_row(part, str(camid), [r for r in part if r.camid == camid]) for camid in camids]
         if len(camids) > 1:
-            table.add_row(*_row(part, "all", part), style="bold")
-    return table
+            rows.append([Text(cell, "bold") for cell in _row(part, "all", part)])
+    print_table(title, columns, rows)
 
 
-def _row(part: "list[ImageRecord]", camera: str, images: "list[ImageRecord]") -> tuple[str, ...]:
+def _row(part: "list[ImageRecord]", camera: str, images: "list[ImageRecord]") -> list[str]:
     from collections import Counter
 
     counts = Counter(record.pid for record in images).values()
     spread = str(min(counts)) if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
-    return part[0].split, part[0].modality.group, camera, f"{len(images):,}", f"{len(counts):,}", spread
+    return [part[0].split, part[0].modality.group, camera, f"{len(images):,}", f"{len(counts):,}", spread]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from vireid.support.errors import UserError
-from vireid.support.text import visibly
+from vireid.support.text import printable
 
 if TYPE_CHECKING:
     from dvc.ignore import DvcIgnoreFilter
@@ -115,7 +115,7 @@ class Tree:
         if absent:
             name, first = absent[0]
             count = f"{len(absent)} files that cannot be read; the first: " * (len(absent) > 1)
-            spelt = "" if name.isprintable() else f": {visibly(name)}"
+            spelt = "" if name.isprintable() else f": {printable(name)}"
             why = count + first.why + spelt
             raise UserError(self.root / name, problem, expected=expected, found=why, remedy=first.remedy or remedy)
 

@@ -2,6 +2,8 @@
 
 import errno
 import functools
+import io
+import sys
 from collections.abc import Callable
 from typing import NoReturn, ParamSpec, TypeVar
 
@@ -33,6 +35,7 @@ def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(command)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        _print_every_name()
         try:
             return command(*args, **kwargs)
         except UserError as error:
@@ -45,6 +48,13 @@ def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
             _fail(f"{error.filename}: {error.strerror}; correct the path or its permissions")
 
     return guarded
+
+
+def _print_every_name() -> None:
+    """Have a name that the output's encoding cannot hold escaped, rather than end the command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _fail(message: str) -> NoReturn:

@@ -1,49 +1,52 @@
-"""Text that a person may have saved with any editor or spreadsheet: reading it, and showing what is in it."""
+"""Text that comes from users' files and folders, made ready to be shown."""
 
-import codecs
-from pathlib import Path
+import re
+from collections.abc import Callable, Sequence
 
-from vireid.support.errors import UserError
-
-_SAVED_AS_UTF16 = "text in UTF-16, as some editors and spreadsheets save it"
-_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_SEPARATORS = (r"/\s", "_-")  # behind which a name is broken, the best first
 
 
-def visibly(text: str) -> str:
-    """Show a text so that nothing in it is invisible: as it is, or with escapes for what cannot be seen."""
-    return text if text.isprintable() else repr(text)
+def printable(text: str) -> str:
+    r"""Escape control characters, other invisible ones, and bytes of a file's name that are no UTF-8.
+
+    Example:
+        >>> print(printable("a\tb\ufeff") + printable(b"\xff.jpg".decode(errors="surrogateescape")))
+        a\tb\ufeff\xff.jpg
+    """
+    return "".join(character if character.isprintable() else escaped(character) for character in text)
 
 
-def read_text(path: Path, problem: str, expected: str, remedy: str) -> str:
-    """Read a text file in UTF-8; a byte-order mark before it is no part of the text.
+def escaped(character: str) -> str:
+    r"""Write one character as Python would in a string: `\n`, `\u4e2d`, or `\xff` for a byte that is no UTF-8."""
+    byte = ord(character) - 0xDC00  # Python decodes such bytes as U+DC80 to U+DCFF (PEP 383)
+    return f"\\x{byte:02x}" if 0x80 <= byte <= 0xFF else character.encode("unicode_escape").decode("ascii")
+
+
+def fold(text: str, width: float, measure: Callable[[str], float]) -> list[str]:
+    """Break a name into lines: behind slashes and spaces, in a long part behind `_` and `-`, else anywhere.
 
     Args:
-        path: The file.
-        problem: What is wrong where it is no such text.
-        expected: What should be in it, for the message.
-        remedy: What the user can do, for the message.
+        text: The name.
+        width: What a line may take.
+        measure: What a text takes, in the same unit. A character that takes more stands on a line of its own.
 
-    Raises:
-        UserError: If the file holds anything but UTF-8; the message says what it holds.
+    Example:
+        >>> fold("sysu_mm01/all_search", 12, len)
+        ['sysu_mm01/', 'all_search']
     """
-    content = path.read_bytes().removeprefix(codecs.BOM_UTF8)
+    lines = [""]
+    for piece in _pieces(text, width, measure, _SEPARATORS):
+        if lines[-1] and measure((lines[-1] + piece).rstrip()) > width:
+            lines.append("")
+        lines[-1] += piece
+    return [line.rstrip() for line in lines]
 
-    def refused(where: object, found: str) -> UserError:
-        return UserError(
-            where,
-            problem,
-            expected=f"{expected}, in UTF-8",
-            found=found,
-            remedy=f"save it as UTF-8, or {remedy}",
-        )
 
-    if content.startswith(_UTF16):
-        raise refused(path, _SAVED_AS_UTF16)
-    if b"\0" in content:
-        raise refused(path, f"zero bytes: {_SAVED_AS_UTF16}, or no text at all")
-    try:
-        return content.decode()
-    except UnicodeDecodeError as error:
-        found = f"the byte {content[error.start]:#04x}, which is not UTF-8"
-        line = content.count(b"\n", 0, error.start) + 1
-        raise refused(f"{path}, line {line}", found) from error
+def _pieces(text: str, width: float, measure: Callable[[str], float], separators: Sequence[str]) -> list[str]:
+    """Cut a text into pieces that fit a line, each as long as its separators allow."""
+    if measure(text.rstrip()) <= width:
+        return [text]
+    if not separators:
+        return list(text)
+    parts = re.findall(rf"[^{separators[0]}]*[{separators[0]}]|[^{separators[0]}]+", text)
+    return [piece for part in parts for piece in _pieces(part, width, measure, separators[1:])]

@@ -9,7 +9,7 @@ from vireid.data.formats import SUFFIXES
 from vireid.data.records import ImageRecord
 from vireid.data.tree import Tree
 from vireid.support.errors import UserError
-from vireid.support.text import visibly
+from vireid.support.text import printable
 
 TITLES = {"sysu_mm01": "SYSU-MM01", "regdb": "RegDB", "llcm": "LLCM", "manifest": "a manifest"}
 ENTRIES = {
@@ -211,7 +211,7 @@ def refuse_strays(root: Path, strays: Sequence[str], expected: str) -> None:
             root / strays[0],
             "a file that is not of the layout",
             expected=expected,
-            found=visibly(strays[0]) if len(strays) == 1 else f"{len(strays)} such files; this is the first",
+            found=printable(strays[0]) if len(strays) == 1 else f"{len(strays)} such files; this is the first",
             remedy="move it out of the data set" if len(strays) == 1 else "move them out of the data set",
         )
 

@@ -10,7 +10,7 @@ from vireid.data.layouts.checks import some
 from vireid.data.tree import Tree
 from vireid.support.errors import UserError
 from vireid.support.files import inside
-from vireid.support.text import read_text
+from vireid.support.text_files import read_text
 
 _ID_LINE = re.compile(r"\d+(,\d+)*,?")
 _REMEDY = "restore the official file"

@@ -25,7 +25,7 @@ from vireid.data.layouts.lists import read_images, read_pids, require_list
 from vireid.data.records import ImageRecord, Modality
 from vireid.data.tree import Tree, first_of, read_dataset
 from vireid.support.errors import UserError
-from vireid.support.text import visibly
+from vireid.support.text import printable
 
 CAMERAS = {Modality.VISIBLE: (1, 2, 3, 4, 5, 6, 7, 8, 9), Modality.INFRARED: (1, 2, 4, 5, 6, 7, 8, 9)}
 _WORDS = {Modality.VISIBLE: "vis", Modality.INFRARED: "nir"}
@@ -78,7 +78,7 @@ def _train_images(tree: Tree, modality: Modality) -> list[ImageRecord]:
                 tree.root / path,
                 f"not a {word} training image of LLCM",
                 expected=f"{word}/<pid>/<pid>_c0<1-9>_s<digits>_f<digits>_{word}.jpg ({OTHER_ENDINGS})",
-                found=visibly(name),
+                found=printable(name),
                 remedy="restore the official file",
             )
         records.append(ImageRecord(name, int(match["pid"]), int(match["camid"]), modality, "train"))

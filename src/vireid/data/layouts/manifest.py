@@ -16,7 +16,7 @@ from vireid.data.layouts.checks import LARGEST_PID, in_order, require_disjoint
 from vireid.data.records import ImageRecord, Modality
 from vireid.data.tree import Tree, read_dataset
 from vireid.support.errors import UserError
-from vireid.support.text import read_text
+from vireid.support.text_files import read_text
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -23,7 +23,7 @@ from vireid.data.layouts.lists import read_images
 from vireid.data.records import ImageRecord, Modality
 from vireid.data.tree import Tree, read_dataset
 from vireid.support.errors import UserError
-from vireid.support.text import visibly
+from vireid.support.text import printable
 
 TRIALS = range(1, 11)
 CAMERAS = {Modality.VISIBLE: 1, Modality.INFRARED: 2}
@@ -76,7 +76,7 @@ def _read_list(tree: Tree, split: str, modality: Modality, trial: int) -> tuple[
                 tree.root / path,
                 f"not a {word} image of RegDB",
                 expected=f"{word.title()}/<identity>/<words>_{word[0]}_<digits>_<digits>.jpg ({OTHER_ENDINGS})",
-                found=visibly(name),
+                found=printable(name),
                 remedy="restore the official file",
             )
         records.append(ImageRecord(name, int(match["pid"]), CAMERAS[modality], modality, split))
