@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from vireid.data.records import Modality
+from vireid.data.sixteen_bit import FULL_RANGE
 from vireid.reporting import picture_rows
 from vireid.reporting.search_results import draw_found, print_found
 from vireid.search.found import Found
@@ -65,7 +66,7 @@ def test_names_below_the_pictures_do_not_overlap(found, tmp_path, monkeypatch):
         boxes.extend(text.get_window_extent() for text in texts)
 
     monkeypatch.setattr(picture_rows, "figure_file", measured)
-    drawn = draw_found(tmp_path / "sheet.png", found, tmp_path, (32, 16), (Modality.INFRARED, Modality.VISIBLE))
+    drawn = draw_found(tmp_path / "sheet.png", found, tmp_path, (32, 16), FULL_RANGE, (Modality.INFRARED, Modality.VISIBLE))
     assert drawn == 1
     assert len(boxes) == 1 + len(NAMES)
     assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
