@@ -113,6 +113,19 @@ def test_sheet_shows_queries_and_their_pictures(run, photos, query, dataset):
     assert sizes[1][1] > 1.5 * sizes[0][1]
 
 
+@pytest.mark.filterwarnings("error:Glyph")
+def test_names_as_users_have_them_are_found_and_drawn(run, photos, query, tmp_path):
+    names = ["cam[left]_001.jpg", "x$_$y.jpg", "\u4e2d\u6587.jpg"]
+    for name, picture in zip(names, sorted(photos.rglob("*.jpg")), strict=False):
+        picture.rename(photos / name)
+    odd = tmp_path / b"caf\xe9[w].jpg".decode(errors="surrogateescape")
+    shutil.copy(query, odd)
+    result = run(odd, "--gallery", photos, *SPECTRA, "--top", 99)
+    assert set(names) <= {name for _, name in ranking(result)}
+    assert r"caf\xe9[w].jpg" in "".join(result.stdout.splitlines())
+    assert "search.png: 1 of 1 queries" in result.stdout
+
+
 def test_picture_or_text_in_the_place_of_the_gallery_is_told_what_a_gallery_is(run, query):
     refused(
         run(query, "--gallery", query, "--query-modality", "infrared"), "not a gallery", "a folder of pictures"

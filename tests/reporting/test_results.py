@@ -129,10 +129,10 @@ def test_no_digit_is_cut_at_any_width(columns, capsys, monkeypatch):
     """Also of names as long as `manifest/*`, which fold where the terminal is narrow and stay whole in a pipe."""
     features = random_features(noise=0.5)
     features = replace(features, info=replace(features.info, dataset="manifest"))
-    found = evaluate(features, protocol("manifest/visible_to_infrared/single_shot"), RANKS)
-    text = printed(capsys, monkeypatch, [found], columns)
+    result = evaluate(features, protocol("manifest/visible_to_infrared/single_shot"), RANKS)
+    text = printed(capsys, monkeypatch, [result], columns)
     assert "\N{HORIZONTAL ELLIPSIS}" not in text
-    for value in [*found.means.values(), *(end for ends in found.intervals.values() for end in ends)]:
+    for value in [*result.means.values(), *(end for ends in result.intervals.values() for end in ends)]:
         assert re.search(rf"(?<![\d.]){100 * value:.2f}(?!\d)", text)
     assert ("manifest/visible_to_infrared/single_shot" in text) == (columns in (None, 120))
 
@@ -175,10 +175,10 @@ def test_rank_beyond_the_gallery_is_in_no_file(small, features, tmp_path):
 def test_junk_is_counted_in_table_and_file(features, tmp_path, capsys, monkeypatch):
     pids = np.where(features.visible.pid == 5, -1, features.visible.pid)
     marked = features_of(replace(features.visible, pid=pids), features.infrared)
-    found = [evaluate(marked, protocol(NAMES[0]), RANKS)]
-    text = printed(capsys, monkeypatch, found)
+    results = [evaluate(marked, protocol(NAMES[0]), RANKS)]
+    text = printed(capsys, monkeypatch, results)
     assert "negative (junk): 0 query images and 12 gallery images" in text
     (tmp_path / "features.h5").touch()
-    write_evaluation(tmp_path / "evaluation.json", found, marked, tmp_path / "features.h5")
+    write_evaluation(tmp_path / "evaluation.json", results, marked, tmp_path / "features.h5")
     stored = json.loads((tmp_path / "evaluation.json").read_text())["protocols"][NAMES[0]]
     assert (stored["junk_queries"], stored["junk_gallery"]) == (0, 12)

@@ -26,7 +26,7 @@ NAMES = [
 
 
 @pytest.fixture
-def found(tmp_path):
+def searched(tmp_path):
     """Pictures of such names, found for a query whose name is no UTF-8."""
     for name in NAMES:
         (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
@@ -35,9 +35,9 @@ def found(tmp_path):
     return [Found(tmp_path / NAMES[5], 3, np.array(NAMES, object), pids, np.linspace(0.1, 1.5, 8, dtype="f4"))]
 
 
-def test_table_shows_names_as_they_are_and_escapes_what_cannot_be_seen(found, capsys, monkeypatch):
+def test_table_shows_names_as_they_are_and_escapes_what_cannot_be_seen(searched, capsys, monkeypatch):
     monkeypatch.delenv("COLUMNS", raising=False)
-    print_found(found)
+    print_found(searched)
     title, *lines = capsys.readouterr().out.splitlines()
     assert title.endswith(r"caf\xe9.jpg, id 3")
     shown = [line.split()[-1] for line in lines if line.strip()[:1].isdigit()]
@@ -45,15 +45,15 @@ def test_table_shows_names_as_they_are_and_escapes_what_cannot_be_seen(found, ca
 
 
 @pytest.mark.parametrize("columns", ["80", "30"])
-def test_distances_are_whole_in_a_narrow_terminal(found, columns, capsys, monkeypatch):
+def test_distances_are_whole_in_a_narrow_terminal(searched, columns, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", columns)
-    print_found(found)
+    print_found(searched)
     out = capsys.readouterr().out
-    assert all(out.count(f"{distance:.4f}") == 1 for distance in found[0].distance)
+    assert all(out.count(f"{distance:.4f}") == 1 for distance in searched[0].distance)
 
 
 @pytest.mark.filterwarnings("error")
-def test_names_below_the_pictures_do_not_overlap(found, tmp_path, monkeypatch):
+def test_names_below_the_pictures_do_not_overlap(searched, tmp_path, monkeypatch):
     boxes = []
     figure_file = picture_rows.figure_file
 
@@ -66,7 +66,9 @@ def test_names_below_the_pictures_do_not_overlap(found, tmp_path, monkeypatch):
         boxes.extend(text.get_window_extent() for text in texts)
 
     monkeypatch.setattr(picture_rows, "figure_file", measured)
-    drawn = draw_found(tmp_path / "sheet.png", found, tmp_path, (32, 16), FULL_RANGE, (Modality.INFRARED, Modality.VISIBLE))
+    drawn = draw_found(
+        tmp_path / "sheet.png", searched, tmp_path, (32, 16), FULL_RANGE, (Modality.INFRARED, Modality.VISIBLE)
+    )
     assert drawn == 1
     assert len(boxes) == 1 + len(NAMES)
     assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))

@@ -91,4 +91,5 @@ def fitted(name: str, place: Place) -> str:
 def _length(text: str, place: Place, renderer: RendererAgg) -> float:
     """Measure a text in inches."""
     font = FontProperties(family=list(font_families()), size=place.size, weight=place.weight)
-    return renderer.get_text_width_height_descent(text, font, ismath=False)[0] / place.dpi
+    width, _, _ = renderer.get_text_width_height_descent(text, font, ismath=False)
+    return float(width) / place.dpi
