@@ -1,5 +1,6 @@
 """`vireid explain`: which pictures and layers it draws, of which models, how it fails. CPU, seconds."""
 
+import json
 import re
 import shutil
 from dataclasses import replace
@@ -95,6 +96,22 @@ def test_files_names_and_identities_of_the_same_pictures_agree(run, dataset):
     assert similarity(run(*files, *layers, images="nowhere.h5")) == by_pid
 
 
+def test_16_bit_files_are_read_as_the_models_data_set_was(run, dataset, model_folder, tmp_path):
+    model = shutil.copytree(model_folder, tmp_path / "model")
+    description = json.loads((model / "model.json").read_text())
+    description["images"]["sixteen_bit"] = "window 7000.0 8020.0"
+    (model / "model.json").write_text(json.dumps(description))
+    with Image.open(dataset / INFRARED) as image:
+        grey = image.convert("L")
+    grey.save(tmp_path / "grey.png")
+    Image.fromarray(7000 + 4 * np.asarray(grey).astype(np.uint16)).save(tmp_path / "counts.tif")
+    similarities = [
+        similarity(run("--infrared", tmp_path / name, "--visible", dataset / VISIBLE, model=model))
+        for name in ("grey.png", "counts.tif")
+    ]
+    assert similarities[0] == similarities[1]
+
+
 def test_identities_and_pictures_of_people_that_differ_are_rows_of_one_figure(run):
     assert run("--pid", TEST, "--layer", "stage4").exit_code == 0
     one = size()
@@ -147,7 +164,7 @@ def test_output_goes_where_it_was_asked_for_and_repeats_to_the_byte(run, tmp_pat
         (("--pid", "13", "--layer", "backbone.separate.0"), ("nothing to explain there", "visible")),
         (("cam1/0013/9999.jpg",), ("no image of the data set", "nothing of that name")),
         (("--visible", "none.jpg"), ("none.jpg", "cannot be read")),
-        (("--infrared", "text.jpg"), ("text.jpg", "not a JPEG, PNG or BMP image")),
+        (("--infrared", "text.jpg"), ("text.jpg", "not a JPEG, PNG, BMP, TIFF or WebP image")),
         (("text.jpg",), ("spectrum is unknown", "--visible FILE or --infrared FILE")),
         (("--visible", "text.jpg", "--output", "text.jpg"), ("what the command reads",)),
     ],

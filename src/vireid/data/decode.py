@@ -95,11 +95,9 @@ def native_size(path: Path) -> tuple[int, int]:
     try:
         try:
             with path.open("rb") as file:
-                image = Image.open(file, formats=PILLOW_FORMATS)
-                return _upright_size(image, _orientation(image))
+                return _upright_size(Image.open(file, formats=PILLOW_FORMATS))
         except Exception:  # as in `decode`
-            image = _open(*without_metadata(_read(path)))
-            return _upright_size(image, _orientation(image))
+            return _upright_size(_open(*without_metadata(_read(path))))
     except Exception as error:
         raise ValueError(_reason(error)) from error
 
@@ -140,19 +138,19 @@ def _open(content: bytes, exif: bytes = b"") -> Image.Image:
 
 
 def _decode(image: Image.Image, height: int, width: int, scaling: Scaling) -> tuple[np.ndarray, Look]:
-    native, pixels = image.size, image.width * image.height
+    (native_width, native_height), pixels = image.size, image.width * image.height
     # A photograph's JPEG is decoded at a half, a quarter or an eighth, while that leaves plenty to resize from.
     image.draft("RGB", (_DRAFT * max(height, width),) * 2)
     drafted = image.width * image.height
-    limit = MAX_JPEG_PIXELS if drafted < pixels else MAX_PIXELS
-    if pixels > limit or drafted > MAX_PIXELS:
-        raise ValueError(
-            f"{native[0]} x {native[1]} pixels, more than the {limit:,} that memory is set aside for; reduce it"
-        )
+    counted, limit = (drafted, MAX_PIXELS) if drafted > MAX_PIXELS else (pixels, MAX_JPEG_PIXELS)
+    if counted > limit:
+        size = f"{native_width} x {native_height}"
+        raise ValueError(f"{size} pixels, more than the {limit:,} that memory is set aside for; reduce it")
     with _one_large if drafted > _LARGE or pixels > MAX_PIXELS else nullcontext():
         image.load()
         orientation = _orientation(image)
-        native_height, native_width = _upright_size(image, orientation, native)
+        if orientation in _LYING:
+            native_height, native_width = native_width, native_height
         if orientation in _TURNS:
             image = image.transpose(_TURNS[orientation])
         image = _to_rgb(image, scaling)
@@ -172,10 +170,10 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _upright_size(image: Image.Image, orientation: int, size: tuple[int, int] | None = None) -> tuple[int, int]:
-    """Turn a width and height into a height and width; those of a TIFF are upright in Pillow already."""
-    width, height = size or image.size
-    return (width, height) if orientation in _LYING and image.format != "TIFF" else (height, width)
+def _upright_size(image: Image.Image) -> tuple[int, int]:
+    """Say the height and width of an image that is opened but not decoded; those of a TIFF are upright already."""
+    lying = image.format != "TIFF" and _orientation(image) in _LYING
+    return (image.width, image.height) if lying else (image.height, image.width)
 
 
 def _to_rgb(image: Image.Image, scaling: Scaling) -> Image.Image:

@@ -151,7 +151,10 @@ def pack_images(
             would leave a camera without one.
     """
     root, digest = Path(dataset.root), hashlib.sha256()
-    packed, skipped = [], {}
+    packed: list[ImageRecord] = []
+    digests: list[bytes] = []
+    looks: list[Look] = []
+    skipped: dict[str, str] = {}
     scaling = Scaling.chosen(dataset.sixteen_bit)
     info = ImagesInfo(
         dataset.name,
@@ -167,21 +170,22 @@ def pack_images(
         progress("ingest", len(records), "images") as bar,
     ):
         for task, results in _decode_all(root, records, settings, scaling, workers):
-            readable = []
+            images = []
             for record, decoded in zip(task, results, strict=True):
                 digest.update(_described(record, dataset.layout).encode() + decoded.digest)
-                if decoded.problem is None:
-                    readable.append((record, decoded))
-                else:
-                    skipped[record.name] = _skip(root / record.name, decoded.problem, settings.on_bad_image)
-            if readable:
-                writer.append([record for record, _ in readable], np.stack([read.image for _, read in readable]))
-                packed += [(record, read.digest, read.look) for record, read in readable]
+                if decoded.image is None or decoded.look is None:
+                    skipped[record.name] = _skip(root / record.name, str(decoded.problem), settings.on_bad_image)
+                    continue
+                images.append(decoded.image)
+                packed.append(record)
+                digests.append(decoded.digest)
+                looks.append(decoded.look)
+            if images:
+                writer.append(packed[-len(images) :], np.stack(images))
             bar.advance(len(task))
         writer.set_source_hash(digest.hexdigest())
-        _check_cameras(root, records, [record for record, *_ in packed])
-    kept, digests, looks = ([item[i] for item in packed] for i in range(3))
-    return Packed(kept, digests, looks, skipped, digest.hexdigest())
+        _check_cameras(root, records, packed)
+    return Packed(packed, digests, looks, skipped, digest.hexdigest())
 
 
 def _described(record: ImageRecord, layout: str) -> str:

@@ -47,4 +47,4 @@ def find_flaw(image: Image.Image) -> Flaw | None:
         return Flaw.BLACK
     if max(counts) >= enough:
         return Flaw.FLAT
-    return Flaw.FEW_LEVELS if sum(map(bool, counts)) < FEW_LEVELS else None
+    return Flaw.FEW_LEVELS if len(counts) - counts.count(0) < FEW_LEVELS else None

@@ -1,6 +1,7 @@
 """What the pictures of a data set are like: their sizes, and those in which little can be seen."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -50,8 +51,12 @@ def picture_findings(records: Sequence[ImageRecord], looks: Sequence[Look], shap
             "they are stretched: cut them to one person, or change ingest.height and ingest.width",
         )
         for flaw, advice in _ADVICE.items():
-            sentences += _sentence(f"{what} {flaw}", seen, lambda look, flaw=flaw: look.flaw is flaw, advice)
+            sentences += _sentence(f"{what} {flaw}", seen, partial(_has, flaw), advice)
     return sentences
+
+
+def _has(flaw: Flaw, look: Look) -> bool:
+    return look.flaw is flaw
 
 
 def _sentence(what: str, seen: Sequence[Seen], suspicious: Callable[[Look], bool], advice: str) -> list[str]:
@@ -79,9 +84,9 @@ def size_percentiles(
             (look.height, look.width) for r, look in zip(records, looks, strict=True) if r.modality is modality
         ]
         if sides:
-            found = np.percentile(np.array(sides), PERCENTILES, axis=0, method="nearest").astype(int).T.tolist()
+            pixels = np.percentile(np.array(sides), PERCENTILES, axis=0, method="nearest").astype(int).T.tolist()
             sizes[modality.group] = {
                 side: dict(zip(map(str, PERCENTILES), values, strict=True))
-                for side, values in zip(("height", "width"), found, strict=True)
+                for side, values in zip(("height", "width"), pixels, strict=True)
             }
     return sizes

@@ -100,9 +100,9 @@ def to_eight_bits(pixels: np.ndarray, scaling: Scaling, transparent: int | None 
     span = high - low if high > low else 1.0  # where all is of one value, and becomes black
     out = np.empty(pixels.shape, np.uint8)
     # Row by row: a large image takes GBs as float64.
-    for row, values, there in zip(out, pixels, known, strict=True):
-        scaled = (np.where(there, values, low).astype(np.float64) - low) * 255 / span
-        row[:] = np.where(there, scaled.round().clip(0, 255), 0)
+    for row, values, known_ones in zip(out, pixels, known, strict=True):
+        scaled = (np.where(known_ones, values, low).astype(np.float64) - low) * 255 / span
+        row[:] = np.where(known_ones, scaled.round().clip(0, 255), 0)
     return out
 
 

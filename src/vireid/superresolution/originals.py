@@ -63,7 +63,7 @@ class Originals:
         Raises:
             UserError: If a file cannot be decoded.
         """
-        names = self.names if rows is None else [self.names[row] for row in np.flatnonzero(rows)]
+        names = self.names if rows is None else [self.names[row] for row in np.flatnonzero(rows).tolist()]
         images = np.empty((len(names), height, width, 3), np.uint8)
         with quiet_pillow():
             for row, name in enumerate(track(names, "load originals", len(names), "images")):

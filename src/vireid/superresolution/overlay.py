@@ -96,13 +96,12 @@ def _fit(
     curve = Curve(unseen, device)
     network = train_srcnn(fitted, settings, params.seed, device, curve.log)
     del fitted
-    scores = {"heldout_images": len(unseen), **score_against_bicubic(network, unseen, device)}
-    scores["originals"] = choice.report()
+    scores = score_against_bicubic(network, unseen, device)
+    counts: dict[str, Any] = choice.report()
     if choice.enlarged.any():
-        enlarged = originals.load(*target, choice.enlarged)
-        scores["originals"]["enlarged"] = score_against_bicubic(network, enlarged, device)
+        counts["enlarged"] = score_against_bicubic(network, originals.load(*target, choice.enlarged), device)
     write_report(plots, curve.rows, draw_comparison(network, unseen, device))
-    return network, scores, choice.warning(*target)
+    return network, {"heldout_images": len(unseen), **scores, "originals": counts}, choice.warning(*target)
 
 
 def _check_patch(settings: Superresolve) -> None:

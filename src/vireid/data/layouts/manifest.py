@@ -74,7 +74,9 @@ def checked_records(tree: Tree, table: "pd.DataFrame", shown: Mapping[int, str],
         raise UserError(
             path,
             f"{len(problems)} wrong value{'s' if len(problems) > 1 else ''}",
-            expected="; ".join(f"{column}: {_ALLOWED[column]}" for column in table if wrong[column].any()),
+            expected="; ".join(
+                f"{column}: {_ALLOWED[column]}" for column in map(str, table) if wrong[column].any()
+            ),
             found="\n    " + "\n    ".join(lines),
             remedy=remedy,
         )
@@ -134,7 +136,7 @@ def _problems(
     problems = []
     for row in table.index[wrong.any(axis=1)]:
         for column in table.columns[wrong.loc[row]]:
-            why = (_why_not_read(tree, table.at[row, column]) or "again") if column == "path" else None
+            why = (_why_not_read(tree, str(table.at[row, column])) or "again") if column == "path" else None
             problems.append(f"{shown[row]}, {column}: {given.at[row, column]!r}" + (f" ({why})" if why else ""))
     return problems
 
