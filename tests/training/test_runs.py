@@ -23,6 +23,9 @@ from vireid.training.resume import ResumePoint
 from vireid.training.run import train
 
 
+SIX_DIGITS = 5e-6  # by how much a value may differ, relatively, from what is logged of it
+
+
 @pytest.fixture
 def trained(workplace, images_file, overlay_file, dataset):
     """Train in the workplace with tiny parameters and changes; results are the folders `model` and `curves`."""
@@ -114,7 +117,7 @@ def test_each_epoch_is_given_the_curves_of_the_last_one(trained):
     weights = table((folder / "train" / "graph_weight.tsv").read_bytes())
     assert len(losses) == 8
     expected = [0] + [1 / (1 + sum(values[epoch] for values in losses)) for epoch in (1, 2, 3)]
-    assert list(weights.values()) == pytest.approx(expected, rel=1e-6)
+    assert list(weights.values()) == pytest.approx(expected, rel=2 * SIX_DIGITS)  # both sides are rounded
 
 
 def test_recipe_that_contradicts_the_method_is_refused_before_anything_is_read(trained):
@@ -312,8 +315,7 @@ def test_epoch_with_the_best_held_out_map_is_kept(trained):
     curve = table((trained.folder / "curves" / "plots" / "metrics" / "holdout" / "mAP.tsv").read_bytes())
     best = max(curve.values())
     assert curve[description.selected_epoch + 1] == best
-    assert description.selected_epoch + 1 == min(step for step, value in curve.items() if value == best)
-    assert description.selected_by["holdout/mAP"] == pytest.approx(best, rel=1e-5)
+    assert description.selected_by["holdout/mAP"] == pytest.approx(best, rel=SIX_DIGITS)
 
 
 def test_first_of_equally_good_epochs_is_kept():
