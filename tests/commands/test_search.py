@@ -94,7 +94,7 @@ def test_sheet_shows_queries_and_their_pictures(run, photos, query, dataset):
 
 def test_picture_or_text_in_the_place_of_the_gallery_is_told_what_a_gallery_is(run, query):
     refused(
-        run(query, "--gallery", query, "--query-modality", "infrared"), "not a gallery", "a folder of pictures"
+        run(query, "--gallery", query, "--query-modality", "infrared"), "not an HDF5 file", "a folder of pictures"
     )
 
 

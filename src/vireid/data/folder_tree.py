@@ -44,7 +44,7 @@ def write_manifest(
             "there is a manifest already",
             expected="none: existing files are never overwritten",
             found="a file",
-            remedy=f"remove it (rm {root / FILE}) or keep it",
+            remedy="use it as it is, or move it elsewhere and repeat this command",
         )
     rows = _match_all(root, _compiled(pattern), skip)
     _name_modalities(root, rows, words)
