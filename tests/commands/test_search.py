@@ -235,7 +235,7 @@ def test_missing_or_wrong_option_is_one_message(run, photos, query, options, mes
 def test_missing_files_are_one_message(run, photos, query, tmp_path):
     refused(run(tmp_path / "none.jpg", "--gallery", photos, *SPECTRA), "no such query")
     refused(run(query, "--gallery", tmp_path / "none.h5", *SPECTRA), "none.h5")
-    refused(run(query, "--gallery", photos, *SPECTRA, model=tmp_path / "none"), "the model is incomplete")
+    refused(run(query, "--gallery", photos, *SPECTRA, model=tmp_path / "none"), "there is no model")
     (tmp_path / "empty").mkdir()
     refused(run(query, "--gallery", tmp_path / "empty", *SPECTRA), "no picture in the folder")
     (tmp_path / "bad.jpg").write_bytes(b"")
