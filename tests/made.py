@@ -156,10 +156,21 @@ def built_small(settings):
 
     torch.manual_seed(0)
     model = deepcopy(settings["model"])
-    small = {"backbone": "resnet10_half", "pretrained": False, "pyramid_width": 16}
+    small = {"pyramid_width": 16}
     small |= {key: [width // 16 for width in model[key]] for key in ("joint_dims", "fusion_dims") if key in model}
-    model |= {key: value for key, value in small.items() if key in model}
-    return build_method(settings["method"], 4, model, settings["loss"])
+    return build_method(settings["method"], 4, with_small_trunk(model | _known(small, model)), settings["loss"])
+
+
+def with_small_trunk(model, backbone="resnet10_half"):
+    """Give a section `model` a small trunk from scratch, where it has a trunk of ours."""
+    from vireid.backbones.trunks import IMAGENET_WEIGHTS
+
+    ours = model.get("backbone") in ("resnet10_half", *IMAGENET_WEIGHTS)
+    return model | {"backbone": backbone, "pretrained": False} if ours else model
+
+
+def _known(changes, model):
+    return {key: value for key, value in changes.items() if key in model}
 
 
 def put(values, key, value):

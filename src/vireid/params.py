@@ -234,7 +234,7 @@ def load_params(path: Path) -> Params:
             "not valid YAML",
             expected="YAML",
             found=error,
-            remedy="mend it, or `git checkout params.yaml`",
+            remedy=f"mend it; `git checkout {path}` brings back the committed one and drops your changes",
         ) from error
     return check_section(Params, values, where=str(path), remedy=f"correct it in {path}")
 

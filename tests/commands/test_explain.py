@@ -196,12 +196,19 @@ def test_identity_of_one_spectrum_only_is_refused(run, images_file, tmp_path):
 
 
 def test_model_or_images_that_are_missing_or_do_not_belong_together_are_refused(run, images_file, tmp_path):
-    refused(run("--pid", TEST, model=tmp_path / "none"), "the model is incomplete")
+    refused(run("--pid", TEST, model=tmp_path / "none"), "there is no model")
     refused(run("--pid", TEST, images=tmp_path / "none.h5"), "the file is missing")
     shutil.copy(images_file, tmp_path / "other.h5")
     with h5py.File(tmp_path / "other.h5", "r+") as file:
         file.attrs["source_hash"] = "ab" * 32
     refused(run("--pid", TEST, images=tmp_path / "other.h5"), "another source_hash")
+
+
+def test_missing_model_is_named_before_images_that_are_missing_too(run, tmp_path):
+    for options in (("--pid", TEST), ("cam1/0013/0001.jpg",), ("--visible", "none.jpg")):
+        result = run(*options, model=tmp_path / "none", images=tmp_path / "none.h5")
+        refused(result, "none: there is no model", "dvc repro train")
+    refused(run(model=tmp_path / "none", images=tmp_path / "none.h5"), "no picture to explain")
 
 
 def test_help_says_what_is_shown_and_how_to_begin():

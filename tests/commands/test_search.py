@@ -128,7 +128,7 @@ def test_names_as_users_have_them_are_found_and_drawn(run, photos, query, tmp_pa
 
 def test_picture_or_text_in_the_place_of_the_gallery_is_told_what_a_gallery_is(run, query):
     refused(
-        run(query, "--gallery", query, "--query-modality", "infrared"), "not a gallery", "a folder of pictures"
+        run(query, "--gallery", query, "--query-modality", "infrared"), "not an HDF5 file", "a folder of pictures"
     )
 
 
@@ -318,7 +318,7 @@ def test_missing_or_wrong_option_is_one_message(run, photos, query, options, mes
 def test_missing_files_are_one_message(run, photos, query, tmp_path):
     refused(run(tmp_path / "none.jpg", "--gallery", photos, *SPECTRA), "no such query")
     refused(run(query, "--gallery", tmp_path / "none.h5", *SPECTRA), "none.h5")
-    refused(run(query, "--gallery", photos, *SPECTRA, model=tmp_path / "none"), "the model is incomplete")
+    refused(run(query, "--gallery", photos, *SPECTRA, model=tmp_path / "none"), "there is no model")
     (tmp_path / "empty").mkdir()
     refused(run(query, "--gallery", tmp_path / "empty", *SPECTRA), "no picture in the folder")
     (tmp_path / "bad.jpg").write_bytes(b"")

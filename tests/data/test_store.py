@@ -97,7 +97,7 @@ def test_file_cut_short_is_refused(tmp_path, share):
     path = write(tmp_path / "images.h5")
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
-    with pytest.raises(UserError, match="not a whole HDF5 file"), open_images(path):
+    with pytest.raises(UserError, match=r"not an? (whole )?HDF5 file"), open_images(path):
         pass
 
 

@@ -6,14 +6,14 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests.made import ROOT, read_yaml
+from tests.made import ROOT, read_yaml, with_small_trunk
 from vireid.methods import build_method
 
 NUM_PIDS = 4
 # The batch: identities 0..3, one visible and one infrared image each, in mixed order.
 LABELS = torch.tensor([2, 0, 1, 3, 0, 2, 3, 1])
 MODALITY = torch.tensor([0, 0, 1, 0, 1, 1, 1, 0])
-SHRUNK = {"pretrained": False, "pyramid_width": 16, "joint_dims": [32], "fusion_dims": [16, 8]}
+SHRUNK = {"pyramid_width": 16, "joint_dims": [32], "fusion_dims": [16, 8]}
 SHRUNK |= {"rest_lr_factor": 1.0}  # the trunk starts from scratch
 PRESETS = {path.stem: read_yaml(path) for path in sorted((ROOT / "conf" / "method").glob("*.yaml"))}
 
@@ -27,7 +27,7 @@ def small(name, schedule, backbone="resnet10_half"):
     """Arguments of `build_method`."""
     method, model, loss = sections(name, schedule)
     shrunk = {key: value for key, value in SHRUNK.items() if key in model}
-    return method, NUM_PIDS, model | shrunk | {"backbone": backbone}, loss
+    return method, NUM_PIDS, with_small_trunk(model | shrunk, backbone), loss
 
 
 def different_cases():

@@ -15,11 +15,13 @@ PARAMS = YAML(typ="safe").load(ROOT / "params.yaml")
 STAGES = PIPELINE["stages"]
 
 # Code that cannot move a result: parameters are tracked by value, the registry only names files, and the others
-# are messages and progress bars.
+# are messages, progress bars and how a command stands in the user's environment.
 UNTRACKED_CODE = (
     "src/vireid/params.py",
     "src/vireid/methods/__init__.py",
     "src/vireid/support/errors.py",
+    "src/vireid/support/refusals.py",
+    "src/vireid/support/surroundings.py",
     "src/vireid/support/progress.py",
 )
 # Parameters that cannot move a result, or whose effect is another parameter's value.

@@ -14,6 +14,7 @@ from torchvision.models import ResNet18_Weights, ResNet50_Weights, WeightsEnum, 
 from torchvision.models.resnet import BasicBlock, conv1x1
 
 from vireid.support.errors import UserError
+from vireid.support.weights import load_weights
 
 # The weights of the papers' time, not torchvision's newer recipe.
 IMAGENET_WEIGHTS: dict[str, WeightsEnum] = {
@@ -85,16 +86,18 @@ def build_trunk(name: str, pretrained: bool, last_stride: int) -> Trunk:
 def _load_imagenet_weights(network: nn.Module, name: str) -> None:
     weights = IMAGENET_WEIGHTS[name]
     path = Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.url).name
+    remedy = "copy the file there, or set model.pretrained: false to train from scratch"
     try:
-        network.load_state_dict(weights.get_state_dict(progress=True, check_hash=True, weights_only=True))
+        state = weights.get_state_dict(progress=True, check_hash=True, weights_only=True)
     except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
         raise UserError(
             path,
             "the ImageNet weights cannot be had",
             expected=f"the whole file, or a connection to {weights.url}",
             found=f"{type(error).__name__}: {error}",
-            remedy="copy the file there, or set model.pretrained: false to train from scratch",
+            remedy=remedy,
         ) from error
+    load_weights(network, state, path, remedy)
 
 
 def _keep_resolution(block: nn.Module) -> None:

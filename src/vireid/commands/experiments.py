@@ -146,7 +146,7 @@ def _queue(plan: "Plan", found: "dict[str, Found]", missing: "list[tuple[str, Re
             "there are experiments of these names that are not the rows'",
             expected="free names",
             found=", ".join(taken),
-            remedy="keep them under other names with `dvc exp rename`, or `dvc exp remove` them",
+            remedy="give them other names with `dvc exp rename`",
         )
     for path in untracked_code():
         typer.echo(f"warning: {path} is unknown to Git, so the experiments will lack it (git add it)", err=True)

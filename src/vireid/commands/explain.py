@@ -74,9 +74,11 @@ def explain(
     from vireid.explanation.layers import default_layers, sharing
     from vireid.explanation.subjects import Asked, gather
     from vireid.support.files import replacing
+    from vireid.training.model_folder import require_model
 
     asked = Asked(names or [], visible or [], infrared or [], pid or [])
     asked.check(images)
+    require_model(model)
     of_model = [model / name for name in ("model.json", "weights.safetensors")]
     check_output_file("--output", output, inputs=[*asked.visible, *asked.infrared, images, *of_model])
     with open_images(images) if asked.of_data_set else nullcontext() as reader:

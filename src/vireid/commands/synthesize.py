@@ -79,7 +79,7 @@ def _pinned_md5(pin: Path) -> str:
             "cannot be read as a .dvc file",
             expected="YAML with the key outs[0].md5",
             found=f"{type(error).__name__}: {error}",
-            remedy=f"restore it (git checkout {pin.name}) or remove it",
+            remedy=f"mend it; git checkout {pin.name} brings back the committed one",
         ) from error
 
 

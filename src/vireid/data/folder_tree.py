@@ -68,7 +68,7 @@ def write_manifest(
             "there is a manifest already",
             expected="none: existing files are never overwritten",
             found="a file",
-            remedy=f"remove it (rm {root / FILE}) or keep it",
+            remedy="use it as it is, or move it elsewhere and repeat this command",
         )
     compiled, tree = _compiled(pattern), read_tree(root)
     rows, left_out = _match_all(tree, compiled, skip)

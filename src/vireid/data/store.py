@@ -119,7 +119,7 @@ class ImageReader:
         group = self._file[f"{split}/{modality.group}"]
         name = group["name"].asstr()[:].astype(object)
         optional = {key: group[key][:] for key in OPTIONAL_COLUMNS if key in group}
-        image = StoredImages(Path(self._file.filename), f"{group.name}/image")
+        image = StoredImages(Path(self._file.filename), f"{group.name}/image", _REMEDY)
         return ImageSet(image, group["pid"][:], group["camid"][:], name, optional)
 
     def records(self, split: str, modality: Modality) -> list[ImageRecord]:

@@ -155,7 +155,7 @@ def files_of(experiment: Experiment, path: str) -> Iterator[Path]:
             f"it has no {path}",
             expected=f"{path} in commit {experiment.revision[:7]}",
             found=done.stderr.decode(errors="replace").strip(),
-            remedy=f"remove it (`dvc exp remove {experiment.name}`) and run it again",
+            remedy=f"give it another name (`dvc exp rename {experiment.name} NAME`) and run this row again",
         )
     with TemporaryDirectory() as folder, tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
         archive.extractall(folder, filter="data")

@@ -43,6 +43,20 @@ class Method(nn.Module, ABC):
             UserError: If something that the sections ask for would never happen in this training.
         """
 
+    @classmethod
+    def from_scratch(cls, model: Section) -> Section:
+        """Return the section that builds the same modules without fetching weights: a file holds all of them.
+
+        By default a truth value `pretrained` becomes false, where the section has one. A method that says in
+        another way where its first weights come from overrides this.
+
+        Args:
+            model: Of the type `Model`.
+        """
+        if isinstance(getattr(model, "pretrained", None), bool):
+            return model.model_copy(update={"pretrained": False})
+        return model
+
     @abstractmethod
     def forward(self, images: Tensor, modality: Tensor) -> Any:
         """Compute what the losses need.

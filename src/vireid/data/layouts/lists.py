@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -49,8 +50,9 @@ def read_matlab_pids(path: Path) -> set[int]:
     """
     from scipy.io import loadmat
 
+    content = BytesIO(path.read_bytes())  # where the system refuses that, the file is not to blame
     try:
-        values = loadmat(path)["id"].ravel()
+        values = loadmat(content)["id"].ravel()
         pids = [int(value) for value in values]
         if not pids or min(pids) < 0 or (values != values.astype(np.int64)).any():
             raise ValueError(f"not identities: {values[:10]}")
