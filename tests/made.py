@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TRAIN, VAL, TEST = tuple(range(1, 11)), (11, 12), (13, 14)
 CAMERAS = {1: "visible", 2: "visible", 3: "infrared", 4: "visible", 5: "visible", 6: "infrared"}
 HEIGHT, WIDTH = 40, 20
-PACKED = (48, 32)
+PACKED = (48, 36)
 IMAGES_PER_CAMERA = 2
 SIXTEEN_BIT = {"scaling": "percentiles", "window": [0, 65535], "percentiles": [0.5, 99.5]}
 # What makes a run of the pipeline take seconds; dotted keys of params.yaml.

@@ -268,4 +268,4 @@ def test_unknown_fusion_key_is_named_with_the_known_ones(tmp_path):
 
 def test_images_too_small_for_a_trunk_are_refused(changed):
     with pytest.raises(UserError, match=r"ingest\.width"):
-        changed(ingest__width=31)
+        changed(ingest__width=32)

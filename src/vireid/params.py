@@ -68,12 +68,12 @@ class Dataset(Section):
 class Ingest(Section):
     """Size of the packed images (pixels), and what to do about an unreadable one.
 
-    Below 32 pixels a trunk's last maps are one pixel wide. Most of a 3x3 kernel then meets only padding, and the
-    CPU's bf16 gradient of a strided convolution is left unwritten there (seen in torch 2.14: garbage weights).
+    Up to 32 pixels a trunk's last map is one pixel wide. What a strided bf16 convolution makes of such a map is left
+    unwritten in memory, as is its gradient, on processors with AMX (seen in torch 2.14: losses of NaN).
     """
 
-    height: Annotated[int, Field(ge=32)]
-    width: Annotated[int, Field(ge=32)]
+    height: Annotated[int, Field(ge=33)]
+    width: Annotated[int, Field(ge=33)]
     on_bad_image: Literal["error", "skip"]
 
 

@@ -14,11 +14,11 @@ ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 STAGES = ("ingest", "superresolve", "train", "extract", "evaluate", "figures")
 TINY = {
-    "ingest": {"height": 64, "width": 32},
+    "ingest": {"height": 64, "width": 48},
     "superresolve": {
         "input": {"height": 12, "width": 8},
         "apply": {"height": 16, "width": 8},
-        "output": {"height": 64, "width": 32},
+        "output": {"height": 64, "width": 48},
         "iterations": 5,
         "patch": 24,
         "holdout_pids": 2,
