@@ -125,7 +125,7 @@ def test_lock_is_that_of_the_commit(repository, tmp_path):
 
 
 def test_files_that_an_experiment_lacks_are_an_error(repository):
-    with pytest.raises(UserError, match="dvc exp remove one"), dvc.files_of(repository, "results/train"):
+    with pytest.raises(UserError, match="dvc exp rename one NAME"), dvc.files_of(repository, "results/train"):
         pass
 
 

@@ -23,6 +23,15 @@ def test_repro_makes_every_result(project):
         assert (project.root / "results" / name).is_file()
 
 
+def test_dvc_shows_the_kept_epoch_and_its_scores(project):
+    shown = json.loads(project.run("dvc", "metrics", "show", "--json", "results/train/metrics.json"))
+    best = shown[""]["data"]["results/train/metrics.json"]["data"]["best"]
+    model = json.loads((project.root / "artifacts/model/model.json").read_text())
+    assert best["epoch"] == model["selected_epoch"] + 1
+    assert best["mAP"] == pytest.approx(model["selected_by"]["holdout/mAP"], rel=5e-6)
+    assert not list((project.root / "results/train/plots").rglob("*best*"))
+
+
 def test_second_repro_does_nothing_and_leaves_git_clean(project):
     assert "up to date" in project.run("dvc", "repro")
     assert project.run("git", "status", "--porcelain") == ""

@@ -104,7 +104,7 @@ def reading(path: Path, expected: str, remedy: str) -> Iterator[None]:
                 path,
                 "another program has the file open for writing" if held else "the file cannot be read",
                 expected=expected,
-                found=refusals.reason(error),
+                found="its lock" if held else refusals.reason(error),
                 remedy=refusals.remedy(error),
             ) from error
         unsigned = "signature not found" in text
