@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from vireid.data.records import ImageRecord
+    from vireid.params import Dataset
 
 
 @reports_errors
@@ -22,7 +23,8 @@ def inspect(
     """Print what a data set holds by split, modality and camera, and what is suspicious about it.
 
     Nothing is written. Images are read, to find copies across train and test, but not decoded: unreadable ones are
-    found by ingest. The exit code is 1 where the data set breaks its layout.
+    found by ingest. The exit code is 1 where the data set breaks its layout. What params.yaml, if there is one,
+    asks that this data set cannot give (held-out identities, batches, SRCNN's camera) is said too.
     """
     from rich.console import Console
 
@@ -37,7 +39,8 @@ def inspect(
     chosen = trial if name in TRIALS else 0
     values = {"name": "synthetic", "layout": name, "root": str(root), "trial": chosen}
     values |= {"train_on_val": True, "gallery_draw": "seeded"}
-    records = find_images(check_section(Dataset, values, "vireid inspect", remedy="correct the option"))
+    dataset = check_section(Dataset, values, "vireid inspect", remedy="correct the option")
+    records = find_images(dataset)
     title = f"{root}: {name}" + (f", trial {chosen}" if chosen else "")
     Console(width=100).print(_table(title, records))
     problems = _unreadable(root, records)
@@ -46,6 +49,19 @@ def inspect(
         typer.echo(f"warning: {problem}")
     if not problems:
         typer.echo("nothing suspicious (images were compared, not decoded)")
+    _compare(dataset, records)
+
+
+def _compare(dataset: "Dataset", records: "list[ImageRecord]") -> None:
+    """Say what the parameters in the working directory ask that the data set cannot give."""
+    from vireid.checks import remarks
+
+    params = Path("params.yaml")
+    lines = remarks(params, dataset, records) if params.is_file() else []
+    for line in lines:
+        typer.echo(f"with {params}: {line}")
+    if lines:
+        typer.echo(f"what fits: vireid preset dataset=NAME dataset.root={dataset.root} (--dry shows it)")
 
 
 def _unreadable(root: Path, records: "list[ImageRecord]") -> list[str]:

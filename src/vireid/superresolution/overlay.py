@@ -9,6 +9,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from vireid.compute import choose_device
+from vireid.data.identities import require_superresolved_identities
 from vireid.data.randomness import Stream, generator
 from vireid.data.records import ImageRecord, Modality
 from vireid.data.store import create_images, open_images
@@ -22,7 +23,6 @@ from vireid.superresolution.srcnn import (
     superresolve_images,
     train_srcnn,
 )
-from vireid.support.errors import UserError
 from vireid.support.files import replacing, sha256
 
 
@@ -42,7 +42,7 @@ def superresolve(params: Params, images: Path, overlay: Path, weights: Path, plo
 
     Raises:
         UserError: If the camera has no visible training images, or fewer identities than are held out; if an
-            original cannot be read; if a patch is larger than the images.
+            original cannot be read.
     """
     with open_images(images) as file:
         info, visible = file.info, file.records("train", Modality.VISIBLE)
@@ -52,7 +52,6 @@ def superresolve(params: Params, images: Path, overlay: Path, weights: Path, plo
         write_report(plots, [])
         with create_images(overlay, info):
             return {"enabled": False, "replaced_images": 0}
-    _check_patch(settings)
     records = _records_of_camera(visible, settings)
     names, pids = [record.name for record in records], [record.pid for record in records]
     held_out = np.isin(pids, _draw_holdout(pids, settings, params.seed))
@@ -77,42 +76,15 @@ def superresolve(params: Params, images: Path, overlay: Path, weights: Path, plo
     return {"enabled": True, "replaced_images": len(records), "heldout_images": int(held_out.sum()), **scores}
 
 
-def _check_patch(settings: Superresolve) -> None:
-    largest = SCALE * min(settings.input.height, settings.input.width)
-    if settings.patch > largest:
-        raise UserError(
-            "superresolve.patch",
-            "larger than the images it is cut from",
-            expected=f"at most {largest}, the shorter side of {SCALE}x superresolve.input",
-            found=settings.patch,
-            remedy="lower superresolve.patch; 0 trains on whole images",
-        )
-
-
 def _records_of_camera(visible: list[ImageRecord], settings: Superresolve) -> list[ImageRecord]:
     records = [record for record in visible if record.camid == settings.camera]
-    if not records:
-        raise UserError(
-            "superresolve.camera",
-            "this camera has no visible training images",
-            expected=f"one of {', '.join(map(str, sorted({record.camid for record in visible})))}",
-            found=settings.camera,
-            remedy="choose one of these, or set superresolve.enabled: false",
-        )
+    require_superresolved_identities({r.camid for r in visible}, {r.pid for r in records}, settings)
     return records
 
 
 def _draw_holdout(pids: list[int], settings: Superresolve, seed: int) -> np.ndarray:
-    present = np.unique(pids)
-    if len(present) <= settings.holdout_pids:
-        raise UserError(
-            "superresolve.holdout_pids",
-            "no identity would be left to train SRCNN on",
-            expected=f"fewer than {len(present)}",
-            found=settings.holdout_pids,
-            remedy="lower superresolve.holdout_pids",
-        )
-    return generator(seed, Stream.SUPERRESOLUTION_HOLDOUT).choice(present, settings.holdout_pids, replace=False)
+    drawn = generator(seed, Stream.SUPERRESOLUTION_HOLDOUT)
+    return drawn.choice(np.unique(pids), settings.holdout_pids, replace=False)
 
 
 def _save_weights(state: dict[str, Tensor], path: Path) -> None:
