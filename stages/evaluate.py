@@ -39,7 +39,8 @@ def main(
     from vireid.retrieval.reranked import evaluate_as_asked
 
     settings = load_params(params)
-    protocols = [protocol(name, settings.dataset.gallery_draw) for name in settings.evaluate.protocols]
+    draw, dataset = settings.dataset.gallery_draw, settings.dataset.name
+    protocols = [protocol(name, draw, dataset) for name in settings.evaluate.protocols]
     source = read_features(features, settings.evaluate.embedding)
     require_split(features, source.info, settings.dataset)
     results = evaluate_as_asked(source, protocols, settings.evaluate)

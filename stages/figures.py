@@ -39,7 +39,8 @@ def main(
     from vireid.retrieval.protocols import protocol
 
     settings = load_params(params)
-    protocols = [protocol(name, settings.dataset.gallery_draw) for name in settings.evaluate.protocols]
+    draw, dataset = settings.dataset.gallery_draw, settings.dataset.name
+    protocols = [protocol(name, draw, dataset) for name in settings.evaluate.protocols]
     source = read_features(features, settings.evaluate.embedding)
     results = evaluate_protocols(source, protocols, settings.evaluate.ranks)
     left_out = draw_figures(figures, results, source, Sources(images, training), settings.figures)

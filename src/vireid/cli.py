@@ -12,6 +12,8 @@ from vireid.commands.explain import explain
 from vireid.commands.inspect import inspect
 from vireid.commands.manifest import manifest
 from vireid.commands.preset import preset
+from vireid.commands.restore import restore
+from vireid.commands.results import results
 from vireid.commands.search import search
 from vireid.commands.synthesize import contact_sheet, synthesize
 from vireid.commands.table import table
@@ -42,6 +44,8 @@ app.command("contact-sheet")(contact_sheet)
 app.command("inspect")(inspect)
 app.command("manifest")(manifest)
 app.command("preset")(preset)
+app.command("restore")(restore)
+app.command("results")(results)
 app.command("yardsticks")(yardsticks)
 app.command("evaluate")(evaluate)
 app.command("convert")(convert)

@@ -4,13 +4,15 @@ There are no defaults here: a default that is not in `params.yaml` would be invi
 `model` and `loss` belong to the chosen method, which declares and checks them in its own file.
 """
 
+import os
 import re
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 from ruamel.yaml import YAML, YAMLError
 
 from vireid.support.errors import UserError
@@ -58,18 +60,30 @@ class Dataset(Section):
 
     name: Literal["synthetic", "sysu_mm01", "regdb", "synthetic_regdb", "llcm", "synthetic_llcm", "manifest"]
     layout: Literal["sysu_mm01", "regdb", "llcm", "manifest"]
-    root: str
+    root: Annotated[str, Field(min_length=1)]
     train_on_val: bool
     gallery_draw: Literal["seeded", "official"]
     trial: Annotated[int, Field(ge=0, le=10)]
     sixteen_bit: SixteenBit
 
+    @field_validator("root")
+    @classmethod
+    def _is_as_dvc_reads_it(cls, root: str) -> str:
+        expanded = os.path.expandvars(os.path.expanduser(root))  # noqa: PTH111 Path's raises for an unknown user
+        if expanded != root:
+            raise PydanticCustomError(
+                "root",
+                "a path without `~` and variables, which shells expand but DVC does not: {expanded}",
+                {"expanded": expanded},
+            )
+        return root
+
 
 class Ingest(Section):
     """Size of the packed images (pixels), and what to do about an unreadable one.
 
-    Up to 32 pixels a trunk's last map is one pixel wide. What a strided bf16 convolution makes of such a map is left
-    unwritten in memory, as is its gradient, on processors with AMX (seen in torch 2.14: losses of NaN).
+    Up to 32 pixels a trunk's last map is one pixel wide. On processors with AMX, a strided bf16 convolution leaves
+    such a map unwritten in memory, and its gradient too (seen in torch 2.14: losses of NaN).
     """
 
     height: Annotated[int, Field(ge=33)]
@@ -106,6 +120,18 @@ class Superresolve(Section):
     batch_size: Count
     patch: Annotated[int, Field(ge=0, multiple_of=4)]
     holdout_pids: Count
+
+    @field_validator("patch")
+    @classmethod
+    def _fits_the_images(cls, patch: int, info: ValidationInfo) -> int:
+        size = info.data.get("input")  # absent where it is itself wrong
+        if size is not None and patch > 4 * min(size.height, size.width):
+            raise PydanticCustomError(
+                "patch",
+                "at most {largest}, the shorter side of 4x superresolve.input; 0 trains on whole images",
+                {"largest": 4 * min(size.height, size.width)},
+            )
+        return patch
 
 
 class Augmentation(Section):

@@ -86,6 +86,42 @@ def preset_file(conf: Path, group: str, name: str) -> Path:
     return conf / group / f"{name}.yaml"
 
 
+def described(conf: Path, group: str) -> dict[str, str]:
+    """Return the presets of a group by name, each with the first line of its file's comment.
+
+    Args:
+        conf: The folder of presets.
+        group: One of `GROUPS`.
+
+    Raises:
+        UserError: If there is none.
+    """
+    files = sorted((conf / group).glob("*.yaml"))
+    if not files:
+        preset_file(conf, group, "")
+    return {path.stem: path.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ") for path in files}
+
+
+def in_force(values: Mapping[str, Any], conf: Path, group: str) -> str | None:
+    """Name the preset of a group that parameters have, if they have one.
+
+    Args:
+        values: What params.yaml holds.
+        conf: The folder of presets.
+        group: One of `GROUPS`.
+    """
+    from ruamel.yaml import YAML
+
+    named = {"dataset": values["dataset"]["name"], "schedule": values["schedule"], "method": values["recipe"]}
+    if group in named:
+        return named[group]
+    present = flat(values)
+    for path in sorted((conf / group).glob("*.yaml")):
+        if flat(YAML(typ="safe", pure=True).load(path)).items() <= present.items():
+            return path.stem
+    return None
+
+
 def _with_schedule(part: dict[str, Any], schedule: str, name: str) -> dict[str, Any]:
     """Take from a method's file the recipe of one schedule."""
     if "schedules" not in part:
@@ -104,7 +140,7 @@ def _with_schedule(part: dict[str, Any], schedule: str, name: str) -> dict[str, 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return nested values by dotted key; a list is one value."""
-    found = {}
+    found: dict[str, Any] = {}
     for key, value in values.items():
         found |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
     return found

@@ -209,3 +209,30 @@ def test_camera_numbers_of_both_spectra_are_named_where_they_are_a_users_own():
     assert shared_cameras(apart) == []
     assert "1 (1)" in shared_cameras([*apart, record(1, Modality.INFRARED)])[0]
     assert shared_cameras([record(1, Modality.VISIBLE, 5), record(1, Modality.INFRARED, 6)]) == []
+
+
+def test_what_the_parameters_ask_and_the_data_set_lacks_is_said_at_once(root, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_params(tmp_path / "params.yaml", "another", train__holdout_pids=40, superresolve__camera=3)
+    found = run(root)
+    assert found.exit_code == 0
+    said = [line for line in found.stdout.splitlines() if line.startswith("with params.yaml: ")]
+    assert [line.split(": ")[1] for line in said] == ["train.holdout_pids", "superresolve.camera"]
+    assert "(2 - 40; expected: at least train.num_pids = 4)" in said[0]
+    assert f"vireid preset dataset=NAME dataset.root={root}" in found.stdout
+
+
+def test_nothing_is_said_of_parameters_that_fit_or_are_not_there(tmp_path, monkeypatch):
+    data = draw_dataset(tmp_path / "data", images=1)
+    monkeypatch.chdir(tmp_path)
+    assert "params.yaml" not in run(data).stdout
+    write_params(tmp_path / "params.yaml", "another", train__holdout_pids=2, evaluate__ranks=[1])
+    assert "params.yaml" not in run(data).stdout
+
+
+def test_parameters_that_are_themselves_wrong_do_not_hide_the_data_set(root, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_params(tmp_path / "params.yaml", root, train__epochs=-1)
+    found = run(root)
+    assert found.exit_code == 0
+    assert "wrong parameter: train.epochs" in found.stdout

@@ -11,6 +11,9 @@ from tests.made import draw_dataset, tree
 from vireid.data.records import Modality
 from vireid.data.store import open_images
 
+# What fits a data set of two training identities.
+FEW = {"train__holdout_pids": 0, "train__num_pids": 2, "superresolve__enabled": False}
+
 
 @pytest.fixture
 def empty(project):
@@ -65,7 +68,7 @@ def test_linked_cameras_are_one_message_and_nothing_is_packed(stage, fails, empt
 def test_broken_image_is_one_message_that_names_the_file(stage, fails, empty, change):
     root = draw_dataset(empty / "data", train=(1,), val=(2,), test=(3,), images=1)
     (root / "cam4" / "0002" / "0001.jpg").write_bytes(b"\xff\xd8 cut")
-    change(root="data")
+    change(root="data", **FEW)
     fails(stage("ingest"), "data/cam4/0002/0001.jpg", "on_bad_image: skip")
     assert not (empty / "artifacts" / "images.h5").exists()
     assert not (empty / "results").exists()
@@ -74,7 +77,7 @@ def test_broken_image_is_one_message_that_names_the_file(stage, fails, empty, ch
 def test_skipped_image_is_said_and_counted(stage, empty, change):
     root = draw_dataset(empty / "data", train=(1,), val=(2,), test=(3,), images=1)
     (root / "cam4" / "0002" / "0001.jpg").write_bytes(b"")
-    change(root="data", ingest__on_bad_image="skip")
+    change(root="data", ingest__on_bad_image="skip", **FEW)
     result = stage("ingest")
     assert result.exit_code == 0
     assert "packed 17 images (1 skipped)" in result.stdout
@@ -82,17 +85,17 @@ def test_skipped_image_is_said_and_counted(stage, empty, change):
 
 
 def test_suspicions_are_printed_and_recorded(stage, empty, change):
-    root = draw_dataset(empty / "data", train=(1,), val=(2,), test=(3,))
+    root = draw_dataset(empty / "data", train=(1,), val=(2,), test=(3, 4))
     shutil.copy(root / "cam1" / "0001" / "0001.jpg", root / "cam2" / "0003" / "0009.jpg")
     (root / "cam4" / "0002" / "0001.jpg").unlink()
     for camid in (3, 6):
-        shutil.rmtree(root / f"cam{camid}" / "0001")
-    change(root="data")
+        shutil.rmtree(root / f"cam{camid}" / "0004")
+    change(root="data", **FEW)
     result = stage("ingest")
     assert result.exit_code == 0
     found = json.loads((empty / "results" / "dataset.json").read_text())["warnings"]
     assert [line.split(": ")[0] for line in found] == [
-        "train identities without infrared images",
+        "test identities without infrared images",
         "images in both train and test, byte for byte",
         "images under more than one identity, byte for byte",
     ]
@@ -151,3 +154,19 @@ def test_wrong_parameter_is_one_message(stage, fails, empty, change):
 def test_missing_parameters_are_one_message(stage, fails, empty):
     (empty / "params.yaml").unlink()
     fails(stage("ingest"), "params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"train__holdout_pids": 9}, "train.holdout_pids"),
+        ({"superresolve__camera": 3}, "superresolve.camera"),
+        ({"evaluate__protocols": ["llcm/visible_to_infrared"]}, "evaluate.protocols"),
+    ],
+)
+def test_what_would_stop_the_run_later_is_refused_before_an_image_is_read(
+    stage, fails, empty, change, changes, named
+):
+    change(**changes)
+    fails(stage("ingest"), named)
+    assert set(tree(empty)) == {"params.yaml"}

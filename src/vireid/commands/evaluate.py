@@ -65,7 +65,7 @@ def evaluate(
     _check_outputs(features, json, figures, images)
     source = read_features(features, embedding)
     names, draw = protocols or protocols_of(source.info.dataset), "official" if official else "seeded"
-    chosen = [protocol(name, draw) for name in names]
+    chosen = [protocol(name, draw, source.info.dataset) for name in names]
     chosen = [replace(item, normalise=item.normalise and not as_given) for item in chosen]
     settings = Evaluate(
         protocols=names,

@@ -29,7 +29,8 @@ def inspect(
     Nothing is written. Images are read, to find copies across train and test, but not decoded: --decode does so,
     and finds files that are broken inside and pictures that are nearly black, flat or of few grey levels. The
     packed shape and the scaling of 16-bit images are those of params.yaml in the working directory, or else 2:1
-    and percentiles 0.5 and 99.5. The exit code is 1 where the data set breaks its layout.
+    and percentiles 0.5 and 99.5. The exit code is 1 where the data set breaks its layout. What params.yaml, if there is one,
+    asks that this data set cannot give (held-out identities, batches, SRCNN's camera) is said too.
     """
     from vireid.data.findings import findings
     from vireid.data.ingest import find_images
@@ -57,6 +58,7 @@ def inspect(
         typer.echo("nothing suspicious")
     if not decode:
         typer.echo("images were compared, not decoded: --decode finds broken, nearly black and flat ones")
+    _compare(chosen, records)
 
 
 def _chosen(root: Path, layout: str, trial: int) -> "tuple[Dataset, float]":
@@ -76,6 +78,17 @@ def _chosen(root: Path, layout: str, trial: int) -> "tuple[Dataset, float]":
         values["sixteen_bit"] = params.dataset.sixteen_bit.model_dump()
         shape = params.ingest.height / params.ingest.width
     return check_section(Dataset, values, "vireid inspect", remedy="correct the option"), shape
+
+
+def _compare(dataset: "Dataset", records: "list[ImageRecord]") -> None:
+    """Say what the parameters in the working directory ask that the data set cannot give."""
+    from vireid.checks import remarks
+
+    lines = remarks(_PARAMS, dataset, records) if _PARAMS.is_file() else []
+    for line in lines:
+        typer.echo(f"with {_PARAMS}: {line}")
+    if lines:
+        typer.echo(f"what fits: vireid preset dataset=NAME dataset.root={dataset.root} (--dry shows it)")
 
 
 def _sizes(modality: str, sides: dict[str, dict[str, int]]) -> str:

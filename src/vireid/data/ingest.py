@@ -63,6 +63,21 @@ def find_images(dataset: Dataset) -> list[ImageRecord]:
         UserError: If the root is missing, empty or a symbolic link, breaks the layout, or has no
             such trial or validation list; if a name or identity cannot be stored.
     """
+    require_root(dataset)
+    for wrong in wrong_choices(dataset):
+        raise wrong
+    root = Path(dataset.root)
+    records = LAYOUTS[dataset.layout](root, dataset)
+    require_storable(root, records)
+    return records
+
+
+def require_root(dataset: Dataset) -> None:
+    """Check that a data set's root can be used at all.
+
+    Raises:
+        UserError: If it is missing, empty or a symbolic link.
+    """
     root = Path(dataset.root)
     remedy = "draw the embedded data set with `vireid synthesize`, or set dataset.root to your own"
     if root.is_symlink():
@@ -90,17 +105,13 @@ def find_images(dataset: Dataset) -> list[ImageRecord]:
             found="no files",
             remedy=remedy,
         )
-    _check_choices(dataset)
-    records = LAYOUTS[dataset.layout](root, dataset)
-    require_storable(root, records)
-    return records
 
 
-def _check_choices(dataset: Dataset) -> None:
-    """Refuse a trial or a use of the validation list that the layout does not have."""
+def wrong_choices(dataset: Dataset) -> Iterator[UserError]:
+    """Find choices that the layout does not have: a trial, a use of the validation list, official galleries."""
     trials = TRIALS.get(dataset.layout)
     if trials is None and dataset.trial != 0:
-        raise UserError(
+        yield UserError(
             "dataset.trial",
             f"the layout {dataset.layout} has no trials",
             expected="0",
@@ -108,7 +119,7 @@ def _check_choices(dataset: Dataset) -> None:
             remedy="set dataset.trial: 0",
         )
     if trials is not None and dataset.trial not in trials:
-        raise UserError(
+        yield UserError(
             "dataset.trial",
             f"the layout {dataset.layout} is split anew in each trial",
             expected=f"a trial from {trials[0]} to {trials[-1]}",
@@ -116,16 +127,15 @@ def _check_choices(dataset: Dataset) -> None:
             remedy=f"set dataset.trial: {trials[0]}, and train a model for each trial",
         )
     if not dataset.train_on_val and dataset.layout not in _WITH_VALIDATION_LIST:
-        raise UserError(
+        yield UserError(
             "dataset.train_on_val",
             f"the layout {dataset.layout} has no validation list to leave out",
             expected="true",
             found="false",
             remedy="set dataset.train_on_val: true",
         )
-
     if dataset.gallery_draw == "official" and dataset.layout not in _WITH_OFFICIAL_GALLERIES:
-        raise UserError(
+        yield UserError(
             "dataset.gallery_draw",
             f"the layout {dataset.layout} has no official galleries",
             expected="seeded",

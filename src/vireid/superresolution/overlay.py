@@ -10,6 +10,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from vireid.compute import choose_device
+from vireid.data.identities import require_superresolved_identities
 from vireid.data.randomness import Stream, generator
 from vireid.data.records import ImageRecord, Modality
 from vireid.data.sixteen_bit import Scaling
@@ -26,7 +27,6 @@ from vireid.superresolution.srcnn import (
     superresolve_images,
     train_srcnn,
 )
-from vireid.support.errors import UserError
 from vireid.support.files import replacing, sha256
 
 
@@ -48,7 +48,7 @@ def superresolve(
 
     Raises:
         UserError: If the camera has no visible training images, or fewer identities than are held out; if an
-            original cannot be read, or DVC would not see when it changes; if a patch is larger than the images.
+            original cannot be read, or DVC would not see when it changes.
     """
     with open_images(images) as file:
         info, visible = file.info, file.records("train", Modality.VISIBLE)
@@ -58,7 +58,6 @@ def superresolve(
         write_report(plots, [])
         with create_images(overlay, info):
             return {"enabled": False, "replaced_images": 0}, ""
-    _check_patch(settings)
     _check_originals(Path(params.dataset.root), visible, settings)
     records = _records_of_camera(visible, settings)
     held_out = np.isin([r.pid for r in records], _draw_holdout([r.pid for r in records], settings, params.seed))
@@ -104,18 +103,6 @@ def _fit(
     return network, {"heldout_images": len(unseen), **scores, "originals": counts}, choice.warning(*target)
 
 
-def _check_patch(settings: Superresolve) -> None:
-    largest = SCALE * min(settings.input.height, settings.input.width)
-    if settings.patch > largest:
-        raise UserError(
-            "superresolve.patch",
-            "larger than the images it is cut from",
-            expected=f"at most {largest}, the shorter side of {SCALE}x superresolve.input",
-            found=settings.patch,
-            remedy="lower superresolve.patch; 0 trains on whole images",
-        )
-
-
 def _check_originals(root: Path, visible: list[ImageRecord], settings: Superresolve) -> None:
     """Check that the images are read that ingest has read: nothing has been linked or hidden since."""
     names = [record.name for record in visible if record.camid == settings.camera]
@@ -125,28 +112,13 @@ def _check_originals(root: Path, visible: list[ImageRecord], settings: Superreso
 
 def _records_of_camera(visible: list[ImageRecord], settings: Superresolve) -> list[ImageRecord]:
     records = [record for record in visible if record.camid == settings.camera]
-    if not records:
-        raise UserError(
-            "superresolve.camera",
-            "this camera has no visible training images",
-            expected=f"one of {', '.join(map(str, sorted({record.camid for record in visible})))}",
-            found=settings.camera,
-            remedy="choose one of these, or set superresolve.enabled: false",
-        )
+    require_superresolved_identities({r.camid for r in visible}, {r.pid for r in records}, settings)
     return records
 
 
 def _draw_holdout(pids: list[int], settings: Superresolve, seed: int) -> np.ndarray:
-    present = np.unique(pids)
-    if len(present) <= settings.holdout_pids:
-        raise UserError(
-            "superresolve.holdout_pids",
-            "no identity would be left to train SRCNN on",
-            expected=f"fewer than {len(present)}",
-            found=settings.holdout_pids,
-            remedy="lower superresolve.holdout_pids",
-        )
-    return generator(seed, Stream.SUPERRESOLUTION_HOLDOUT).choice(present, settings.holdout_pids, replace=False)
+    drawn = generator(seed, Stream.SUPERRESOLUTION_HOLDOUT)
+    return drawn.choice(np.unique(pids), settings.holdout_pids, replace=False)
 
 
 def _save_weights(state: dict[str, Tensor], path: Path) -> None:
