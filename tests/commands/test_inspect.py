@@ -180,7 +180,7 @@ def test_packed_shape_and_scaling_are_those_of_the_parameters_here(root, tmp_pat
         Image.fromarray(counts.reshape(40, 20)).save(path, "PNG")
     monkeypatch.chdir(tmp_path)
     assert "nothing suspicious" in run(root, "--decode").stdout
-    write_params(tmp_path / "params.yaml", root, dataset__sixteen_bit__scaling="full", ingest__height=256)
+    write_params(tmp_path / "params.yaml", root, dataset__sixteen_bit__scaling="full", ingest__height=288)
     found = run(root, "--decode").stdout
     assert "infrared images of fewer than 16 grey levels: 16 of 16" in found
     assert "which is 8 times as high as wide: 32 of 32" in found

@@ -1,5 +1,6 @@
 """`vireid inspect`: what a data set holds, and what is suspicious about it."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,8 +30,8 @@ def inspect(
     Nothing is written. Images are read, to find copies across train and test, but not decoded: --decode does so,
     and finds files that are broken inside and pictures that are nearly black, flat or of few grey levels. The
     packed shape and the scaling of 16-bit images are those of params.yaml in the working directory, or else 2:1
-    and percentiles 0.5 and 99.5. The exit code is 1 where the data set breaks its layout. What params.yaml, if there is one,
-    asks that this data set cannot give (held-out identities, batches, SRCNN's camera) is said too.
+    and percentiles 0.5 and 99.5. What this file asks that the data set cannot give (held-out identities, batches,
+    SRCNN's camera) is said too. The exit code is 1 where the data set breaks its layout.
     """
     from vireid.data.findings import findings
     from vireid.data.ingest import find_images
@@ -73,10 +74,12 @@ def _chosen(root: Path, layout: str, trial: int) -> "tuple[Dataset, float]":
     values = {"name": "synthetic", "layout": name, "root": str(root), "trial": trial if name in TRIALS else 0}
     values |= {"train_on_val": True, "gallery_draw": "seeded", "sixteen_bit": _SIXTEEN_BIT}
     shape = _SHAPE
-    if _PARAMS.is_file():
-        params = load_params(_PARAMS)
-        values["sixteen_bit"] = params.dataset.sixteen_bit.model_dump()
-        shape = params.ingest.height / params.ingest.width
+    # Parameters that are wrong hide no data set; `_compare` tells of them.
+    with suppress(UserError):
+        if _PARAMS.is_file():
+            params = load_params(_PARAMS)
+            values["sixteen_bit"] = params.dataset.sixteen_bit.model_dump()
+            shape = params.ingest.height / params.ingest.width
     return check_section(Dataset, values, "vireid inspect", remedy="correct the option"), shape
 
 
