@@ -188,8 +188,7 @@ def _require_embedding(params: Params) -> None:
     names = [name for name in params.evaluate.embedding.split(JOIN) if name != DEFAULT]
     if not names:
         return
-    untrained = {"pretrained": False} if "pretrained" in params.model else {}  # no weights are fetched
-    known = build_method(params.method, 2, params.model | untrained, params.loss).embedding_dims
+    known = build_method(params.method, 2, params.model, params.loss, from_scratch=True).embedding_dims
     unknown = [name for name in names if name not in known]
     if unknown:
         raise UserError(
