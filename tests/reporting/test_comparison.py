@@ -116,7 +116,7 @@ def test_printed_table_has_the_cells_and_no_markdown(capsys):
 
 @pytest.mark.parametrize("columns", ["200", "80", "40", None])
 def test_printed_numbers_are_whole_at_every_width(capsys, monkeypatch, columns):
-    monkeypatch.delenv("COLUMNS") if columns is None else monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.delenv("COLUMNS", raising=False) if columns is None else monkeypatch.setenv("COLUMNS", columns)
     units = {seed: {seed: {"rank1": 55.5 + seed, "mAP": 44.4 + seed}} for seed in range(3)}
     full = ComparedRow("B(deep) + MLFM without channel attention", {"rank1": 88.88, "mAP": 77.77}, units, "3")
     print_comparison(Comparison("Title", ["rank1", "mAP"], [full, full], FULL))
