@@ -81,10 +81,6 @@ class Eigenlayer(LinearNorm):
         dead = lengths <= torch.finfo(lengths.dtype).eps * lengths.max()
         self.norm.weight.mul_(torch.where(dead, 1.0, weight.norm(dim=1) / lengths))
 
-    def freeze(self, frozen: bool) -> None:
-        """Stop (or resume) the training of W; batch normalisation goes on."""
-        self.linear.weight.requires_grad_(not frozen)
-
 
 def _orthogonal(weight: Tensor) -> Tensor:
     """U S transposed: torch keeps W^T = V S U^T, (outputs, inputs), so that is S U^T."""

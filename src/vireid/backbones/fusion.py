@@ -90,25 +90,28 @@ def hybrid_type(rows: Sequence[Sequence[str]]) -> int | None:
 
 
 def fuse(
-    vectors: Sequence[Mapping[int, Tensor]], rows: Sequence[Tensor], columns: Sequence[Column]
+    vectors: Sequence[Mapping[int, Tensor]], columns: Sequence[Column], visible: int
 ) -> tuple[Tensor, Tensor]:
     """Put vectors on top of each other in columns, and columns beside each other.
 
     With a vector as a column of numbers, "on top" lengthens it (the channel axis) and "beside" adds another (the
-    batch axis). In a column of both modalities, the j-th visible image of the batch meets the j-th infrared one;
-    images without such a partner are left out.
+    batch axis). In a column of both modalities, the j-th visible image of the batch meets the j-th infrared one,
+    which shows the same identity; images without such a partner are left out.
 
     Args:
         vectors: Per modality, level -> (R, width), a row per image of that modality.
-        rows: Per modality, (R,) int64: where in the batch these images stand.
         columns: What to fuse, columns of one height.
+        visible: Number of visible images, which come first in the batch.
 
     Returns:
-        (F, height * width), and (F, height) int64: the images in the batch that each fused vector comes from.
+        (F, height * width), and (F,) int64: an image in the batch that each fused vector comes from.
     """
+    starts = {Modality.VISIBLE: 0, Modality.INFRARED: visible}
     fused, sources = [], []
     for column in columns:
-        count = min(len(rows[modality]) for modality, _ in column)
-        fused.append(torch.cat([vectors[modality][level][:count] for modality, level in column], dim=1))
-        sources.append(torch.stack([rows[modality][:count] for modality, _ in column], dim=1))
+        parts = [vectors[modality][level] for modality, level in column]
+        count = min(len(part) for part in parts)
+        start = starts[column[0][0]]
+        fused.append(torch.cat([part[:count] for part in parts], dim=1))
+        sources.append(torch.arange(start, start + count, device=parts[0].device))
     return torch.cat(fused), torch.cat(sources)

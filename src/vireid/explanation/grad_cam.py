@@ -33,7 +33,7 @@ from vireid.data.records import Modality
 from vireid.data.store import ImagesInfo
 from vireid.explanation.layers import find_layer
 from vireid.explanation.subjects import Pair, Subject
-from vireid.methods.base import Method
+from vireid.methods.base import Embedder
 from vireid.params import Compute
 from vireid.search.embedder import choose_embedding, require_finite
 from vireid.support.errors import UserError
@@ -92,7 +92,7 @@ class Explainer:
         self.seen = frozenset(description.train_pids + description.holdout_pids)
         fabric = choose_device(compute).fabric()
         self._device = fabric.device
-        self.method: Method = method.to(fabric.device).eval()
+        self.method: Embedder = method.to(fabric.device).eval()
 
     def explain(self, pair: Pair, layers: Sequence[str], with_itself: bool) -> dict[Modality, Explanation]:
         """Explain the similarity of the two pictures of a pair, in each of them.
@@ -125,8 +125,7 @@ class Explainer:
         return normalise(torch.from_numpy(copy).to(self._device))
 
     def _embed(self, pixels: Tensor, modality: Modality) -> Tensor:
-        modalities = torch.full((len(pixels),), int(modality), device=self._device)
-        return self.method.embed(pixels, modalities)[self.embedding].float()
+        return self.method.embed(pixels, modality)[self.embedding].float()
 
     def _score(self, modality: Modality, reference: Tensor) -> Score:
         """Build the score that is explained: the cosine similarity with `reference` (D,), lengths held."""

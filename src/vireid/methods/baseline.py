@@ -13,16 +13,18 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from vireid.backbones.neck import Neck
 from vireid.backbones.pooling import Pooling, pool
 from vireid.backbones.trunks import build_trunk
 from vireid.backbones.two_stream import TwoStream
+from vireid.data.records import Modality
 from vireid.losses.competition import top1_rate
+from vireid.losses.gather import Gather
 from vireid.losses.identity import identity_loss
 from vireid.losses.triplet import batch_hard_triplet_loss
-from vireid.methods.base import Method, trunk_and_new
+from vireid.methods.base import Batch, Method, trunk_and_new
 from vireid.params import NonNegative, Positive, Probability, Section
 
 
@@ -54,7 +56,7 @@ class Outputs:
     logits: Tensor
 
 
-class Baseline(Method):
+class Baseline(Method[Outputs]):
     """Two stems, one shared trunk, BN neck."""
 
     Model, Loss = Model, Loss
@@ -70,26 +72,30 @@ class Baseline(Method):
         self.embedding_dims = {"neck": width, "pooled": width}
         self.loss_weights = {"identity": loss.identity, "triplet": loss.triplet}
 
-    def forward(self, images: Tensor, modality: Tensor) -> Outputs:
-        """See `Method.forward`."""
-        pooled = pool(self.backbone(images, modality)[-1], self.pooling)
+    def outputs(self, batch: Batch) -> Outputs:
+        """See `Method.outputs`."""
+        pooled = pool(self.backbone(batch.images, batch.visible)[-1], self.pooling)
         return Outputs(pooled, self.neck(pooled))
 
-    def losses(self, outputs: Outputs, labels: Tensor, modality: Tensor) -> dict[str, Tensor]:
+    def losses(self, outputs: Outputs, batch: Batch, everyone: Gather) -> dict[str, Tensor]:
         """See `Method.losses`."""
         return {
-            "identity": identity_loss(outputs.logits, labels, self.label_smoothing),
-            "triplet": batch_hard_triplet_loss(outputs.pooled, labels, self.margin),
+            "identity": identity_loss(outputs.logits, batch.labels, self.label_smoothing),
+            "triplet": batch_hard_triplet_loss(outputs.pooled, batch.labels, self.margin, everyone),
         }
 
-    def measures(self, outputs: Outputs, labels: Tensor, modality: Tensor) -> dict[str, Tensor]:
+    def measures(self, outputs: Outputs, batch: Batch) -> dict[str, Tensor]:
         """Training accuracy of the classifier."""
-        return {"accuracy": top1_rate(outputs.logits, labels)}
+        return {"accuracy": top1_rate(outputs.logits, batch.labels)}
 
-    def embed(self, images: Tensor, modality: Tensor) -> dict[str, Tensor]:
-        """See `Method.embed`."""
-        pooled = pool(self.backbone(images, modality)[-1], self.pooling)
+    def embed(self, images: Tensor, modality: Modality) -> dict[str, Tensor]:
+        """See `Embedder.embed`."""
+        pooled = pool(self.backbone.maps_of(images, modality)[-1], self.pooling)
         return {"neck": self.neck.norm(pooled), "pooled": pooled}
+
+    def explained_layers(self, modality: Modality) -> dict[str, nn.Module]:
+        """See `Embedder.explained_layers`."""
+        return self.backbone.stages(modality)
 
     def param_groups(self, lr: float) -> list[dict[str, Any]]:
         """See `Method.param_groups`: a pretrained trunk learns more slowly than the new layers."""

@@ -49,7 +49,7 @@ Ranked is the joint block's embedding; without that block `single`, that of the 
 shared classifier makes comparable; without either the pooled C(5).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -69,8 +69,9 @@ from vireid.backbones.trunks import build_trunk
 from vireid.backbones.two_stream import TwoStream, per_modality
 from vireid.data.records import Modality
 from vireid.losses.competition import Rule, first_wins, top1_rate
+from vireid.losses.gather import Gather
 from vireid.losses.identity import identity_loss
-from vireid.methods.base import Method
+from vireid.methods.base import Batch, Method
 from vireid.params import Count, NonNegative, Positive, Section, Train
 from vireid.support.errors import UserError
 
@@ -102,6 +103,15 @@ class Svd(Section):
         if cycles and not info.data.get("orthogonal", True):
             raise PydanticCustomError("svd", "0, as svd.orthogonal is false")
         return cycles
+
+    def holds(self, epoch: int) -> bool:
+        """Whether W is held in an epoch (from 0)."""
+        cycle, place = divmod(epoch - self.first_epoch, self.restraint + self.relaxation)
+        return 0 <= cycle < self.cycles and place < self.restraint
+
+    def begins(self, epoch: int) -> bool:
+        """Whether a cycle begins with an epoch (from 0)."""
+        return self.holds(epoch) and (epoch - self.first_epoch) % (self.restraint + self.relaxation) == 0
 
     @property
     def last_start(self) -> int:
@@ -170,7 +180,7 @@ class Outputs:
     Attributes:
         joint: (B, N).
         fusion: (F, N), a row per fused vector.
-        fusion_rows: (F, height) the images in the batch that each fused vector comes from.
+        fusion_rows: (F,) int64, an image in the batch that each fused vector comes from.
         single: (B, N), from the domain of each image's modality.
     """
 
@@ -194,7 +204,7 @@ class Classifier(nn.Module):
         return self.linear(leaky_relu(features, SLOPE))
 
 
-class FPRNet(Method):
+class FPRNet(Method[Outputs]):
     """Two trunks, a pyramid, and three predictions that correct each other."""
 
     Model, Loss = Model, Loss
@@ -246,29 +256,28 @@ class FPRNet(Method):
                 remedy="lower cycles, first_epoch, restraint or relaxation, or raise train.epochs",
             )
 
-    def forward(self, images: Tensor, modality: Tensor) -> Outputs:
-        """See `Method.forward`."""
-        maps = self.backbone(images, modality)
+    def outputs(self, batch: Batch) -> Outputs:
+        """See `Method.outputs`."""
+        maps = self.backbone(batch.images, batch.visible)
         pooled = pool(maps[-1])
         joint = fusion = fusion_rows = single = None
         if self.model.joint_block:
             joint = self.classifier(self.joint_head(pooled))
         if self.model.fusion_block:
-            fused, fusion_rows = self._fused(maps, modality)
+            fused, fusion_rows = self._fused(maps, batch)
             fusion = self.fusion_classifier(self.fusion_head(fused))
         if self.model.single_domains:
             branches = [lambda part, of=m: (self.classifier(self._domain(of, part)),) for m in Modality]
-            (single,) = per_modality(branches, (pooled,), modality)
+            (single,) = per_modality(branches, pooled, batch.visible)
         return Outputs(joint, fusion, fusion_rows, single)
 
-    def _fused(self, maps: tuple[Tensor, ...], modality: Tensor) -> tuple[Tensor, Tensor]:
-        """Eq. (1), Fig. 3: fused pyramid vectors (F, height * width), and their rows in the batch (F, height)."""
-        rows = [torch.nonzero(modality == index).flatten() for index in Modality]
-        vectors = [
-            {level: pool(part) for level, part in pyramid(*(m.index_select(0, own) for m in maps)).items()}
-            for pyramid, own in zip(self.pyramids, rows, strict=True)
-        ]
-        return fuse(vectors, rows, self.columns)
+    def _fused(self, maps: tuple[Tensor, ...], batch: Batch) -> tuple[Tensor, Tensor]:
+        """Eq. (1), Fig. 3: fused pyramid vectors (F, height * width), and an image of each in the batch (F,)."""
+        vectors = []
+        for modality, pyramid in zip(Modality, self.pyramids, strict=True):
+            part = [level[batch.rows(modality)] for level in maps]
+            vectors.append({level: pool(values) for level, values in pyramid(*part).items()})
+        return fuse(vectors, self.columns, batch.visible)
 
     def _domain(self, modality: Modality, pooled: Tensor) -> Tensor:
         """Layers of one domain, (R, C5) to (R, D): a vector enlarged from 1x1 to 2x2, and an SVD layer."""
@@ -277,13 +286,13 @@ class FPRNet(Method):
         enlarged = pooled.repeat_interleave(ENLARGED, dim=1) if self.model.upsample else pooled
         return self.single_layers[modality](enlarged)
 
-    def losses(self, outputs: Outputs, labels: Tensor, modality: Tensor) -> dict[str, Tensor]:
-        """Eqs. (3)-(7); see `Method.losses`."""
-        joint = self._joint_loss(outputs, labels)
+    def losses(self, outputs: Outputs, batch: Batch, everyone: Gather) -> dict[str, Tensor]:
+        """Eqs. (3)-(7), none of which compares images; see `Method.losses`."""
+        joint = self._joint_loss(outputs, batch.labels)
         if outputs.single is None:
             return {"joint": joint}
         visible, infrared = (  # Eqs. (4) and (5)
-            identity_loss(outputs.single[modality == index], labels[modality == index]) for index in Modality
+            identity_loss(outputs.single[batch.rows(m)], batch.labels[batch.rows(m)]) for m in Modality
         )
         bias = ((visible + infrared) / 2 - joint).abs()  # Eq. (6)
         if self.loss.correction_gradient:
@@ -301,33 +310,24 @@ class FPRNet(Method):
         if self.loss.competition == "both":
             return (losses[0] + losses[1]) / 2
         # The loser's parameters get a gradient of zero.
-        return torch.where(self._joint_wins(*blocks), *losses)
+        return torch.where(first_wins(*blocks, self.loss.competition), *losses)
 
     def _blocks(self, outputs: Outputs, labels: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Logits and labels of the blocks that there are, the joint one first."""
         blocks = [] if outputs.joint is None else [(outputs.joint, labels)]
         if outputs.fusion is not None:
-            fused = labels[outputs.fusion_rows]
-            if not (fused == fused[:, :1]).all():
-                raise ValueError(
-                    "a fused vector mixes identities: the j-th visible and infrared images must match"
-                )
-            blocks.append((outputs.fusion, fused[:, 0]))
+            blocks.append((outputs.fusion, labels[outputs.fusion_rows]))
         return blocks
 
-    def _joint_wins(self, joint: tuple[Tensor, Tensor], fusion: tuple[Tensor, Tensor]) -> Tensor:
-        rule = "rate" if self.loss.competition == "both" else self.loss.competition
-        return first_wins(joint, fusion, rule)
-
-    def measures(self, outputs: Outputs, labels: Tensor, modality: Tensor) -> dict[str, Tensor]:
+    def measures(self, outputs: Outputs, batch: Batch) -> dict[str, Tensor]:
         """Training accuracies, how often the joint block wins, and S(W) of the SVD layers."""
-        blocks = self._blocks(outputs, labels)
+        blocks = self._blocks(outputs, batch.labels)
         present = {"accuracy": outputs.joint, "accuracy_fusion": outputs.fusion}
         names = [name for name, logits in present.items() if logits is not None]
-        found = {name: top1_rate(*block) for name, block in zip(names, blocks, strict=True)}
-        if len(blocks) == 2:
-            found["joint_wins"] = self._joint_wins(*blocks).float()
-        return found | {f"orthogonality/{name}": layer.orthogonality() for name, layer in self._layers().items()}
+        measures = {name: top1_rate(*block) for name, block in zip(names, blocks, strict=True)}
+        if len(blocks) == 2 and self.loss.competition != "both":  # under `both` nobody wins
+            measures["joint_wins"] = first_wins(*blocks, self.loss.competition).float()
+        return measures | {f"orthogonality/{name}": w.orthogonality() for name, w in self._layers().items()}
 
     def _layers(self) -> dict[str, LinearNorm]:
         """The layers that the paper calls SVD layers, by block or domain and number."""
@@ -340,37 +340,46 @@ class FPRNet(Method):
             for number, layer in enumerate((part for part in head or () if isinstance(part, LinearNorm)), start=1)
         }
 
-    def embed(self, images: Tensor, modality: Tensor) -> dict[str, Tensor]:
-        """The ranked embedding and the pooled C(5); see `Method.embed`."""
-        pooled = pool(self.backbone(images, modality)[-1])
-        found = {"pool5": pooled}
+    def embed(self, images: Tensor, modality: Modality) -> dict[str, Tensor]:
+        """The ranked embedding and the pooled C(5); see `Embedder.embed`."""
+        pooled = pool(self.backbone.maps_of(images, modality)[-1])
+        embeddings = {"pool5": pooled}
         if self.model.joint_block:
-            return {"joint": self.joint_head(pooled)} | found
+            return {"joint": self.joint_head(pooled)} | embeddings
         if self.model.single_domains:
-            branches = [lambda part, of=m: (leaky_relu(self._domain(of, part), SLOPE),) for m in Modality]
-            return {"single": per_modality(branches, (pooled,), modality)[0]} | found
-        return found
+            return {"single": leaky_relu(self._domain(modality, pooled), SLOPE)} | embeddings
+        return embeddings
+
+    def explained_layers(self, modality: Modality) -> dict[str, nn.Module]:
+        """See `Embedder.explained_layers`."""
+        return self.backbone.stages(modality)
 
     def param_groups(self, lr: float) -> list[dict[str, Any]]:
-        """See `Method.param_groups`: layers and classifier of the joint block, and everything else."""
+        """Layers and classifier of the joint block, and everything else; what the cycles hold stands apart."""
         joint = {id(p) for part in (self.joint_head, self.classifier) if part for p in part.parameters()}
-        trained = [p for p in self.parameters() if p.requires_grad]
-        groups = [
-            {"params": [p for p in trained if id(p) not in joint], "lr": lr * self.model.rest_lr_factor},
-            {"params": [p for p in trained if id(p) in joint], "lr": lr},
+        held = {id(layer.linear.weight) for layer in self._eigenlayers()} if self.model.svd.cycles else set()
+        groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+        for parameter in self.parameters():
+            if parameter.requires_grad:
+                groups.setdefault((id(parameter) in joint, id(parameter) in held), []).append(parameter)
+        return [
+            {"params": parameters, "lr": lr * (1.0 if is_joint else self.model.rest_lr_factor), "held": is_held}
+            for (is_joint, is_held), parameters in sorted(groups.items(), key=lambda group: group[0])
         ]
-        return [group for group in groups if group["params"]]
 
-    def on_epoch(self, epoch: int, history: Sequence[dict[str, float]]) -> None:
+    def lr_factors(self, epoch: int) -> list[float]:
+        """W is held by a learning rate of zero, for which no gradient has to be switched off; see `Method`."""
+        holds = self.model.svd.holds(epoch)
+        return [0.0 if holds and group["held"] else 1.0 for group in self.param_groups(1.0)]
+
+    def on_epoch(self, epoch: int, history: Sequence[Mapping[str, float]]) -> None:
         """SVDNet's cycles: decorrelate W, hold it (restraint), let it go (relaxation); see `Method.on_epoch`."""
-        svd = self.model.svd
-        cycle, place = divmod(epoch - svd.first_epoch, svd.restraint + svd.relaxation)
-        active = 0 <= cycle < svd.cycles
-        for layer in self._layers().values():
-            if isinstance(layer, Eigenlayer):
-                if active and place == 0:
-                    layer.decorrelate()
-                layer.freeze(active and place < svd.restraint)
+        if self.model.svd.begins(epoch):
+            for layer in self._eigenlayers():
+                layer.decorrelate()
+
+    def _eigenlayers(self) -> list[Eigenlayer]:
+        return [layer for layer in self._layers().values() if isinstance(layer, Eigenlayer)]
 
 
 def _head(layer: type[LinearNorm], widths: list[int], activation: Activation) -> nn.Sequential:

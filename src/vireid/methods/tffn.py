@@ -42,7 +42,7 @@ Deviations:
 - The schedules `quick` and `demo` train a small trunk from scratch, with AdamW and mixed colour channels.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -56,10 +56,12 @@ from vireid.backbones.neck import Neck
 from vireid.backbones.pooling import pool
 from vireid.backbones.trunks import build_trunk
 from vireid.backbones.two_stream import TwoStream
+from vireid.data.records import Modality
 from vireid.losses.competition import top1_rate
+from vireid.losses.gather import Gather
 from vireid.losses.identity import identity_loss
 from vireid.losses.triplet import batch_hard_triplet_loss
-from vireid.methods.base import Method, trunk_and_new
+from vireid.methods.base import Batch, Method, trunk_and_new
 from vireid.params import Count, NonNegative, Positive, Probability, Section
 
 STAGES = ("stage2", "stage3", "stage4")
@@ -194,7 +196,7 @@ class GraphFusion(nn.Module):
         return self.attention(nodes, labels).mean(dim=0) @ nodes
 
 
-class TFFN(Method):
+class TFFN(Method[Outputs]):
     """Shared stages with deep supervision, multi-level and graph-level fusion."""
 
     Model, Loss = Model, Loss
@@ -220,28 +222,28 @@ class TFFN(Method):
         self.loss_weights = {f"{kind}/{name}": 1.0 for kind in ("identity", "triplet") for name in necks}
         self.on_epoch(0, [])
 
-    def forward(self, images: Tensor, modality: Tensor) -> Outputs:
-        """See `Method.forward`."""
-        embeddings, found = self._embeddings(images, modality)
-        logits = {name: self.necks[name].classifier(found[name]) for name in self.levels}
+    def outputs(self, batch: Batch) -> Outputs:
+        """See `Method.outputs`."""
+        before, ranked = self._embeddings(self.backbone(batch.images, batch.visible))
+        logits = {name: self.necks[name].classifier(ranked[name]) for name in self.levels}
         if self.model.level_fusion:
-            fused = found["fused"]
+            fused = ranked["fused"]
             logits["fused"] = self.necks["fused"](normalize(fused) if self.model.classify_normalised else fused)
-        ranked, *_ = self.embedding_dims
-        return Outputs(embeddings, found[ranked], {name: logits[name] for name in self.embedding_dims})
+        first, *_ = self.embedding_dims
+        return Outputs(before, ranked[first], {name: logits[name] for name in self.embedding_dims})
 
-    def _embeddings(self, images: Tensor, modality: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    def _embeddings(self, maps: Sequence[Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Stages (Sec. 2.1) and `fused` (Sec. 2.2): before their BN necks, and as they are ranked."""
-        maps = dict(zip(STAGES, self.backbone(images, modality)[1:], strict=True))
-        before = {name: layer(pool(maps[name])) for name, layer in self.levels.items()}
-        found = {name: self.necks[name].norm(values) for name, values in before.items()}
+        by_stage = dict(zip(STAGES, maps[1:], strict=True))
+        before = {name: layer(pool(by_stage[name])) for name, layer in self.levels.items()}
+        ranked = {name: self.necks[name].norm(values) for name, values in before.items()}
         if self.model.level_fusion:
-            before["fused"] = found["fused"] = self.level_fusion(list(found.values()))
-        return before, found
+            before["fused"] = ranked["fused"] = self.level_fusion(list(ranked.values()))
+        return before, ranked
 
-    def losses(self, outputs: Outputs, labels: Tensor, modality: Tensor) -> dict[str, Tensor]:
+    def losses(self, outputs: Outputs, batch: Batch, everyone: Gather) -> dict[str, Tensor]:
         """Both terms of Eq. (1) for the stages, `fused` and `graph`; see `Method.losses`."""
-        logits = dict(outputs.logits)
+        labels, logits = batch.labels, dict(outputs.logits)
         compared = {name: outputs.embeddings[name] for name in logits}
         if self.model.level_fusion:
             compared["fused"] = normalize(compared["fused"])
@@ -250,27 +252,33 @@ class TFFN(Method):
             logits["graph"] = self.necks["graph"](compared["graph"])
         smoothing, margin = self.loss.label_smoothing, self.loss.margin
         return {f"identity/{name}": identity_loss(logits[name], labels, smoothing) for name in logits} | {
-            f"triplet/{name}": batch_hard_triplet_loss(compared[name], labels, margin) for name in compared
+            f"triplet/{name}": batch_hard_triplet_loss(compared[name], labels, margin, everyone)
+            for name in compared
         }
 
-    def on_epoch(self, epoch: int, history: Sequence[dict[str, float]]) -> None:
+    def on_epoch(self, epoch: int, history: Sequence[Mapping[str, float]]) -> None:
         """Set lambda (Eq. 6), which needs no state: DDAG's rule reads the history; see `Method.on_epoch`."""
         if self.model.graph_fusion:
             others = [name for name in self.loss_weights if not name.endswith("/graph")]
             weight = 1 / (1 + sum(history[-1][f"loss/{name}"] for name in others)) if epoch else 0.0
             self.loss_weights |= dict.fromkeys(("identity/graph", "triplet/graph"), weight)
 
-    def measures(self, outputs: Outputs, labels: Tensor, modality: Tensor) -> dict[str, Tensor]:
+    def measures(self, outputs: Outputs, batch: Batch) -> dict[str, Tensor]:
         """Training accuracies, the ranked embedding's first, and lambda."""
-        found = {f"accuracy/{name}": top1_rate(logits, labels) for name, logits in outputs.logits.items()}
+        measures = {f"accuracy/{name}": top1_rate(logits, batch.labels) for name, logits in outputs.logits.items()}
         if self.model.graph_fusion:
-            found["graph_weight"] = torch.tensor(self.loss_weights["identity/graph"])
-        return found
+            weight = self.loss_weights["identity/graph"]
+            measures["graph_weight"] = torch.full((), weight, device=batch.labels.device)
+        return measures
 
-    def embed(self, images: Tensor, modality: Tensor) -> dict[str, Tensor]:
-        """`fused` as it leaves MLFM, stages after their BN necks; see `Method.embed`."""
-        _, found = self._embeddings(images, modality)
-        return {name: found[name] for name in self.embedding_dims}
+    def embed(self, images: Tensor, modality: Modality) -> dict[str, Tensor]:
+        """`fused` as it leaves MLFM, stages after their BN necks; see `Embedder.embed`."""
+        _, ranked = self._embeddings(self.backbone.maps_of(images, modality))
+        return {name: ranked[name] for name in self.embedding_dims}
+
+    def explained_layers(self, modality: Modality) -> dict[str, nn.Module]:
+        """See `Embedder.explained_layers`."""
+        return self.backbone.stages(modality)
 
     def param_groups(self, lr: float) -> list[dict[str, Any]]:
         """See `Method.param_groups`: the trunk, and everything new."""

@@ -3,17 +3,16 @@
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from vireid.data.augmentation import augmented
+from vireid.data.augmentation import augmented, draw_changes
 from vireid.data.randomness import Stream, generator
-from vireid.data.records import Modality
 from vireid.data.samplers import IdentityBalancedSampler
 from vireid.data.stored_images import StoredImages
+from vireid.methods.base import Batch
 from vireid.params import Train
 from vireid.support.progress import progress
 from vireid.training.data import TrainingImages
@@ -23,15 +22,6 @@ Source = np.ndarray | StoredImages | Tensor  # (N, H, W, 3) uint8
 _AHEAD = 2  # batches per worker
 _BLOCK = 1024  # images copied at a time
 _SHARE_OF_DEVICE = 0.5  # of its free memory, that images may take
-
-
-@dataclass(frozen=True)
-class Batch:
-    """`images` (B, 3, H, W) float32, `labels` (B,) and `modality` (B,) int64; the visible half comes first."""
-
-    images: Tensor
-    labels: Tensor
-    modality: Tensor
 
 
 class Loader:
@@ -78,11 +68,12 @@ class Loader:
 
     def _batch(self, epoch: int, step: int, rows: tuple[np.ndarray, np.ndarray]) -> Batch:
         rng = generator(self._seed, Stream.AUGMENTATION, epoch, step)
-        pixels = [_taken(source, chosen, self._device) for source, chosen in zip(self._sources, rows, strict=True)]
-        labels = [of_all[chosen] for of_all, chosen in zip(self._labels, rows, strict=True)]
-        modality = torch.arange(len(Modality), device=self._device).repeat_interleave(len(rows[0]))
-        images = augmented(torch.cat(pixels), modality, self._augmentation, rng)
-        return Batch(images, torch.from_numpy(np.concatenate(labels)).to(self._device), modality)
+        pixels = torch.cat([_taken(*pair, self._device) for pair in zip(self._sources, rows, strict=True)])
+        labels = np.concatenate([every[chosen] for every, chosen in zip(self._labels, rows, strict=True)])
+        visible, infrared = map(len, rows)
+        changes = draw_changes(visible, infrared, *pixels.shape[1:3], self._augmentation, rng)
+        images = augmented(pixels, changes, self._augmentation.pad)
+        return Batch(images, torch.from_numpy(labels).to(self._device), visible)
 
 
 def _on_device(sources: Sequence[Source], device: torch.device) -> list[Source]:
