@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
-from vireid.backbones.eigenlayer import Eigenlayer, LinearNorm
+from vireid.methods.fprnet.eigenlayer import Eigenlayer, LinearNorm
 from vireid.backbones.pooling import GEM_EXPONENT, pool
-from vireid.backbones.pyramid import LEVELS, FeaturePyramid
+from vireid.methods.fprnet.pyramid import LEVELS, FeaturePyramid
 from vireid.support.errors import UserError
 
 

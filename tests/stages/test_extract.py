@@ -143,7 +143,7 @@ def test_embedding_that_is_not_finite_is_one_message_and_keeps_the_earlier_file(
 ):
     stage("extract")
     before = (trained / FEATURES).read_bytes()
-    from vireid.methods.fprnet import FPRNet
+    from vireid.methods.fprnet.method import FPRNet
 
     original = FPRNet.embed
 

@@ -14,7 +14,7 @@ import torch
 from safetensors.numpy import load_file
 
 from tests.made import ROOT, TEST, tree, write_params
-from vireid.methods.baseline import Baseline
+from vireid.methods.baseline.method import Baseline
 from vireid.params import load_params
 from vireid.support.errors import UserError
 from vireid.training import run as module

@@ -70,6 +70,19 @@ class Embedder(nn.Module, ABC):
     Loss: ClassVar[type[Section]]
     embedding_dims: dict[str, int]
 
+    @classmethod
+    def check_recipe(cls, model: Any, loss: Any, train: Train) -> None:
+        """Refuse an architecture that the training's recipe contradicts; nothing by default.
+
+        Args:
+            model: Of the type `Model`.
+            loss: Of the type `Loss`.
+            train: The recipe.
+
+        Raises:
+            UserError: If something that the sections ask for would never happen in this training.
+        """
+
     @abstractmethod
     def embed(self, images: Tensor, modality: Modality) -> dict[str, Tensor]:
         """Compute every embedding of images of one spectrum.
@@ -99,19 +112,6 @@ class Method(Embedder, Generic[Outputs]):
     """
 
     loss_weights: dict[str, float]
-
-    @classmethod
-    def check_recipe(cls, model: Any, loss: Any, train: Train) -> None:
-        """Refuse an architecture that the training's recipe contradicts; nothing by default.
-
-        Args:
-            model: Of the type `Model`.
-            loss: Of the type `Loss`.
-            train: The recipe.
-
-        Raises:
-            UserError: If something that the sections ask for would never happen in this training.
-        """
 
     @abstractmethod
     def outputs(self, batch: Batch) -> Outputs:

@@ -26,7 +26,7 @@ class ModelDescription:
     """Everything beside the weights.
 
     Attributes:
-        method: Name in `METHODS`.
+        method: Name of its folder in `vireid.methods`.
         model: The parameters' section `model`.
         loss: The parameters' section `loss`.
         images: Root attributes of the training images, super-resolution included.

@@ -3,7 +3,7 @@
 import torch
 
 from tests.made import ROOT, read_yaml
-from vireid.methods.fprnet import FPRNet, Loss, Model
+from vireid.methods.fprnet.method import FPRNet, Loss, Model
 
 (DEMO, PAPER), (RELEASE_DEMO, RELEASE) = (
     [read_yaml(ROOT / "conf" / "method" / f"{name}.yaml")["schedules"][schedule] for schedule in ("demo", "paper")]

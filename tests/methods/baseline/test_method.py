@@ -7,7 +7,7 @@ import torch
 
 from tests.made import ROOT, read_yaml
 from vireid.backbones.pooling import pool
-from vireid.methods.baseline import Baseline, Loss, Model, Outputs
+from vireid.methods.baseline.method import Baseline, Loss, Model, Outputs
 
 PAPER = read_yaml(ROOT / "conf" / "method" / "baseline.yaml")["schedules"]["paper"]
 LABELS, MODALITY = torch.tensor([0, 1, 0, 1]), torch.tensor([0, 0, 1, 1])

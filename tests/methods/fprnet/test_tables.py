@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.made import ROOT, built_small
-from vireid.backbones.eigenlayer import Eigenlayer
+from vireid.methods.fprnet.eigenlayer import Eigenlayer
 from vireid.experiments.grid import load_grid
 from vireid.experiments.plan import make_plan
 

@@ -4,17 +4,9 @@ from typing import Literal
 
 from torch import Tensor
 
+from vireid.losses.accuracy import top1_hits, top1_rate
+
 Rule = Literal["rate", "hits"]
-
-
-def top1_hits(logits: Tensor, labels: Tensor) -> Tensor:
-    """Number of rows whose largest logit is the label's, a scalar."""
-    return (logits.argmax(dim=1) == labels).float().sum()
-
-
-def top1_rate(logits: Tensor, labels: Tensor) -> Tensor:
-    """Share of rows whose largest logit is the label's, a scalar in [0, 1]; zero where there are no rows."""
-    return top1_hits(logits, labels) / max(1, len(labels))
 
 
 def first_wins(first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor], rule: Rule) -> Tensor:

@@ -61,17 +61,18 @@ from pydantic_core import PydanticCustomError
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
-from vireid.backbones.eigenlayer import Eigenlayer, LinearNorm
-from vireid.backbones.fusion import Fusion, fuse
 from vireid.backbones.pooling import pool
-from vireid.backbones.pyramid import FeaturePyramid, TopDown
 from vireid.backbones.trunks import build_trunk
 from vireid.backbones.two_stream import TwoStream, per_modality
 from vireid.data.records import Modality
-from vireid.losses.competition import Rule, first_wins, top1_rate
+from vireid.losses.accuracy import top1_rate
 from vireid.losses.gather import Gather
 from vireid.losses.identity import identity_loss
 from vireid.methods.base import Batch, Method
+from vireid.methods.fprnet.competition import Rule, first_wins
+from vireid.methods.fprnet.eigenlayer import Eigenlayer, LinearNorm
+from vireid.methods.fprnet.fusion import Fusion, fuse
+from vireid.methods.fprnet.pyramid import FeaturePyramid, TopDown
 from vireid.params import Count, NonNegative, Positive, Section, Train
 from vireid.support.errors import UserError
 

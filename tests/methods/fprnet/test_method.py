@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import leaky_relu
 
-from tests.methods.small_fprnet import (
+from tests.methods.fprnet.small import (
     BEST_SET,
     DEMO,
     LABELS,
@@ -18,7 +18,7 @@ from tests.methods.small_fprnet import (
     images,
 )
 from vireid.methods import check_method
-from vireid.methods.fprnet import Classifier, FPRNet, Loss, Model, Outputs
+from vireid.methods.fprnet.method import Classifier, FPRNet, Loss, Model, Outputs
 from vireid.support.errors import UserError
 
 ONES = {"lambda1": 1.0, "lambda2": 1.0, "lambda3": 1.0}

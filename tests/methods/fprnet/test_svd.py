@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from tests.made import ROOT, read_yaml
-from tests.methods.small_fprnet import DEMO, LABELS, MODALITY, PAPER, RELEASE, built, images
-from vireid.methods import METHODS, check_recipe
+from tests.methods.fprnet.small import DEMO, LABELS, MODALITY, PAPER, RELEASE, built, images
+from vireid.methods import check_recipe, method_names
 from vireid.params import Train
 from vireid.support.errors import UserError
 
@@ -100,7 +100,7 @@ def test_cycles_of_the_presets_fit_their_schedules():
             checked(recipe)
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", method_names())
 def test_other_methods_refuse_no_recipe(name):
     demo = read_yaml(ROOT / "conf" / "method" / f"{name}.yaml")["schedules"]["demo"]
     check_recipe(name, demo["model"], demo["loss"], Train.model_validate(demo["train"] | {"epochs": 1}))

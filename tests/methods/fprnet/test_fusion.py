@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vireid.backbones.fusion import Fusion, fuse, hybrid_type
+from vireid.methods.fprnet.fusion import Fusion, fuse, hybrid_type
 from vireid.params import check_section
 from vireid.support.errors import UserError
 

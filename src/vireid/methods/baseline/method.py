@@ -20,7 +20,7 @@ from vireid.backbones.pooling import Pooling, pool
 from vireid.backbones.trunks import build_trunk
 from vireid.backbones.two_stream import TwoStream
 from vireid.data.records import Modality
-from vireid.losses.competition import top1_rate
+from vireid.losses.accuracy import top1_rate
 from vireid.losses.gather import Gather
 from vireid.losses.identity import identity_loss
 from vireid.losses.triplet import batch_hard_triplet_loss

@@ -9,7 +9,7 @@ from torch.nn.functional import cross_entropy, leaky_relu, normalize
 from tests.made import ROOT, read_yaml
 from vireid.data.records import Modality
 from vireid.losses.triplet import batch_hard_triplet_loss
-from vireid.methods.tffn import TFFN, GraphFusion, LevelFusion, Loss, Model
+from vireid.methods.tffn.method import TFFN, GraphFusion, LevelFusion, Loss, Model
 from vireid.params import check_section
 from vireid.support.errors import UserError
 

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from vireid.losses.competition import first_wins, top1_hits, top1_rate
+from vireid.losses.accuracy import top1_hits, top1_rate
+from vireid.methods.fprnet.competition import first_wins
 
 
 def block(hits, rows):
