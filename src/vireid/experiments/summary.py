@@ -138,8 +138,8 @@ def _length(params: Mapping[str, object]) -> str:
         f"Schedule {params['schedule']} of {params['recipe']}: {params['train.epochs']} epochs of "
         f"{'all images' if steps == 'full' else f'{steps} steps'}, batches of {images}, "
         f"{params['ingest.height']}x{params['ingest.width']} pixels, "
-        f"{params.get('model.backbone', 'a backbone of its own')}"
-        f"{' from ImageNet weights' if params.get('model.pretrained') else ''}."
+        f"{params.get('model.trunk.name', 'a network of its own')}"
+        f"{' from ImageNet weights' if params.get('model.trunk.pretrained') else ''}."
     )
 
 

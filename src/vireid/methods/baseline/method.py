@@ -10,14 +10,13 @@ Deviations: pooling and label smoothing are parameters.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import Field
 from torch import Tensor, nn
 
 from vireid.backbones.neck import Neck
 from vireid.backbones.pooling import Pooling, pool
-from vireid.backbones.trunks import build_trunk
+from vireid.backbones.trunks import SharedTrunkSettings, build_trunk
 from vireid.backbones.two_stream import TwoStream
 from vireid.data.records import Modality
 from vireid.losses.accuracy import top1_rate
@@ -25,18 +24,14 @@ from vireid.losses.gather import Gather
 from vireid.losses.identity import identity_loss
 from vireid.losses.triplet import batch_hard_triplet_loss
 from vireid.methods.base import Batch, Method, trunk_and_new
-from vireid.params import NonNegative, Positive, Probability, Section
+from vireid.params import NonNegative, Probability, Section
 
 
 class Model(Section):
     """Architecture."""
 
-    backbone: Literal["resnet10_half", "resnet18", "resnet50"]
-    pretrained: bool
-    last_stride: Literal[1, 2]
-    share_from: Annotated[int, Field(ge=1, le=5)]
+    trunk: SharedTrunkSettings
     pooling: Pooling
-    trunk_lr_factor: Positive
 
 
 class Loss(Section):
@@ -63,10 +58,9 @@ class Baseline(Method[Outputs]):
 
     def __init__(self, num_pids: int, model: Model, loss: Loss):
         super().__init__()
-        trunk = build_trunk(model.backbone, model.pretrained, model.last_stride)
-        self.backbone = TwoStream(trunk, model.share_from)
-        self.pooling, self.trunk_lr_factor = model.pooling, model.trunk_lr_factor
-        width = trunk.channels[-1]
+        self.backbone = TwoStream(build_trunk(model.trunk), model.trunk.share_from)
+        self.pooling, self.lr_factor = model.pooling, model.trunk.lr_factor
+        width = self.backbone.channels[-1]
         self.neck = Neck(width, num_pids)
         self.margin, self.label_smoothing = loss.margin, loss.label_smoothing
         self.embedding_dims = {"neck": width, "pooled": width}
@@ -99,4 +93,4 @@ class Baseline(Method[Outputs]):
 
     def param_groups(self, lr: float) -> list[dict[str, Any]]:
         """See `Method.param_groups`: a pretrained trunk learns more slowly than the new layers."""
-        return trunk_and_new(self, self.backbone, lr, self.trunk_lr_factor)
+        return trunk_and_new(self, self.backbone, lr, self.lr_factor)

@@ -54,7 +54,7 @@ class Eigenlayer(LinearNorm):
                 "a decorrelated layer is wider than its input",
                 expected=f"at most {inputs} outputs",
                 found=outputs,
-                remedy="lower model.joint_dims or fusion_dims, or widen model.backbone or model.pyramid_width",
+                remedy="lower model.joint_dims or fusion_dims, or widen model.trunk or model.pyramid_width",
             )
         super().__init__(inputs, outputs, bias=False)
         with torch.no_grad():

@@ -62,7 +62,7 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
 from vireid.backbones.pooling import pool
-from vireid.backbones.trunks import build_trunk
+from vireid.backbones.trunks import TrunkSettings, build_trunk
 from vireid.backbones.two_stream import TwoStream, per_modality
 from vireid.data.records import Modality
 from vireid.losses.accuracy import top1_rate
@@ -126,9 +126,7 @@ class Model(Section):
     `joint_dims` and `fusion_dims` are the widths of the SVD layers of a block, one or more (Table 6).
     """
 
-    backbone: Literal["resnet10_half", "resnet18", "resnet50"]
-    pretrained: bool
-    last_stride: Literal[1, 2]
+    trunk: TrunkSettings
     joint_block: bool
     fusion_block: bool
     single_domains: bool
@@ -213,7 +211,7 @@ class FPRNet(Method[Outputs]):
     def __init__(self, num_pids: int, model: Model, loss: Loss):
         super().__init__()
         self.model, self.loss = model, loss
-        trunk = build_trunk(model.backbone, model.pretrained, model.last_stride)
+        trunk = build_trunk(model.trunk)
         self.backbone = TwoStream(trunk, share_from=5)
         width, joint_width = trunk.channels[-1], model.joint_dims[-1]
         layer = Eigenlayer if model.svd.orthogonal else LinearNorm

@@ -15,8 +15,8 @@ Recipe (Secs. 2.1 and 3.1): 288x144, ImageNet weights, SGD 0.01 with warm-up, a 
 from epoch 50 of 70, 4 identities x (4 + 4) images, random crop, flip and erasing.
 
 Where the paper is silent:
-- "The last three stages shared" leaves the stem and the first to each modality; share_from: 1 shares the first.
-- The last stride is 1, as in the works it compares with (model.last_stride).
+- "The last three stages shared" leaves the stem and the first to each modality (model.trunk.share_from: 2).
+- The last stride is 1, as in the works it compares with (model.trunk.last_stride).
 - The fully connected layer of a stage serves both modalities. The triplet loss (margin 0.3, Euclidean, over both
   modalities) sees its output, the identity loss what a BN neck makes of it.
 - MLFM's channel attention has a sixteenth of its channels in between (model.attention_reduction).
@@ -27,7 +27,7 @@ Where the paper is silent:
 - lambda follows DDAG (Ye et al., ECCV 2020): zero in the first epoch, then 1 / (1 + the sum of all losses but
   GLFM's, averaged over the last epoch).
 - Warm-up lasts 10 epochs; Nesterov's momentum and a weight decay of 5e-4. One learning rate serves all
-  (model.trunk_lr_factor).
+  (model.trunk.lr_factor).
 - Crops are from 10 pixels of padding; erasing has a probability of 0.5 and paints the mean colour. An epoch shows
   as many visible images as there are, and the last epoch's weights count.
 - Ranked is the fused embedding, as GLFM needs labels. Without MLFM it is the last stage's after its BN neck. The
@@ -54,7 +54,7 @@ from torch.nn.functional import leaky_relu, normalize
 
 from vireid.backbones.neck import Neck
 from vireid.backbones.pooling import pool
-from vireid.backbones.trunks import build_trunk
+from vireid.backbones.trunks import SharedTrunkSettings, build_trunk
 from vireid.backbones.two_stream import TwoStream
 from vireid.data.records import Modality
 from vireid.losses.accuracy import top1_rate
@@ -62,10 +62,16 @@ from vireid.losses.gather import Gather
 from vireid.losses.identity import identity_loss
 from vireid.losses.triplet import batch_hard_triplet_loss
 from vireid.methods.base import Batch, Method, trunk_and_new
-from vireid.params import Count, NonNegative, Positive, Probability, Section
+from vireid.params import Count, NonNegative, Probability, Section
 
 STAGES = ("stage2", "stage3", "stage4")
 SLOPE = 0.2
+
+
+class TffnTrunk(SharedTrunkSettings):
+    """The stem is never shared, the last three stages always are."""
+
+    share_from: Literal[1, 2]
 
 
 class Model(Section):
@@ -76,10 +82,7 @@ class Model(Section):
     switched off has no effect.
     """
 
-    backbone: Literal["resnet10_half", "resnet18", "resnet50"]
-    pretrained: bool
-    last_stride: Literal[1, 2]
-    share_from: Literal[1, 2]
+    trunk: TffnTrunk
     width: Annotated[int, Field(ge=2, multiple_of=2)]
     deep_supervision: bool
     level_fusion: bool
@@ -88,7 +91,6 @@ class Model(Section):
     classify_normalised: bool
     graph_fusion: bool
     heads: Count
-    trunk_lr_factor: Positive
 
     @field_validator("level_fusion")
     @classmethod
@@ -204,9 +206,8 @@ class TFFN(Method[Outputs]):
     def __init__(self, num_pids: int, model: Model, loss: Loss):
         super().__init__()
         self.model, self.loss = model, loss
-        trunk = build_trunk(model.backbone, model.pretrained, model.last_stride)
-        self.backbone = TwoStream(trunk, model.share_from)
-        channels = dict(zip(STAGES, trunk.channels[1:], strict=True))
+        self.backbone = TwoStream(build_trunk(model.trunk), model.trunk.share_from)
+        channels = dict(zip(STAGES, self.backbone.channels[1:], strict=True))
         levels = STAGES if model.deep_supervision else STAGES[-1:]
         self.levels = nn.ModuleDict({name: nn.Linear(channels[name], model.width) for name in levels})
         ranked = [*reversed(levels)]
@@ -282,4 +283,4 @@ class TFFN(Method[Outputs]):
 
     def param_groups(self, lr: float) -> list[dict[str, Any]]:
         """See `Method.param_groups`: the trunk, and everything new."""
-        return trunk_and_new(self, self.backbone, lr, self.model.trunk_lr_factor)
+        return trunk_and_new(self, self.backbone, lr, self.model.trunk.lr_factor)
