@@ -6,11 +6,11 @@ From the lowest to the highest, a higher one winning key by key:
     conf/schedule/NAME.yaml         sizes and lengths; after the schedule that it extends
     conf/dataset/NAME.yaml          where the images are and what is evaluated
     conf/method/NAME.yaml           the method's `model` and `loss`, and its recipe; after the one that it extends
-    ... its part `schedules`        what the method does differently under the schedule, again after what is extended
+    ... its part `schedules`        what the method does differently under the schedule, likewise
     conf/superresolve/NAME.yaml     SRCNN's recipe
 
-`extends: OTHER` names a file of the same folder. A key that no lower layer has is an error; only a method's own file
-may bring new keys, those of `model` and `loss`. Lists are replaced whole.
+`extends: OTHER` names a file of the same folder. A key that no lower layer has is an error; only a method's own
+file may bring new keys, those of `model` and `loss`. Lists are replaced whole.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence

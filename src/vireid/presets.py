@@ -1,110 +1,71 @@
-"""Presets: small commented YAML files in `conf/` that are merged into parameters."""
+"""Presets put into parameters: what the layers in `conf/` decide, without losing what was edited by hand."""
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from vireid.support.errors import UserError
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-if TYPE_CHECKING:
-    from ruamel.yaml.comments import CommentedMap
+from vireid.layers import Composition, compose, decided_keys
 
-GROUPS = ("dataset", "schedule", "method", "superresolve")
-# Their keys depend on the method, so a preset replaces them whole; all other sections are merged key by key.
-_REPLACED = ("model", "loss")
+# Their keys depend on the method, so a method replaces them whole.
+_OF_METHOD = ("model", "loss")
 
 
-def apply_presets(values: "CommentedMap", chosen: Mapping[str, str], conf: Path) -> None:
-    """Merge presets into parameters, in place and with their comments kept.
+def apply_presets(values: CommentedMap, chosen: Mapping[str, str], conf: Path) -> Composition:
+    """Put presets into parameters, in place and with their comments kept.
+
+    All parameters are composed anew from the presets in force. Then only those keys are written that a preset of
+    a chosen group decides: whatever the former choice had set is gone. What no such preset speaks of stays as it is,
+    as the folder of the data set does when a method is chosen.
 
     Args:
         values: What params.yaml holds.
         chosen: Group -> name. A schedule without a method brings that of the recipe in force.
         conf: The folder of presets.
 
-    Raises:
-        UserError: If there is no such preset, or it sets a key that the parameters lack.
-    """
-    from ruamel.yaml import YAML
+    Returns:
+        What the presets in force are composed to.
 
+    Raises:
+        UserError: If there is no such preset, or one sets a key that is not there.
+    """
     chosen = dict(chosen)
     if "schedule" in chosen:
         chosen.setdefault("method", values["recipe"])
-    for group in GROUPS:
-        if group in chosen:
-            part = YAML().load(preset_file(conf, group, chosen[group]))
-            part = _with_schedule(part, values["schedule"], chosen[group])
-            merge(values, part, where=f"conf/{group}")
+    composition = compose(conf, presets_in_force(values) | chosen)
+    keys = {key for group in chosen for key in decided_keys(conf, group)}
     if "method" in chosen:
-        values["recipe"] = chosen["method"]
+        keys = {key for key in keys if key.split(".")[0] not in _OF_METHOD} | {*_OF_METHOD, "recipe"}
+    for key in sorted(keys):
+        _set(values, key.split("."), composition.values)
+    return composition
 
 
-def merge(values: "CommentedMap", part: Mapping[str, Any], where: str) -> None:
-    """Put a preset's values in place, section by section.
-
-    Raises:
-        UserError: If the preset has a key that the parameters lack.
-    """
-    for key, value in part.items():
-        if key not in values:
-            raise UserError(
-                where,
-                "a preset sets a key that is not in params.yaml",
-                expected=", ".join(values),
-                found=key,
-                remedy="correct the preset",
-            )
-        if isinstance(value, Mapping) and key not in _REPLACED:
-            merge(values[key], value, f"{where}.{key}")
-        else:
-            values[key] = value
-            _close_up_comment(values, key)
+def presets_in_force(values: Mapping[str, Any]) -> dict[str, str]:
+    """Say which presets parameters were made from, as far as they tell: SRCNN's recipe has no name in them."""
+    return {"schedule": values["schedule"], "dataset": values["dataset"]["name"], "method": values["recipe"]}
 
 
-def _close_up_comment(values: "CommentedMap", key: str) -> None:
+def _set(values: CommentedMap, path: list[str], source: Mapping[str, Any]) -> None:
+    *sections, last = path
+    for section in sections:
+        values, source = values[section], source[section]
+    values[last] = _in_block_style(source[last])
+    _close_up_comment(values, last)
+
+
+def _in_block_style(value: Any) -> Any:
+    """Write lists and mappings line by line, as `dvc exp run -S` does when it changes a value."""
+    if isinstance(value, CommentedSeq | CommentedMap):
+        value.fa.set_block_style()
+        for item in value.values() if isinstance(value, CommentedMap) else value:
+            _in_block_style(item)
+    return value
+
+
+def _close_up_comment(values: CommentedMap, key: str) -> None:
     """Put the comment one space behind a new value, rather than in the column where the old value had it."""
     comment = values.ca.items[key][2] if key in values.ca.items else None
     if comment is not None:
         comment.column = 0
-
-
-def preset_file(conf: Path, group: str, name: str) -> Path:
-    """Find a preset.
-
-    Raises:
-        UserError: If there is none of that name.
-    """
-    known = sorted(path.stem for path in (conf / group).glob("*.yaml"))
-    if name not in known:
-        raise UserError(
-            conf / group,
-            "there is no such preset",
-            expected=f"one of {', '.join(known) or '(none: run in the root of the project)'}",
-            found=name,
-            remedy=f"vireid preset {group}=NAME",
-        )
-    return conf / group / f"{name}.yaml"
-
-
-def _with_schedule(part: dict[str, Any], schedule: str, name: str) -> dict[str, Any]:
-    """Take from a method's file the recipe of one schedule."""
-    if "schedules" not in part:
-        return part
-    recipes = part.pop("schedules")
-    if schedule not in recipes:
-        raise UserError(
-            f"conf/method/{name}.yaml",
-            "the method has no recipe for this schedule",
-            expected=f"one of {', '.join(recipes)}",
-            found=schedule,
-            remedy="choose another schedule",
-        )
-    return part | recipes[schedule]
-
-
-def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested values by dotted key; a list is one value."""
-    found = {}
-    for key, value in values.items():
-        found |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
-    return found

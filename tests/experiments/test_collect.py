@@ -11,7 +11,7 @@ from vireid.experiments.dvc import Experiment
 from vireid.experiments.grid import load_grid
 from vireid.experiments.plan import make_plan
 from vireid.experiments.repetition import Repetition, averaged_over
-from vireid.presets import flat
+from vireid.layers import flat
 from vireid.reporting.comparison import paired_difference, write_comparison
 from vireid.support.errors import UserError
 

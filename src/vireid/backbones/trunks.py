@@ -1,7 +1,7 @@
 """Trunks: one image to the feature maps C2, C3, C4, C5. A new trunk is one entry of `TRUNKS`.
 
-All but `resnet10_half` are torchvision's, with its ImageNet weights; that is a small one (one basic block per stage,
-half of ResNet-18's channels) that trains from scratch on a CPU in minutes.
+All but `resnet10_half` are torchvision's, with its ImageNet weights. That one is small (one basic block per stage,
+half of ResNet-18's channels) and trains from scratch on a CPU in minutes.
 """
 
 from collections.abc import Callable, Sequence
@@ -53,7 +53,7 @@ class TrunkKind:
         channels: Of C2, C3, C4 and C5.
         build: Makes the whole network with random weights.
         cut: Cuts the network into a stem and four stages.
-        weights: The ImageNet weights of the papers' time, not torchvision's newer recipe; None where there are none.
+        weights: ImageNet weights of the papers' time, not of a newer recipe; None where there are none.
     """
 
     channels: tuple[int, int, int, int]

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from vireid.presets import GROUPS
+from vireid.layers import GROUPS
 from vireid.support.errors import UserError, reports_errors
 
 
@@ -25,9 +25,10 @@ def preset(
     """
     from ruamel.yaml import YAML
 
+    from vireid.layers import flat
     from vireid.methods import check_recipe
     from vireid.params import Params, check_section, load_params
-    from vireid.presets import apply_presets, flat
+    from vireid.presets import apply_presets
     from vireid.support.files import replacing
 
     yaml = YAML()

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vireid.experiments.plan import Plan
-from vireid.presets import flat
+from vireid.layers import flat
 
 _FREE = ("seed", "dataset.trial", "compute", "figures", "evaluate.protocols", "evaluate.ranks")
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from vireid.presets import flat
+from vireid.layers import flat
 from vireid.support.errors import UserError
 from vireid.support.progress import console
 

@@ -11,9 +11,10 @@ from ruamel.yaml import YAML
 
 from vireid.experiments.grid import Grid, Row
 from vireid.experiments.repetition import Repetition
+from vireid.layers import read_preset
 from vireid.methods import check_recipe
 from vireid.params import Params, check_section, load_params
-from vireid.presets import apply_presets, preset_file
+from vireid.presets import apply_presets
 from vireid.support.errors import UserError
 
 
@@ -71,7 +72,7 @@ def make_plan(
     load_params(params)
     before = YAML().load(params)
     for group, chosen in presets.items():
-        preset_file(conf, group, chosen)
+        read_preset(conf, group, chosen)
     here = ("dataset", before["dataset"]["name"])
     presets = dict(pair for pair in presets.items() if pair != here)
     settings, problems = {}, []
