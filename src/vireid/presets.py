@@ -15,9 +15,9 @@ _OF_METHOD = ("model", "loss")
 def apply_presets(values: CommentedMap, chosen: Mapping[str, str], conf: Path) -> Composition:
     """Put presets into parameters, in place and with their comments kept.
 
-    All parameters are composed anew from the presets in force. Then only those keys are written that a preset of
-    a chosen group decides: whatever the former choice had set is gone. What no such preset speaks of stays as it is,
-    as the folder of the data set does when a method is chosen.
+    All parameters are composed anew from the presets in force. Then only those keys are written that a preset of a
+    chosen group decides. So what the former choice had set is gone, and what no such preset speaks of stays: the
+    folder of the data set when a method is chosen.
 
     Args:
         values: What params.yaml holds.
