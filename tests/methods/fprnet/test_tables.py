@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from tests.made import ROOT, built_small
-from vireid.methods.fprnet.eigenlayer import Eigenlayer
 from vireid.experiments.grid import load_grid
 from vireid.experiments.plan import make_plan
+from vireid.methods.fprnet.eigenlayer import Eigenlayer
 
 LABELS = torch.arange(4).repeat(2)
 MODALITY = torch.arange(2).repeat_interleave(4)
