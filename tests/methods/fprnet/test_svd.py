@@ -1,11 +1,15 @@
 """FPRnet's SVD layers: the cycles of decorrelation, restraint and relaxation. CPU, seconds."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 
 from tests.made import ROOT, read_yaml
 from tests.methods.batches import losses_of, step_on
+from tests.methods.cases import CASES
 from tests.methods.fprnet.small import BATCH, DEMO, PAPER, RELEASE, built
+from tests.methods.processes import train_in_two_processes
 from vireid.methods import check_recipe, method_names
 from vireid.params import Train
 from vireid.support.errors import UserError
@@ -97,6 +101,21 @@ def test_held_layers_stay_whatever_the_optimiser_remembers_and_everything_else_m
     method.on_epoch(3, [])
     assert moved_in(3) == moved_in(4) == everything - weights
     assert moved_in(5) == everything
+
+
+@pytest.mark.slow
+def test_two_processes_train_through_a_cycle_and_end_with_the_same_weights(tmp_path):
+    """Epochs 1 and 2 hold; `DistributedDataParallel` could not follow a gradient that is switched off."""
+    method, num_pids, model, loss = CASES["fprnet-quick"]
+    cycles = model | {"svd": CYCLES | {"cycles": 1, "first_epoch": 1}}
+    case = (method, num_pids, cycles, loss)
+    first, second = train_in_two_processes(tmp_path, {"cycles": case}, epochs=5)["cycles"]
+    for ours, theirs in zip(first, second, strict=True):
+        assert [name for name in ours if not torch.equal(ours[name], theirs[name])] == []
+    layers = {f"{place}.linear.weight" for place in ("joint_head.0", "fusion_head.0", "fusion_head.2")}
+    layers |= {f"single_layers.{modality}.linear.weight" for modality in (0, 1)}
+    stayed = [{name for name in old if torch.equal(old[name], new[name])} for old, new in pairwise(first)]
+    assert stayed == [set(), layers, set(), set()]  # decorrelated, held, let go, on it goes
 
 
 def test_plain_layers_are_never_decorrelated():
