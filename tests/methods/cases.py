@@ -19,9 +19,10 @@ def different_cases() -> dict[str, Case]:
     for name, preset in PRESETS.items():
         method = preset["method"]
         tiny = tiny_of(method)
-        schedules = [schedule for schedule in SCHEDULES if schedule in preset["schedules"]]
+        recipes = preset.get("schedules") or {SCHEDULES[0]: preset}
+        schedules = [schedule for schedule in SCHEDULES if schedule in recipes]
         for schedule in schedules if tiny else schedules[:1]:
-            recipe = preset["schedules"][schedule]
+            recipe = recipes[schedule]
             case = (method, NUM_PIDS, tiny(recipe["model"]) if tiny else recipe["model"], recipe["loss"])
             if case not in cases.values():
                 cases[f"{name}-{schedule}"] = case

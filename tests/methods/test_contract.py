@@ -10,7 +10,8 @@ from tests.methods import guards
 from tests.methods.batches import embed_all, losses_of, of_one_spectrum, paired_batch, step_on, weighted_sum
 from tests.methods.cases import CASES
 from vireid.data.records import Modality
-from vireid.methods import build_method
+from vireid.methods import build_method, check_method
+from vireid.support.errors import UserError
 
 LABELS = [2, 0, 1, 3]
 EPOCHS = 100  # more than any recipe has
@@ -177,6 +178,17 @@ def test_gradient_needs_no_contents_of_a_tensor(method, batch):
 
 def test_embedders_can_be_exported_with_a_free_batch_size(method, batch):
     guards.exports_with_a_free_batch_size(method, batch.images)
+
+
+@pytest.mark.parametrize("section", ["model", "loss"])
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_parameter_that_is_not_the_methods_own_is_refused(case, section):
+    name, _, model, loss = case
+    sections = {"model": model, "loss": loss}
+    check_method(name, **sections)
+    with pytest.raises(UserError, match="wrong parameter") as error:
+        check_method(name, **sections | {section: sections[section] | {"typo": 1}})
+    assert "typo" in error.value.problem
 
 
 def test_layers_to_explain_are_modules_of_the_method(method):
