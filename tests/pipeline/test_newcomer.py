@@ -50,7 +50,7 @@ def test_method_in_one_file_with_one_preset_trains_extracts_and_evaluates(newcom
 def test_contract_and_pipeline_tests_take_the_toy_up_by_themselves(newcomer):
     files = ("tests/methods/test_contract.py", "tests/pipeline/test_dvc_yaml.py")
     printed = newcomer.run(
-        sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-n", "0", "-v", "-k", "toy", *files
+        sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-n", "0", "-vv", "-k", "toy", *files
     )
     passed = {line.split("::")[1].split("[")[0] for line in printed.splitlines() if "PASSED" in line}
     for name in (

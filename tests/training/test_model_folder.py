@@ -1,6 +1,7 @@
 """artifacts/model: what is saved is loaded, and a model that does not belong here is refused. CPU, seconds."""
 
 import json
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -21,6 +22,7 @@ from vireid.training.model_folder import (
     load_model,
     read_description,
     save_model,
+    without_pretraining,
 )
 
 RECIPE = read_yaml(ROOT / "conf" / "method" / "baseline.yaml")["schedules"]["demo"]
@@ -89,6 +91,23 @@ def test_model_that_was_pretrained_is_loaded_without_imagenet_weights(folder, mo
     rewrite(folder, model=DESCRIPTION.model | {"pretrained": True})
     monkeypatch.setattr(trunks, "IMAGENET_WEIGHTS", {})
     load_model(folder, "baseline", IMAGES)
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ({"width": 5, "pretrained": True}, {"width": 5, "pretrained": False}),
+        (
+            {"trunk": {"name": "resnet50", "pretrained": True}, "dims": [1, 2]},
+            {"trunk": {"name": "resnet50", "pretrained": False}, "dims": [1, 2]},
+        ),
+        ({"share_from": 1, "svd": {}}, {"share_from": 1, "svd": {}}),
+    ],
+)
+def test_pretraining_is_switched_off_wherever_a_method_has_it_and_nothing_else_is_changed(model, expected):
+    before = deepcopy(model)
+    assert without_pretraining(model) == expected
+    assert model == before
 
 
 @pytest.mark.parametrize("name", ["weights.safetensors", "model.json"])
