@@ -16,10 +16,12 @@ import typer
 from ruamel.yaml import YAML
 
 from vireid.compute import Device
+from vireid.losses.gather import alone
 from vireid.methods import build_method
-from vireid.methods.base import Method
+from vireid.methods.base import Batch, Method
 from vireid.params import Train, check_section
 from vireid.training.loop import build_optimizer
+from vireid.training.model_folder import without_pretraining
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 NUM_PIDS = 395  # of SYSU-MM01
@@ -68,7 +70,7 @@ def built(method: str, schedule: str) -> Method:
     """Build a preset's method with random weights."""
     preset = _read(CONF / "method" / f"{method}.yaml")
     recipe = preset["schedules"][schedule]
-    return build_method(preset["method"], NUM_PIDS, recipe["model"] | {"pretrained": False}, recipe["loss"])
+    return build_method(preset["method"], NUM_PIDS, without_pretraining(recipe["model"]), recipe["loss"])
 
 
 def training_step(method: Method, settings: Train, device: Device, images: torch.Tensor) -> Callable[[], None]:
@@ -76,21 +78,18 @@ def training_step(method: Method, settings: Train, device: Device, images: torch
     fabric = device.fabric()
     memory_format = MEMORY_FORMATS[device.memory_format]
     images = images.contiguous(memory_format=memory_format)
-    modality = torch.arange(2).repeat_interleave(len(images) // 2)
     labels = torch.arange(settings.num_pids).repeat_interleave(settings.num_instances).repeat(2)
+    batch = Batch(images, labels, len(images) // 2)
     method = method.to(memory_format=memory_format)
     wrapped, optimizer = fabric.setup(method, build_optimizer(method, settings))
 
     def step() -> None:
-        outputs = wrapped(images, modality)
-        losses = method.losses(outputs, labels, modality)
+        losses = wrapped(batch, alone).losses
         optimizer.zero_grad()
         fabric.backward(sum(method.loss_weights[name] * loss for name, loss in losses.items()))
         if settings.clip_norm:
             fabric.clip_gradients(wrapped, optimizer, max_norm=settings.clip_norm)
         optimizer.step()
-        with torch.no_grad():
-            method.measures(outputs, labels, modality)
 
     return step
 

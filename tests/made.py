@@ -1,7 +1,9 @@
 """Small made-up data sets and parameters for the tests."""
 
+from collections.abc import Callable
 from copy import deepcopy
 from functools import cache, partial
+from importlib import import_module
 from itertools import product
 from pathlib import Path
 
@@ -32,10 +34,6 @@ TINY = {
     "superresolve.batch_size": 4,
     "superresolve.patch": 16,
     "superresolve.holdout_pids": 2,
-    "model.backbone": "resnet10_half",
-    "model.pyramid_width": 8,
-    "model.joint_dims": [16],
-    "model.fusion_dims": [8, 4],
     "train.num_pids": 4,
     "train.epochs": 2,
     "train.steps_per_epoch": 3,
@@ -129,7 +127,8 @@ def write_params(path, root, method="fprnet", **changes):
     values = read_yaml(ROOT / "params.yaml")
     preset = read_yaml(ROOT / "conf" / "method" / f"{method}.yaml")
     recipe = preset["schedules"]["demo"]
-    values |= {"method": preset["method"], "recipe": method, "model": recipe["model"], "loss": recipe["loss"]}
+    values |= {"method": preset["method"], "recipe": method, "loss": recipe["loss"]}
+    values["model"] = tiny_model(preset["method"], recipe["model"])
     values["dataset"] |= {
         "name": "synthetic",
         "layout": "sysu_mm01",
@@ -139,8 +138,7 @@ def write_params(path, root, method="fprnet", **changes):
         "trial": 0,
     }
     for key, value in TINY.items():
-        if key in _flat(values):
-            put(values, key, value)
+        put(values, key, value)
     for key, value in changes.items():
         put(values, key.replace("__", "."), value)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -148,15 +146,25 @@ def write_params(path, root, method="fprnet", **changes):
     return path
 
 
+def tiny_of(method: str) -> Callable[[dict], dict] | None:
+    """What makes a section `model` of a method tiny: `tiny` of its own test folder, if it has one."""
+    if not (ROOT / "tests" / "methods" / method / "tiny.py").is_file():
+        return None
+    return import_module(f"tests.methods.{method}.tiny").tiny
+
+
+def tiny_model(method: str, model: dict) -> dict:
+    """A section `model` of a method made tiny, or as it is where the method says nothing of it."""
+    tiny = tiny_of(method)
+    return tiny(model) if tiny else model
+
+
 def built_small(settings):
-    """Build the method of whole parameters for 4 identities: a small trunk, and a sixteenth of FPRnet's widths."""
+    """Build the method of whole parameters for 4 identities, tiny."""
     from vireid.methods import build_method
 
     torch.manual_seed(0)
-    model = deepcopy(settings["model"])
-    small = {"backbone": "resnet10_half", "pretrained": False, "pyramid_width": 16}
-    small |= {key: [width // 16 for width in model[key]] for key in ("joint_dims", "fusion_dims") if key in model}
-    model |= {key: value for key, value in small.items() if key in model}
+    model = tiny_model(settings["method"], deepcopy(settings["model"]))
     return build_method(settings["method"], 4, model, settings["loss"])
 
 
@@ -166,13 +174,6 @@ def put(values, key, value):
     for section in sections:
         values = values[section]
     values[last] = value
-
-
-def _flat(values, prefix=""):
-    keys = set()
-    for key, value in values.items():
-        keys |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key}
-    return keys
 
 
 def tree(folder: Path):

@@ -37,7 +37,7 @@ def test_step_moves_the_weights_by_the_recipes_optimiser_and_measures(benchmark,
 
     original = benchmark.build_optimizer
     monkeypatch.setattr(benchmark, "build_optimizer", build_optimizer)
-    monkeypatch.setattr(method, "measures", lambda *arguments: measured.append(arguments))
+    monkeypatch.setattr(method, "measures", lambda *arguments: measured.append(arguments) or {})
     images = torch.randn(2 * settings.num_pids * settings.num_instances, 3, 32, 32)
     step = benchmark.training_step(method, settings, Device("cpu", "fp32", 1), images)
     before = [parameter.detach().clone() for parameter in method.parameters()]

@@ -131,7 +131,7 @@ def test_similarity_is_the_cosine_of_the_embeddings(explainer, pair):
         pixels = torch.from_numpy(pair[of].image[None]).permute(0, 3, 1, 2) / 255
         mean, std = (torch.tensor(v).view(3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
         with torch.no_grad():
-            vectors += explainer.method.embed((pixels - mean) / std, torch.tensor([int(of)]))["joint"]
+            vectors += explainer.method.embed((pixels - mean) / std, of)["joint"]
     cosine = torch.nn.functional.cosine_similarity(*vectors, dim=0).item()
     for of in Modality:
         assert explained[of].similarity == pytest.approx(cosine, abs=1e-5)

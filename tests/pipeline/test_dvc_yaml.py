@@ -48,7 +48,8 @@ def import_closure(*starts: Path) -> set[str]:
         if path not in seen:
             seen.add(path)
             waiting.extend(imported_files(path))
-    return {path.relative_to(ROOT).as_posix() for path in seen if path.stat().st_size}
+    ours = [path for path in seen if path.is_relative_to(ROOT) and path.stat().st_size]
+    return {path.relative_to(ROOT).as_posix() for path in ours}
 
 
 def leaves(values: dict, prefix: str = "") -> Iterator[str]:
@@ -63,24 +64,80 @@ def is_below(name: str, parents: list[str]) -> bool:
     return any(name == parent or name.startswith(parent.rstrip("/") + "/") for parent in parents)
 
 
+def room(method: str) -> str:
+    """Folder of what only one method uses."""
+    return f"src/vireid/methods/{method}"
+
+
+def deps_of(stage: str, method: str) -> list[str]:
+    return [dep.replace("${method}", method) for dep in STAGES[stage]["deps"]]
+
+
+def files_in(folder: str) -> list[Path]:
+    return sorted((ROOT / folder).rglob("*.py"))
+
+
 @pytest.mark.parametrize("method", method_names())
 @pytest.mark.parametrize("stage", STAGES)
 def test_stage_depends_on_all_the_code_it_imports(stage, method):
-    deps = [dep.replace("${method}", method) for dep in STAGES[stage]["deps"]]
+    deps = deps_of(stage, method)
     starts = [ROOT / f"stages/{stage}.py"]
-    if f"src/vireid/methods/{method}.py" in deps:
-        starts.append(ROOT / f"src/vireid/methods/{method}.py")
+    if room(method) in deps:
+        starts += files_in(room(method))
     needed = {name for name in import_closure(*starts) if name not in UNTRACKED_CODE}
     assert {name for name in needed if not is_below(name, deps)} == set()
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_stage_depends_on_no_code_it_does_not_use(stage):
-    deps = [dep.replace("${method}", "fprnet") for dep in STAGES[stage]["deps"]]
+    deps = {dep for method in method_names() for dep in deps_of(stage, method)}
     starts = [ROOT / dep for dep in deps if dep.endswith(".py")]
+    starts += [path for method in method_names() if room(method) in deps for path in files_in(room(method))]
     used = import_closure(*starts)
     code = [dep for dep in deps if dep.startswith(("src/", "stages/"))]
     assert [dep for dep in code if not any(is_below(name, [dep]) for name in used)] == []
+
+
+@pytest.mark.parametrize("stage", ["train", "extract"])
+@pytest.mark.parametrize("method", method_names())
+def test_stage_depends_on_the_room_of_its_own_method_alone(stage, method):
+    reran_by = {other for other in method_names() if is_below(f"{room(other)}/method.py", deps_of(stage, method))}
+    assert reran_by == {method}
+
+
+@pytest.mark.parametrize("stage", [stage for stage in STAGES if stage not in ("train", "extract")])
+def test_no_other_stage_depends_on_any_method(stage):
+    assert not [name for name in deps_of(stage, "fprnet") if name.startswith("src/vireid/methods")]
+
+
+@pytest.mark.parametrize("method", method_names())
+def test_no_method_reaches_the_room_of_another_one(method):
+    assert rooms_reached(*files_in(room(method))) == {method}
+
+
+def test_code_that_methods_share_reaches_no_room():
+    shared = [path for folder in ("backbones", "losses", "training") for path in files_in(f"src/vireid/{folder}")]
+    assert rooms_reached(*shared, ROOT / "src/vireid/methods/base.py", *files_in("stages")) == set()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from vireid.methods.fprnet.fusion import fuse",
+        "from vireid.methods.fprnet import fusion",
+        "import vireid.methods.fprnet.fusion",
+        "def late():\n    from vireid.methods.fprnet.fusion import fuse",
+    ],
+)
+def test_an_import_from_another_room_would_be_seen(tmp_path, line):
+    (tmp_path / "method.py").write_text(line + "\n")
+    assert rooms_reached(tmp_path / "method.py") == {"fprnet"}
+
+
+def rooms_reached(*starts: Path) -> set[str]:
+    """Methods whose room is reached from some files by imports."""
+    reached = import_closure(*starts)
+    return {method for method in method_names() if any(is_below(name, [room(method)]) for name in reached)}
 
 
 @pytest.mark.parametrize("stage", ["ingest", "superresolve", "train"])

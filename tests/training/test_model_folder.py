@@ -1,6 +1,7 @@
 """artifacts/model: what is saved is loaded, and a model that does not belong here is refused. CPU, seconds."""
 
 import json
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests.made import ROOT, read_yaml
+from tests.made import ROOT, read_yaml, tiny_model
+from vireid.data.records import Modality
 from vireid.data.store import ImagesInfo
 from vireid.methods import build_method
 from vireid.support.errors import UserError
@@ -20,13 +22,14 @@ from vireid.training.model_folder import (
     load_model,
     read_description,
     save_model,
+    without_pretraining,
 )
 
 RECIPE = read_yaml(ROOT / "conf" / "method" / "baseline.yaml")["schedules"]["demo"]
 IMAGES = ImagesInfo("synthetic", 2, 32, 16, "ab" * 32)
 DESCRIPTION = ModelDescription(
     method="baseline",
-    model=RECIPE["model"] | {"backbone": "resnet10_half", "pretrained": False},
+    model=tiny_model("baseline", RECIPE["model"]),
     loss=RECIPE["loss"],
     images=vars(IMAGES) | {"superresolve": "srcnn camera 1"},
     train_pids=[3, 5, 8],
@@ -61,10 +64,11 @@ def test_loaded_model_is_the_saved_one(folder, method):
     loaded, description, model_hash = load_model(folder, "baseline", IMAGES)
     assert description == DESCRIPTION
     assert model_hash == sha256(folder / "weights.safetensors")
-    images, modality = torch.randn(3, 3, 32, 16), torch.tensor([0, 1, 0])
-    with torch.inference_mode():
-        expected, found = method.embed(images, modality), loaded.eval().embed(images, modality)
-    assert all(torch.equal(expected[name], found[name]) for name in expected)
+    images = torch.randn(3, 3, 32, 16)
+    for modality in Modality:
+        with torch.inference_mode():
+            expected, found = method.embed(images, modality), loaded.eval().embed(images, modality)
+        assert all(torch.equal(expected[name], found[name]) for name in expected)
 
 
 def test_saving_twice_gives_the_same_bytes(folder, method, tmp_path):
@@ -87,6 +91,23 @@ def test_model_that_was_pretrained_is_loaded_without_imagenet_weights(folder, mo
     rewrite(folder, model=DESCRIPTION.model | {"pretrained": True})
     monkeypatch.setattr(trunks, "IMAGENET_WEIGHTS", {})
     load_model(folder, "baseline", IMAGES)
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ({"width": 5, "pretrained": True}, {"width": 5, "pretrained": False}),
+        (
+            {"trunk": {"name": "resnet50", "pretrained": True}, "dims": [1, 2]},
+            {"trunk": {"name": "resnet50", "pretrained": False}, "dims": [1, 2]},
+        ),
+        ({"share_from": 1, "svd": {}}, {"share_from": 1, "svd": {}}),
+    ],
+)
+def test_pretraining_is_switched_off_wherever_a_method_has_it_and_nothing_else_is_changed(model, expected):
+    before = deepcopy(model)
+    assert without_pretraining(model) == expected
+    assert model == before
 
 
 @pytest.mark.parametrize("name", ["weights.safetensors", "model.json"])

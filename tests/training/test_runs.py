@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -17,6 +18,7 @@ from tests.made import ROOT, TEST, tree, write_params
 from vireid.methods.baseline.method import Baseline
 from vireid.params import load_params
 from vireid.support.errors import UserError
+from vireid.training import resume
 from vireid.training import run as module
 from vireid.training.loop import Best
 from vireid.training.resume import ResumePoint
@@ -125,8 +127,8 @@ def test_recipe_that_contradicts_the_method_is_refused_before_anything_is_read(t
 def test_interrupted_run_goes_on_with_the_same_random_numbers(trained, monkeypatch):
     original = Baseline.forward
 
-    def noisy(self, images, modality):
-        return original(self, images + torch.randn_like(images), modality)
+    def noisy(self, batch, everyone):
+        return original(self, replace(batch, images=batch.images + torch.randn_like(batch.images)), everyone)
 
     monkeypatch.setattr(Baseline, "forward", noisy)
     trained("baseline", train__epochs=3)
@@ -188,14 +190,19 @@ def test_run_on_other_images_does_not_resume(trained, monkeypatch, images_file):
     assert epochs == [0, 1]
 
 
+def resume_point(*inputs, method="baseline", **parameters):
+    return ResumePoint({"method": method} | parameters, list(inputs))
+
+
 def test_key_depends_on_parameters_inputs_and_nothing_else(workplace):
-    (workplace / "a").write_text("1")
-    (workplace / "b").write_text("2")
+    first, second = workplace / "a", workplace / "b"
+    first.write_text("1")
+    second.write_text("2")
     points = [
-        ResumePoint({"x": 1, "y": 2}, [workplace / "a"]),
-        ResumePoint({"y": 2, "x": 1}, [workplace / "a"]),
-        ResumePoint({"x": 1, "y": 3}, [workplace / "a"]),
-        ResumePoint({"x": 1, "y": 2}, [workplace / "b"]),
+        resume_point(first, x=1, y=2),
+        resume_point(first, y=2, x=1),
+        resume_point(first, x=1, y=3),
+        resume_point(second, x=1, y=2),
     ]
     folders = [point.folder for point in points]
     assert folders[0] == folders[1]
@@ -203,15 +210,42 @@ def test_key_depends_on_parameters_inputs_and_nothing_else(workplace):
     assert folders[0].parent == workplace / ".ckpt"
 
 
+@pytest.mark.parametrize(
+    ("edited", "kept"),
+    [
+        ("methods/fprnet/method.py", {"baseline", "tffn"}),
+        ("methods/fprnet/pyramid.py", {"baseline", "tffn"}),
+        ("methods/tffn/method.py", {"baseline", "fprnet"}),
+        ("methods/tffn/parts/new.py", {"baseline", "fprnet"}),
+        ("methods/base.py", set()),
+        ("backbones/neck.py", set()),
+        ("losses/triplet.py", set()),
+        ("retrieval/ranking.py", {"baseline", "fprnet", "tffn"}),
+    ],
+)
+def test_killed_run_is_resumed_only_where_no_code_of_its_method_was_edited(workplace, monkeypatch, edited, kept):
+    package = shutil.copytree(ROOT / "src" / "vireid", workplace / "vireid")
+    monkeypatch.setattr(resume, "_PACKAGE", package)
+
+    def folders():
+        return {method: resume_point(method=method).folder for method in ("baseline", "fprnet", "tffn")}
+
+    before = folders()
+    (package / edited).parent.mkdir(exist_ok=True)
+    with (package / edited).open("a") as file:
+        file.write("# edited\n")
+    after = folders()
+    assert {method for method in before if before[method] == after[method]} == kept
+
+
 def test_second_run_of_the_same_training_is_refused(workplace):
-    (workplace / "a").write_text("1")
-    with ResumePoint({"x": 1}, [workplace / "a"]) as first:
-        with pytest.raises(UserError, match="already running") as error, ResumePoint({"x": 1}, [workplace / "a"]):
+    with resume_point(x=1) as first:
+        with pytest.raises(UserError, match="already running") as error, resume_point(x=1):
             pass
         assert error.value.where == first.folder
-        with ResumePoint({"x": 2}, [workplace / "a"]):
+        with resume_point(x=2):
             pass
-    with ResumePoint({"x": 1}, [workplace / "a"]):
+    with resume_point(x=1):
         pass
 
 
@@ -224,7 +258,7 @@ def test_lock_is_given_back_after_an_error(trained, monkeypatch):
 
 
 def test_saved_state_is_replaced_as_a_whole(workplace):
-    with ResumePoint({}, []) as point:
+    with resume_point() as point:
         assert point.load() is None
         point.save({"history": [1]})
         point.save({"history": [1, 2]})
@@ -236,7 +270,7 @@ def test_saved_state_is_replaced_as_a_whole(workplace):
 
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"PK\x03\x04 cut"])
 def test_unreadable_state_is_an_error_that_says_what_to_delete(workplace, content):
-    with ResumePoint({}, []) as point:
+    with resume_point() as point:
         point.save({"history": [1]})
         (point.folder / "last.pt").write_bytes(content)
         with pytest.raises(UserError, match="cannot be read") as error:

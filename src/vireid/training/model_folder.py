@@ -121,8 +121,8 @@ def rebuild_model(folder: Path, description: ModelDescription) -> Method:
     Raises:
         UserError: If the weights do not fit.
     """
-    scratch = description.model | {"pretrained": False}  # every weight comes from the file
-    rebuilt = build_method(description.method, len(description.train_pids), scratch, description.loss)
+    model = without_pretraining(description.model)  # every weight comes from the file
+    rebuilt = build_method(description.method, len(description.train_pids), model, description.loss)
     try:
         rebuilt.load_state_dict(load_file(folder / _WEIGHTS), strict=True)
     except (RuntimeError, SafetensorError) as error:
@@ -130,6 +130,12 @@ def rebuild_model(folder: Path, description: ModelDescription) -> Method:
             folder / _WEIGHTS, "the weights do not fit the model", description.method, error
         ) from error
     return rebuilt
+
+
+def without_pretraining(model: dict[str, Any]) -> dict[str, Any]:
+    """Copy a section `model` with every `pretrained` in it false, wherever the method has one, if it has any."""
+    changed = {key: without_pretraining(value) for key, value in model.items() if isinstance(value, dict)}
+    return model | changed | ({"pretrained": False} if "pretrained" in model else {})
 
 
 def check_disjoint(train_pids: list[int], test_pids: np.ndarray) -> None:

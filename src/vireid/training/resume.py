@@ -21,14 +21,8 @@ from vireid.support.errors import UserError
 from vireid.support.files import replacing, sha256
 
 _PACKAGE = Path(__file__).resolve().parents[1]
-_CODE = (
-    "backbones/*.py",
-    "compute.py",
-    "data/*.py",
-    "losses/*.py",
-    "methods/*.py",
-    "training/*.py",
-)  # and the method's
+# The code that decides the weights of every method; the method's own room comes on top.
+_CODE = ("backbones/*.py", "compute.py", "data/*.py", "losses/*.py", "methods/*.py", "training/*.py")
 
 
 class ResumePoint:
@@ -45,7 +39,7 @@ class ResumePoint:
         key = {
             "parameters": parameters,
             "inputs": [sha256(path) for path in inputs],
-            "code": _code_hash(f"methods/{parameters['method']}/*.py"),
+            "code": _code_hash(f"methods/{parameters['method']}/**/*.py"),
             "libraries": [torch.__version__, np.__version__],
         }
         name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:12]

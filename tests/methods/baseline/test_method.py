@@ -1,26 +1,25 @@
 """The baseline: what the BN neck separates, and its learning rates. CPU, seconds."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
 from tests.made import ROOT, read_yaml
+from tests.methods.batches import embed_all, losses_of, paired_batch, weighted_sum
 from vireid.backbones.pooling import pool
+from vireid.losses.gather import alone
 from vireid.methods.baseline.method import Baseline, Loss, Model, Outputs
 
 PAPER = read_yaml(ROOT / "conf" / "method" / "baseline.yaml")["schedules"]["paper"]
-LABELS, MODALITY = torch.tensor([0, 1, 0, 1]), torch.tensor([0, 0, 1, 1])
+BATCH = paired_batch([0, 1], 48, 24, seed=1)
 
 
 def built(num_pids=2, model=None, loss=None):
     torch.manual_seed(0)
     chosen = PAPER["model"] | {"backbone": "resnet10_half", "pretrained": False} | (model or {})
     return Baseline(num_pids, Model.model_validate(chosen), Loss.model_validate(PAPER["loss"] | (loss or {})))
-
-
-def images():
-    return torch.randn(4, 3, 48, 24, generator=torch.Generator().manual_seed(1))
 
 
 def test_trunk_learns_at_a_factor_of_the_rate():
@@ -36,14 +35,13 @@ def test_neck_has_no_trainable_shift_and_the_classifier_no_bias():
 
 def test_identity_loss_starts_at_the_logarithm_of_the_number_of_identities():
     method = built(395)
-    losses = method.losses(method(images(), MODALITY), LABELS, MODALITY)
-    assert losses["identity"].item() == pytest.approx(math.log(395), abs=0.05)
+    assert losses_of(method, BATCH)["identity"].item() == pytest.approx(math.log(395), abs=0.05)
 
 
 def test_triplet_sees_the_pooled_features_and_identity_the_logits():
     method = built()
     outputs = Outputs(torch.zeros(4, 256, requires_grad=True), torch.zeros(4, 2, requires_grad=True))
-    losses = method.losses(outputs, LABELS, MODALITY)
+    losses = method.losses(outputs, BATCH, alone)
     assert losses["triplet"].item() == pytest.approx(PAPER["loss"]["margin"], abs=1e-5)
     assert losses["identity"].item() == pytest.approx(math.log(2), rel=1e-5)
     losses["triplet"].backward()
@@ -54,8 +52,8 @@ def test_ranked_embedding_comes_after_the_neck_and_the_other_before_it():
     method = built().eval()
     with torch.inference_mode():
         method.neck.norm.running_mean.fill_(3.0)
-        found = method.embed(images(), MODALITY)
-        pooled = pool(method.backbone(images(), MODALITY)[-1])
+        found = embed_all(method, BATCH)
+        pooled = pool(method.backbone(BATCH.images, BATCH.visible)[-1])
         assert torch.allclose(found["pooled"], pooled)
         assert torch.allclose(found["neck"], method.neck.norm(pooled))
     assert list(method.embedding_dims) == ["neck", "pooled"]
@@ -65,7 +63,8 @@ def test_weights_margin_and_smoothing_reach_the_losses():
     method = built(loss={"identity": 2.0, "triplet": 0.5, "margin": 0.7, "label_smoothing": 0.2})
     assert method.loss_weights == {"identity": 2.0, "triplet": 0.5}
     logits = torch.tensor([[5.0, 0.0]] * 4)
-    losses = method.losses(Outputs(torch.zeros(4, 8), logits), torch.tensor([0, 0, 0, 1]), MODALITY)
+    batch = replace(BATCH, labels=torch.tensor([0, 0, 0, 1]))
+    losses = method.losses(Outputs(torch.zeros(4, 8), logits), batch, alone)
     right, wrong = math.log(1 + math.exp(-5)), math.log(1 + math.exp(-5)) + 5
     rows = [0.9 * right + 0.1 * wrong] * 3 + [0.9 * wrong + 0.1 * right]
     assert losses["identity"].item() == pytest.approx(sum(rows) / 4, rel=1e-4)
@@ -74,7 +73,7 @@ def test_weights_margin_and_smoothing_reach_the_losses():
 
 def test_accuracy_counts_right_predictions():
     outputs = Outputs(torch.zeros(4, 8), torch.tensor([[1.0, 0.0]] * 4))
-    assert built().measures(outputs, LABELS, MODALITY)["accuracy"].item() == 0.5
+    assert built().measures(outputs, BATCH)["accuracy"].item() == 0.5
 
 
 @pytest.mark.parametrize("share_from", [1, 5])
@@ -85,3 +84,16 @@ def test_sharing_decides_how_many_parameters_there_are(share_from):
     copies = sum(p.numel() for p in method.backbone.separate[0].parameters())
     assert count == 2 * copies + single
     assert (single == 0) == (share_from == 5)
+
+
+@pytest.mark.parametrize("backbone", ["resnet18", "resnet50"])
+def test_larger_trunks_are_trained_and_embed(backbone):
+    method = built(model={"backbone": backbone})
+    weighted_sum(method, losses_of(method, BATCH)).backward()
+    gradients = [p.grad for p in method.parameters() if p.requires_grad]
+    assert all(gradient is not None and torch.isfinite(gradient).all() for gradient in gradients)
+    with torch.inference_mode():
+        embeddings = embed_all(method.eval(), BATCH)
+    assert {name: tuple(values.shape) for name, values in embeddings.items()} == {
+        name: (4, width) for name, width in method.embedding_dims.items()
+    }

@@ -1,8 +1,10 @@
-"""A small FPRnet for the tests: the recipes, their models shrunk, and a batch."""
+"""A small FPRnet for the tests: the recipes, their models shrunk, and a batch of three pairs."""
 
 import torch
 
 from tests.made import ROOT, read_yaml
+from tests.methods.batches import paired_batch
+from vireid.losses.gather import alone
 from vireid.methods.fprnet.method import FPRNet, Loss, Model
 
 (DEMO, PAPER), (RELEASE_DEMO, RELEASE) = (
@@ -12,8 +14,7 @@ from vireid.methods.fprnet.method import FPRNet, Loss, Model
 BEST_SET = ["r5", "i5", "i4", "r4", "r5", "i5", "i2", "r2"]
 SHRUNK = {"backbone": "resnet10_half", "pretrained": False, "pyramid_width": 16, "joint_dims": [32]}
 SHRUNK |= {"fusion_dims": [8, 4]}
-LABELS = torch.tensor([0, 1, 2, 0, 1, 2])
-MODALITY = torch.tensor([0, 0, 0, 1, 1, 1])
+BATCH = paired_batch([0, 1, 2], 48, 24, seed=1)
 
 
 def built(num_pids=3, features=BEST_SET, mode="horizontal", loss=None, recipe=PAPER, **changes):
@@ -24,5 +25,6 @@ def built(num_pids=3, features=BEST_SET, mode="horizontal", loss=None, recipe=PA
     return FPRNet(num_pids, Model.model_validate(model), Loss.model_validate(recipe["loss"] | (loss or {})))
 
 
-def images(count=6):
-    return torch.randn(count, 3, 48, 24, generator=torch.Generator().manual_seed(1))
+def losses(method, outputs, batch=BATCH):
+    """Losses of given outputs, on a single process."""
+    return method.losses(outputs, batch, alone)

@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from vireid.losses.accuracy import top1_hits, top1_rate
 from vireid.methods.fprnet.competition import first_wins
 
 
@@ -12,12 +11,6 @@ def block(hits, rows):
     labels = torch.arange(rows) % 3
     predicted = torch.where(torch.arange(rows) < hits, labels, (labels + 1) % 3)
     return torch.nn.functional.one_hot(predicted, 3).float(), labels
-
-
-@pytest.mark.parametrize(("hits", "rows", "rate"), [(0, 4, 0.0), (3, 4, 0.75), (5, 5, 1.0), (0, 0, 0.0)])
-def test_hits_and_rate_by_hand(hits, rows, rate):
-    assert top1_hits(*block(hits, rows)).item() == hits
-    assert top1_rate(*block(hits, rows)).item() == rate
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,7 @@ from vireid.methods.fprnet.fusion import Fusion, fuse, hybrid_type
 from vireid.params import check_section
 from vireid.support.errors import UserError
 
-# Two visible images in rows 0 and 3 of the batch, two infrared ones in rows 1 and 2; vectors of one number.
-ROWS = [torch.tensor([0, 3]), torch.tensor([1, 2])]
+# Two visible images in rows 0 and 1 of the batch, two infrared ones in rows 2 and 3; vectors of one number.
 VECTORS = [
     {level: torch.tensor([[10.0 * level], [10.0 * level + 1]]) for level in (2, 3, 4, 5)},
     {level: torch.tensor([[100.0 * level], [100.0 * level + 1]]) for level in (2, 3, 4, 5)},
@@ -20,37 +19,52 @@ def made(mode, features, **others):
 
 
 def fused(mode, features, **others):
-    values, rows = fuse(VECTORS, ROWS, made(mode, features, **others).columns)
+    values, rows = fuse(VECTORS, made(mode, features, **others).columns, visible=2)
     return values.tolist(), rows.tolist()
 
 
 def test_horizontal_puts_vectors_after_one_another_on_the_batch_axis():
-    assert fused("horizontal", ["r5", "i2"]) == ([[50], [51], [200], [201]], [[0], [3], [1], [2]])
+    assert fused("horizontal", ["r5", "i2"]) == ([[50], [51], [200], [201]], [0, 1, 2, 3])
 
 
 def test_vertical_puts_them_after_one_another_on_the_channel_axis():
     values, rows = fused("vertical", ["r5", "i2", "r5"])
     assert values == [[50, 200, 50], [51, 201, 51]]
-    assert rows == [[0, 1, 0], [3, 2, 3]]
+    assert rows == [0, 1]
+
+
+def test_fused_vector_comes_from_the_image_of_its_topmost_vector():
+    assert fused("vertical", ["i2", "r5"]) == ([[200, 50], [201, 51]], [2, 3])
 
 
 def test_hybrid_stacks_each_column_and_puts_the_columns_after_one_another():
     values, rows = fused("hybrid", [["r5", "r2"], ["i2", "i5"]], type=1)
     assert values == [[50, 200], [51, 201], [20, 500], [21, 501]]
-    assert rows == [[0, 1], [3, 2], [0, 1], [3, 2]]
+    assert rows == [0, 1, 0, 1]
 
 
 def test_hybrid_of_one_modality():
     values, rows = fused("hybrid", [["i4", "i4"], ["i3", "i3"]], type=2)
     assert values == [[400, 300], [401, 301]] * 2
-    assert rows == [[1, 1], [2, 2]] * 2
+    assert rows == [2, 3] * 2
 
 
-def test_images_without_a_partner_are_left_out_of_mixed_columns_only():
-    rows = [torch.tensor([0, 3]), torch.tensor([1])]
-    vectors = [VECTORS[0], {level: part[:1] for level, part in VECTORS[1].items()}]
-    assert fuse(vectors, rows, made("vertical", ["r5", "i2"]).columns)[1].tolist() == [[0, 1]]
-    assert fuse(vectors, rows, made("vertical", ["r5", "r2"]).columns)[1].tolist() == [[0, 0], [3, 3]]
+@pytest.mark.parametrize(
+    ("visible", "infrared", "mixed", "infrared_rows"), [(2, 1, [0], [2]), (1, 2, [0], [1, 2]), (2, 0, [], [])]
+)
+def test_images_without_a_partner_are_left_out_of_mixed_columns_only(visible, infrared, mixed, infrared_rows):
+    counts = (visible, infrared)
+    vectors = [
+        {level: part[:count] for level, part in levels.items()}
+        for levels, count in zip(VECTORS, counts, strict=True)
+    ]
+
+    def rows(*features):
+        return fuse(vectors, made("vertical", list(features)).columns, visible)[1].tolist()
+
+    assert rows("r5", "i2") == mixed
+    assert rows("r5", "r2") == [*range(visible)]
+    assert rows("i5", "i2") == infrared_rows
 
 
 @pytest.mark.parametrize(

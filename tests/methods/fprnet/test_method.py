@@ -1,26 +1,21 @@
 """FPRnet: fused vectors and labels, competition, correction, embedding and first loss. CPU, seconds."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from torch.nn.functional import leaky_relu
 
-from tests.methods.fprnet.small import (
-    BEST_SET,
-    DEMO,
-    LABELS,
-    MODALITY,
-    PAPER,
-    RELEASE,
-    RELEASE_DEMO,
-    built,
-    images,
-)
+from tests.methods.batches import embed_all, losses_of, of_one_spectrum, step_on
+from tests.methods.fprnet.small import BATCH, BEST_SET, DEMO, PAPER, RELEASE, RELEASE_DEMO, built, losses
+from vireid.data.records import Modality
 from vireid.methods import check_method
+from vireid.methods.fprnet import method as module
 from vireid.methods.fprnet.method import Classifier, FPRNet, Loss, Model, Outputs
 from vireid.support.errors import UserError
 
+LABELS = BATCH.labels
 ONES = {"lambda1": 1.0, "lambda2": 1.0, "lambda3": 1.0}
 
 
@@ -32,7 +27,7 @@ def logits(*predicted, count=3, confidence=2.0):
 
 
 def outputs(joint, fusion, single=None):
-    rows = (torch.arange(len(fusion)) % len(joint))[:, None]
+    rows = torch.arange(len(fusion)) % len(joint)
     return Outputs(joint, fusion, rows, single if single is not None else torch.zeros(len(joint), 3))
 
 
@@ -46,23 +41,23 @@ def test_committed_features_are_the_papers_best_set(recipe):
 @pytest.mark.parametrize("num_pids", [20, 395])
 def test_first_loss_is_three_times_the_logarithm_plus_one(num_pids, recipe):
     method = built(num_pids, recipe=recipe)
-    losses = method.losses(method(images(), MODALITY), LABELS, MODALITY)
-    assert sum(losses.values()).item() == pytest.approx(3 * math.log(num_pids) + 1, abs=0.03)
+    total = sum(losses_of(method, BATCH).values()).item()
+    assert total == pytest.approx(3 * math.log(num_pids) + 1, abs=0.03)
     if num_pids == 395:
-        assert sum(losses.values()).item() == pytest.approx(18.937, abs=0.03)
+        assert total == pytest.approx(18.937, abs=0.03)
 
 
 def test_best_set_fuses_eight_rows_per_pair_with_labels_in_the_papers_pattern():
-    found = built()(images(), MODALITY)
+    found = built().outputs(BATCH)
     assert found.fusion.shape == (8 * 3, 3)
     visible, infrared = [0, 1, 2], [3, 4, 5]
     r, i = visible, infrared
-    assert found.fusion_rows[:, 0].tolist() == r + i + i + r + r + i + i + r
+    assert found.fusion_rows.tolist() == r + i + i + r + r + i + i + r
 
 
-def test_fused_rows_follow_the_modality_wherever_it_stands_in_the_batch():
-    found = built(features=["i3", "r2"])(images(5), torch.tensor([1, 0, 1, 0, 1]))
-    assert found.fusion_rows.tolist() == [[0], [2], [4], [1], [3]]
+def test_fused_rows_follow_the_modality_where_the_spectra_have_different_numbers():
+    batch = replace(BATCH, images=BATCH.images[:5], labels=LABELS[:5], visible=2)
+    assert built(features=["i3", "r2"]).outputs(batch).fusion_rows.tolist() == [2, 3, 4, 0, 1]
 
 
 @pytest.mark.parametrize(("feature", "rows"), [("r2", [0, 1, 2]), ("i3", [3, 4, 5]), ("i5", [3, 4, 5])])
@@ -70,23 +65,23 @@ def test_fused_vectors_are_pooled_maps_of_the_modalitys_own_pyramid(feature, row
     method = built(features=[feature]).eval()
     modality = 0 if feature[0] == "r" else 1
     with torch.inference_mode():
-        maps = method.backbone(images(), MODALITY)
+        maps = method.backbone(BATCH.images, BATCH.visible)
         level = method.pyramids[modality](*(part[rows] for part in maps))[int(feature[1])]
         expected = method.fusion_classifier(method.fusion_head(level.mean(dim=(2, 3))))
-        found = method(images(), MODALITY)
+        found = method.outputs(BATCH)
     assert torch.allclose(found.fusion, expected, atol=1e-5)
 
 
 def test_single_branch_sees_every_pooled_value_four_times_in_a_layer_of_its_modality():
     method = built().eval()
     with torch.inference_mode():
-        pooled = method.backbone(images(), MODALITY)[-1].mean(dim=(2, 3))
+        pooled = method.backbone(BATCH.images, BATCH.visible)[-1].mean(dim=(2, 3))
         enlarged = pooled[:, :, None, None].expand(-1, -1, 2, 2).flatten(1)
         expected = [
             method.classifier(method.single_layers[m](row[None]))[0]
-            for m, row in zip(MODALITY, enlarged, strict=True)
+            for m, row in zip([0, 0, 0, 1, 1, 1], enlarged, strict=True)
         ]
-        found = method(images(), MODALITY).single
+        found = method.outputs(BATCH).single
     assert torch.allclose(found, torch.stack(expected), atol=1e-5)
 
 
@@ -107,8 +102,8 @@ def test_joint_embedding_is_behind_the_activation_and_pool5_before_the_block():
     layer = method.joint_head[0]
     with torch.inference_mode():
         layer.norm.running_mean.fill_(0.5)
-        pooled = method.backbone(images(), MODALITY)[-1].mean(dim=(2, 3))
-        found = method.embed(images(), MODALITY)
+        pooled = method.backbone(BATCH.images, BATCH.visible)[-1].mean(dim=(2, 3))
+        found = embed_all(method, BATCH)
         expected = leaky_relu(layer.norm(layer.linear(pooled)), 0.1)
     assert (expected < 0).any()
     assert torch.allclose(found["joint"], expected, atol=1e-5)
@@ -123,25 +118,25 @@ def test_classifier_opens_with_a_leaky_relu_of_slope_a_tenth():
 
 
 def test_correction_is_one_where_all_losses_are_equal():
-    losses = built().losses(outputs(torch.zeros(6, 3), torch.zeros(12, 3)), LABELS, MODALITY)
-    assert losses["correction"].item() == pytest.approx(1, abs=1e-6)
-    assert losses["joint"].item() == pytest.approx(math.log(3), rel=1e-6)
+    terms = losses(built(), outputs(torch.zeros(6, 3), torch.zeros(12, 3)))
+    assert terms["correction"].item() == pytest.approx(1, abs=1e-6)
+    assert terms["joint"].item() == pytest.approx(math.log(3), rel=1e-6)
 
 
 @pytest.mark.parametrize("confidence", [0.5, 1.0])
 def test_correction_is_the_exponential_of_the_difference_of_losses(confidence):
     right = logits(*LABELS.tolist(), confidence=confidence)
-    losses = built().losses(outputs(right, torch.zeros(12, 3)), LABELS, MODALITY)
-    bias = (losses["visible"] + losses["infrared"]) / 2 - losses["joint"]
+    terms = losses(built(), outputs(right, torch.zeros(12, 3)))
+    bias = (terms["visible"] + terms["infrared"]) / 2 - terms["joint"]
     assert 0.1 < bias.item() < 2
-    assert losses["correction"].item() == pytest.approx(math.exp(bias.item()), rel=1e-5)
+    assert terms["correction"].item() == pytest.approx(math.exp(bias.item()), rel=1e-5)
 
 
 def test_correction_has_a_gradient_and_is_the_same_for_either_sign():
     right, wrong = logits(*LABELS.tolist(), confidence=0.5), logits(*LABELS.tolist(), confidence=0.5)
     zeros = torch.zeros(6, 3)
-    positive = built().losses(outputs(right, torch.zeros(12, 3), zeros), LABELS, MODALITY)["correction"]
-    negative = built().losses(outputs(zeros, torch.zeros(12, 3), wrong), LABELS, MODALITY)["correction"]
+    positive = losses(built(), outputs(right, torch.zeros(12, 3), zeros))["correction"]
+    negative = losses(built(), outputs(zeros, torch.zeros(12, 3), wrong))["correction"]
     assert positive.item() == pytest.approx(negative.item(), rel=1e-6)
     positive.backward()
     negative.backward()
@@ -151,19 +146,19 @@ def test_correction_has_a_gradient_and_is_the_same_for_either_sign():
 
 def test_clamped_correction_is_e_squared_without_gradient():
     single = logits(*((LABELS + 1) % 3).tolist(), confidence=50)
-    losses = built().losses(outputs(torch.zeros(6, 3), torch.zeros(12, 3), single), LABELS, MODALITY)
-    assert losses["visible"].item() == pytest.approx(50, rel=1e-3)
-    assert losses["correction"].item() == pytest.approx(math.exp(2), rel=1e-6)
-    losses["correction"].backward()
+    terms = losses(built(), outputs(torch.zeros(6, 3), torch.zeros(12, 3), single))
+    assert terms["visible"].item() == pytest.approx(50, rel=1e-3)
+    assert terms["correction"].item() == pytest.approx(math.exp(2), rel=1e-6)
+    terms["correction"].backward()
     assert not single.grad.any()
 
 
 def test_visible_and_infrared_losses_see_their_own_rows():
     single = torch.zeros(6, 3)
-    single[MODALITY == 0] = logits(0, 1, 2, confidence=3).detach()
-    losses = built().losses(outputs(torch.zeros(6, 3), torch.zeros(12, 3), single), LABELS, MODALITY)
-    assert losses["visible"].item() == pytest.approx(math.log(1 + 2 * math.exp(-3)), rel=1e-4)
-    assert losses["infrared"].item() == pytest.approx(math.log(3), rel=1e-5)
+    single[:3] = logits(0, 1, 2, confidence=3).detach()
+    terms = losses(built(), outputs(torch.zeros(6, 3), torch.zeros(12, 3), single))
+    assert terms["visible"].item() == pytest.approx(math.log(1 + 2 * math.exp(-3)), rel=1e-4)
+    assert terms["infrared"].item() == pytest.approx(math.log(3), rel=1e-5)
 
 
 def competition(joint_hits, fusion_hits):
@@ -172,12 +167,12 @@ def competition(joint_hits, fusion_hits):
     joint = logits(*[y if n < joint_hits else (y + 1) % 3 for n, y in enumerate(labels)])
     fusion = logits(*[y if n < fusion_hits else (y + 1) % 3 for n, y in enumerate(labels * 2)], confidence=1.0)
     method, found = built(), outputs(joint, fusion)
-    losses = method.losses(found, LABELS, MODALITY)
-    losses["joint"].backward()
-    measures = method.measures(found, LABELS, MODALITY)
+    terms = losses(method, found)
+    terms["joint"].backward()
+    measures = method.measures(found, BATCH)
     assert measures["accuracy"].item() == pytest.approx(joint_hits / 6)
     assert measures["accuracy_fusion"].item() == pytest.approx(fusion_hits / 12)
-    return bool(measures["joint_wins"]), joint.grad, fusion.grad, losses["joint"].item()
+    return bool(measures["joint_wins"]), joint.grad, fusion.grad, terms["joint"].item()
 
 
 @pytest.mark.parametrize(
@@ -198,19 +193,18 @@ def test_block_with_the_higher_rate_wins_and_the_joint_one_where_equal(joint_hit
 
 def test_fused_rows_have_the_labels_of_the_images_they_come_from():
     rows = torch.tensor([5, 0, 4, 3])
-    found = Outputs(torch.zeros(6, 3), logits(*LABELS[rows].tolist()), rows[:, None], torch.zeros(6, 3))
-    measures = built().measures(found, LABELS, MODALITY)
+    found = Outputs(torch.zeros(6, 3), logits(*LABELS[rows].tolist()), rows, torch.zeros(6, 3))
+    measures = built().measures(found, BATCH)
     assert measures["accuracy_fusion"].item() == 1
-    losses = built().losses(found, LABELS, MODALITY)
-    assert losses["joint"].item() == pytest.approx(math.log(1 + 2 * math.exp(-2)), rel=1e-5)
+    terms = losses(built(), found)
+    assert terms["joint"].item() == pytest.approx(math.log(1 + 2 * math.exp(-2)), rel=1e-5)
 
 
 @pytest.mark.parametrize("joint_wins", [True, False])
 def test_only_the_loser_is_without_gradient_in_the_whole_network(monkeypatch, joint_wins):
     method = built()
-    monkeypatch.setattr(method, "_joint_wins", lambda *_: torch.tensor(joint_wins))
-    losses = method.losses(method(images(), MODALITY), LABELS, MODALITY)
-    losses["joint"].backward()
+    monkeypatch.setattr(module, "first_wins", lambda *_: torch.tensor(joint_wins))
+    losses_of(method, BATCH)["joint"].backward()
     reached = {
         name: any(p.grad is not None and p.grad.any() for p in part.parameters())
         for name, part in (
@@ -226,9 +220,9 @@ def test_every_parameter_learns_in_one_or_the_other_outcome(monkeypatch):
     method = built()
     learnt = set()
     for joint_wins in (True, False):
-        monkeypatch.setattr(method, "_joint_wins", lambda *_, wins=joint_wins: torch.tensor(wins))
+        monkeypatch.setattr(module, "first_wins", lambda *_, wins=joint_wins: torch.tensor(wins))
         method.zero_grad()
-        sum(method.losses(method(images(), MODALITY), LABELS, MODALITY).values()).backward()
+        sum(losses_of(method, BATCH).values()).backward()
         learnt |= {name for name, p in method.named_parameters() if p.grad.any()}
     assert {name for name, _ in method.named_parameters()} - learnt == set()
 
@@ -238,27 +232,33 @@ def test_lambdas_weigh_the_three_losses_and_the_correction_weighs_one():
     assert method.loss_weights == {"joint": 1.5, "visible": 0.0, "infrared": 0.25, "correction": 1.0}
 
 
-@pytest.mark.parametrize(("features", "modality"), [(["i5", "i2"], 0), (["r4"], 1)])
+@pytest.mark.parametrize(("features", "modality"), [(["i5", "i2"], Modality.VISIBLE), (["r4"], Modality.INFRARED)])
 def test_batch_without_any_fused_vector_leaves_the_network_finite(features, modality):
     method = built(features=features)
-    modalities = torch.full_like(MODALITY, modality)
-    found = method(images(), modalities)
+    batch = of_one_spectrum(BATCH, modality)
+    found = method.outputs(batch)
     assert found.fusion.shape == (0, 3)
-    losses = method.losses(found, LABELS, modalities)
-    sum(losses.values()).backward()
-    assert all(torch.isfinite(loss) for loss in losses.values())
+    terms = losses(method, found, batch)
+    sum(terms.values()).backward()
+    assert all(torch.isfinite(loss) for loss in terms.values())
     assert all(torch.isfinite(value).all() for value in method.state_dict().values())
 
 
 def test_both_blocks_supply_the_mean_of_their_losses():
     labels = LABELS.tolist()
     joint, fusion = logits(*labels), logits(*labels * 2, confidence=1.0)
-    losses = built(loss={"competition": "both"}).losses(outputs(joint, fusion), LABELS, MODALITY)
+    terms = losses(built(loss={"competition": "both"}), outputs(joint, fusion))
     expected = [math.log(1 + 2 * math.exp(-confidence)) for confidence in (2.0, 1.0)]
-    assert losses["joint"].item() == pytest.approx(sum(expected) / 2, rel=1e-5)
-    losses["joint"].backward()
+    assert terms["joint"].item() == pytest.approx(sum(expected) / 2, rel=1e-5)
+    terms["joint"].backward()
     assert joint.grad.any()
     assert fusion.grad.any()
+
+
+def test_nobody_wins_where_both_blocks_supply_the_loss():
+    measures = step_on(built(loss={"competition": "both"}), BATCH).measures
+    assert "joint_wins" not in measures
+    assert {"accuracy", "accuracy_fusion"} <= measures.keys()
 
 
 @pytest.mark.parametrize(("joint_hits", "fusion_hits", "joint_wins"), [(6, 7, False), (6, 6, True), (0, 0, True)])
@@ -266,16 +266,16 @@ def test_released_rule_compares_raw_hits(joint_hits, fusion_hits, joint_wins):
     labels = LABELS.tolist()
     joint = logits(*[y if n < joint_hits else (y + 1) % 3 for n, y in enumerate(labels)])
     fusion = logits(*[y if n < fusion_hits else (y + 1) % 3 for n, y in enumerate(labels * 2)])
-    measures = built(recipe=RELEASE).measures(outputs(joint, fusion), LABELS, MODALITY)
+    measures = built(recipe=RELEASE).measures(outputs(joint, fusion), BATCH)
     assert bool(measures["joint_wins"]) == joint_wins
 
 
 def test_released_correction_has_its_value_but_no_gradient():
     right = logits(*LABELS.tolist(), confidence=4.0)
     single = logits(*((LABELS + 1) % 3).tolist(), confidence=4.0)
-    losses = built(recipe=RELEASE).losses(outputs(right, torch.zeros(12, 3), single), LABELS, MODALITY)
-    assert losses["correction"].item() == pytest.approx(math.exp(4), rel=1e-4)  # not clamped either
-    losses["correction"].backward()
+    terms = losses(built(recipe=RELEASE), outputs(right, torch.zeros(12, 3), single))
+    assert terms["correction"].item() == pytest.approx(math.exp(4), rel=1e-4)  # not clamped either
+    terms["correction"].backward()
     assert not right.grad.any()
     assert not single.grad.any()
 
@@ -314,9 +314,9 @@ def test_release_leaves_the_smoothing_of_p3_as_it_starts():
 def test_released_domains_go_through_the_joint_layer_without_its_activation():
     method = built(recipe=RELEASE).eval()
     with torch.inference_mode():
-        pooled = method.backbone(images(), MODALITY)[-1].mean(dim=(2, 3))
+        pooled = method.backbone(BATCH.images, BATCH.visible)[-1].mean(dim=(2, 3))
         expected = method.classifier(method.joint_head[0](pooled))
-        found = method(images(), MODALITY).single
+        found = method.outputs(BATCH).single
     assert torch.allclose(found, expected, atol=1e-5)
 
 
@@ -342,7 +342,7 @@ def test_paper_recipe_is_that_of_section_4_2():
     assert found == {"num_pids": 32, "num_instances": 1, "epochs": 60, "milestones": [30], "lr": 0.01}
     assert train["augmentation"]["erase"] == 0.0
     method = built()
-    assert [group["lr"] for group in method.param_groups(0.01)] == [0.01, 0.01]
+    assert {group["lr"] for group in method.param_groups(0.01)} == {0.01}
 
 
 @pytest.mark.parametrize(

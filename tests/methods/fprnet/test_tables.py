@@ -5,13 +5,15 @@ from functools import cache
 import pytest
 import torch
 
-from tests.made import ROOT, built_small
-from vireid.methods.fprnet.eigenlayer import Eigenlayer
+from tests.made import ROOT
+from tests.methods.batches import embed_all, losses_of, of_one_spectrum, paired_batch, step_on
+from vireid.data.records import Modality
 from vireid.experiments.grid import load_grid
 from vireid.experiments.plan import make_plan
+from vireid.methods import build_method
+from vireid.methods.fprnet.eigenlayer import Eigenlayer
 
-LABELS = torch.arange(4).repeat(2)
-MODALITY = torch.arange(2).repeat_interleave(4)
+BATCH = paired_batch([0, 1, 2, 3], 64, 32)
 
 
 @cache
@@ -25,12 +27,11 @@ def built(row, **changes):
     """Build a row by the paper's schedule, with its widths divided by 16, and with changes to its model."""
     table, _, name = row.partition("/")
     values = settings(table)[name]
-    return built_small(values | {"model": values["model"] | changes})
-
-
-@pytest.fixture(scope="module")
-def images():
-    return torch.randn(8, 3, 64, 32, generator=torch.Generator().manual_seed(0))
+    model = values["model"]
+    small = {"backbone": "resnet10_half", "pretrained": False, "pyramid_width": model["pyramid_width"] // 16}
+    small |= {key: [width // 16 for width in model[key]] for key in ("joint_dims", "fusion_dims")}
+    torch.manual_seed(0)
+    return build_method("fprnet", 4, model | small | changes, values["loss"])
 
 
 @pytest.mark.parametrize(
@@ -42,7 +43,7 @@ def images():
         ("table8/svdnet", "joint", {"joint"}),
     ],
 )
-def test_ablation_leaves_out_modules_terms_and_curves(row, ranked, terms, images):
+def test_ablation_leaves_out_modules_terms_and_curves(row, ranked, terms):
     method = built(row)
     names = {name.split(".")[0] for name, _ in method.named_parameters()}
     assert next(iter(method.embedding_dims)) == ranked
@@ -50,19 +51,19 @@ def test_ablation_leaves_out_modules_terms_and_curves(row, ranked, terms, images
     assert ("pyramids" in names) == ("fusion_head" in names) == method.model.fusion_block
     assert ("single_layers" in names) == method.model.single_domains
     assert ("joint_head" in names) == method.model.joint_block
-    curves = method.measures(method(images, MODALITY), LABELS, MODALITY)
+    curves = step_on(method, BATCH).measures
     assert ("joint_wins" in curves) == (method.model.joint_block and method.model.fusion_block)
 
 
-def test_only_the_fusion_block_left_ranks_the_pooled_map(images):
+def test_only_the_fusion_block_left_ranks_the_pooled_map():
     method = built("table8/fprnet", joint_block=False, single_domains=False)
-    assert list(method.eval().embed(images, MODALITY)) == ["pool5"]
+    assert list(embed_all(method.eval(), BATCH)) == ["pool5"]
 
 
-def test_single_embedding_goes_through_the_layer_of_the_images_own_domain(images):
+def test_single_embedding_goes_through_the_layer_of_the_images_own_domain():
     method = built("table5/without_joint_block").eval()
-    found = method.embed(images, MODALITY)
-    for row, modality in enumerate(MODALITY):
+    found = embed_all(method, BATCH)
+    for row, modality in enumerate([0, 0, 0, 0, 1, 1, 1, 1]):
         enlarged = found["pool5"][row].repeat_interleave(4)[None]
         expected = torch.nn.functional.leaky_relu(method.single_layers[modality](enlarged), 0.1)
         assert torch.allclose(found["single"][row], expected[0], atol=1e-5)
@@ -101,25 +102,18 @@ def test_activations_are_those_of_the_row():
     assert kinds("table6/relu") == ("ReLU", "ReLU")
 
 
-def test_vertical_fusion_makes_one_row_per_pair_with_its_label(images):
+def test_vertical_fusion_makes_one_row_per_pair_with_its_label():
     method = built("table4/vertical_best")
-    found = method(images, MODALITY)
+    found = method.outputs(BATCH)
     assert found.fusion.shape == (4, 4)
-    assert method._blocks(found, LABELS)[1][1].tolist() == [0, 1, 2, 3]
+    assert method._blocks(found, BATCH.labels)[1][1].tolist() == [0, 1, 2, 3]
 
 
-def test_fused_vectors_of_two_identities_are_an_error(images):
-    method = built("table4/vertical_i3r3")
-    with pytest.raises(ValueError, match="mixes identities"):
-        method.losses(method(images, MODALITY), torch.tensor([0, 1, 2, 3, 1, 0, 2, 3]), MODALITY)
-
-
-@pytest.mark.parametrize("modality", [0, 1])
+@pytest.mark.parametrize("modality", Modality)
 @pytest.mark.parametrize("row", ["table4/vertical_i3r3", "table4/hybrid1_r5r2_i5i2", "table5/without_joint_block"])
-def test_batch_of_one_modality_works_in_every_arrangement(row, modality, images):
+def test_batch_of_one_modality_works_in_every_arrangement(row, modality):
     method = built(row)
-    modalities = torch.full_like(MODALITY, modality)
-    losses = method.losses(method(images, modalities), LABELS, modalities)
+    losses = losses_of(method, of_one_spectrum(BATCH, modality))
     sum(losses.values()).backward()
     assert all(torch.isfinite(loss) for loss in losses.values())
     gradients = [p.grad for p in method.parameters() if p.grad is not None]

@@ -7,15 +7,17 @@ import torch
 from torch.nn.functional import cross_entropy, leaky_relu, normalize
 
 from tests.made import ROOT, read_yaml
+from tests.methods.batches import embed_all, losses_of, of_one_spectrum, paired_batch, step_on
 from vireid.data.records import Modality
+from vireid.losses.gather import alone
 from vireid.losses.triplet import batch_hard_triplet_loss
 from vireid.methods.tffn.method import TFFN, GraphFusion, LevelFusion, Loss, Model
 from vireid.params import check_section
 from vireid.support.errors import UserError
 
 PAPER = read_yaml(ROOT / "conf" / "method" / "tffn.yaml")["schedules"]["paper"]
-LABELS = torch.tensor([0, 1, 0, 1, 0, 1, 0, 1])
-MODALITY = torch.arange(2).repeat_interleave(4)
+BATCH = paired_batch([0, 1, 0, 1], 64, 32, seed=1)
+LABELS = BATCH.labels
 TABLE_3 = read_yaml(ROOT / "conf" / "experiments" / "tffn" / "table3.yaml")["rows"]
 
 
@@ -32,10 +34,6 @@ def moved(method):
         neck.norm.running_mean.fill_(number / 10)
         neck.norm.running_var.fill_(float(number))
     return method.eval()
-
-
-def images(count=8):
-    return torch.randn(count, 3, 64, 32, generator=torch.Generator().manual_seed(1))
 
 
 def nodes(count=8, width=6):
@@ -160,10 +158,10 @@ def test_stem_is_separate_and_the_first_stage_as_chosen(share_from):
 def test_every_level_sees_its_own_stage():
     method = built().eval()
     with torch.inference_mode():
-        before = method.embed(images(), MODALITY)
+        before = embed_all(method, BATCH)
         for parameter in method.backbone.shared[1].parameters():
             parameter.zero_()
-        after = method.embed(images(), MODALITY)
+        after = embed_all(method, BATCH)
     equal = {name: torch.equal(before[name], after[name]) for name in before}
     assert equal == {"fused": False, "stage4": False, "stage3": False, "stage2": True}
 
@@ -196,7 +194,7 @@ def test_rows_of_table_3_leave_out_modules_and_losses(row, supervised):
         assert (method.level_fusion.mask is None) == (row == "mlfm_without_attention")
     if "graph" in supervised:
         assert method.graph_fusion.heads == (1 if row == "glfm_without_heads" else 4)
-    losses = method.losses(method(images(), MODALITY), LABELS, MODALITY)
+    losses = losses_of(method, BATCH)
     assert list(losses) == list(method.loss_weights)
 
 
@@ -210,32 +208,32 @@ def test_fused_are_the_levels_behind_their_necks():
     with torch.inference_mode():
         for number, name in enumerate(("stage2", "stage3", "stage4"), start=1):
             method.necks[name].norm.running_mean.fill_(float(number))
-        outputs = method(images(), MODALITY)
+        outputs = method.outputs(BATCH)
         expected = sum(method.necks[name].norm(outputs.embeddings[name]) for name in method.levels)
         assert torch.allclose(outputs.embeddings["fused"], expected, atol=1e-5)
-        assert torch.allclose(method.embed(images(), MODALITY)["fused"], expected, atol=1e-5)
+        assert torch.allclose(embed_all(method, BATCH)["fused"], expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("last_stride", [1, 2])
 def test_levels_are_pooled_by_the_mean_of_the_last_map(last_stride):
     method = built(last_stride=last_stride).eval()
     with torch.inference_mode():
-        last = method.backbone(images(), MODALITY)[-1]
+        last = method.backbone(BATCH.images, BATCH.visible)[-1]
         assert tuple(last.shape[-2:]) == (4 // last_stride, 2 // last_stride)
         expected = method.levels["stage4"](last.mean(dim=(2, 3)))
-        assert torch.allclose(method(images(), MODALITY).embeddings["stage4"], expected, atol=1e-6)
+        assert torch.allclose(method.outputs(BATCH).embeddings["stage4"], expected, atol=1e-6)
 
 
 def test_graph_losses_are_those_of_the_fused_nodes_behind_their_own_neck():
     method = built(loss={"label_smoothing": 0.1})
     for name in ("graph", "stage4"):
         torch.nn.init.normal_(method.necks[name].classifier.weight)
-    outputs = method(images(), MODALITY)
-    losses = method.losses(outputs, LABELS, MODALITY)
+    outputs = method.outputs(BATCH)
+    losses = method.losses(outputs, BATCH, alone)
     fused = method.graph_fusion(normalize(outputs.embeddings["fused"]), LABELS)
     expected = cross_entropy(method.necks["graph"](fused), LABELS, label_smoothing=0.1)
     assert losses["identity/graph"].item() == pytest.approx(expected.item(), rel=1e-5)
-    expected = batch_hard_triplet_loss(fused, LABELS, 0.3)
+    expected = batch_hard_triplet_loss(fused, LABELS, 0.3, alone)
     assert losses["triplet/graph"].item() == pytest.approx(expected.item(), rel=1e-5)
     expected = cross_entropy(outputs.logits["stage4"], LABELS, label_smoothing=0.1)
     assert losses["identity/stage4"].item() == pytest.approx(expected.item(), rel=1e-5)
@@ -245,22 +243,22 @@ def test_graph_losses_are_those_of_the_fused_nodes_behind_their_own_neck():
 def test_graph_losses_teach_the_trunk(kind):
     method = built(loss={"margin": 2.0})
     torch.nn.init.normal_(method.necks["graph"].classifier.weight)
-    method.losses(method(images(), MODALITY), LABELS, MODALITY)[f"{kind}/graph"].backward()
+    losses_of(method, BATCH)[f"{kind}/graph"].backward()
     assert all(p.grad is not None and p.grad.any() for p in method.backbone.parameters())
 
 
 def test_accuracies_are_those_of_the_logits():
     method = built()
-    outputs = method(images(), MODALITY)
+    outputs = method.outputs(BATCH)
     outputs.logits["fused"] = torch.tensor([[1.0, 0.0]] * 8)
     outputs.logits["stage3"] = torch.eye(2)[LABELS]
-    found = method.measures(outputs, LABELS, MODALITY)
+    found = method.measures(outputs, BATCH)
     assert (found["accuracy/fused"].item(), found["accuracy/stage3"].item()) == (0.5, 1.0)
 
 
 def test_identity_losses_start_at_the_logarithm_of_the_number_of_identities():
     method = built(395)
-    losses = method.losses(method(images(), MODALITY), LABELS, MODALITY)
+    losses = losses_of(method, BATCH)
     found = [value.item() for name, value in losses.items() if name.startswith("identity")]
     assert found == pytest.approx([math.log(395)] * 5, abs=0.05)
 
@@ -268,10 +266,10 @@ def test_identity_losses_start_at_the_logarithm_of_the_number_of_identities():
 def test_triplet_sees_levels_as_they_are_and_fused_vectors_of_length_one():
     method = built(loss={"margin": 0.0}, graph_fusion=False)
     expected = {"stage2": 3, "stage3": 3, "stage4": 3, "fused": 1}
-    outputs = method(images(), MODALITY)
-    first = method.losses(outputs, LABELS, MODALITY)
+    outputs = method.outputs(BATCH)
+    first = method.losses(outputs, BATCH, alone)
     outputs.embeddings = {name: 3 * value for name, value in outputs.embeddings.items()}
-    second = method.losses(outputs, LABELS, MODALITY)
+    second = method.losses(outputs, BATCH, alone)
     ratio = {name: second[f"triplet/{name}"] / first[f"triplet/{name}"] for name in expected}
     assert {name: value.item() for name, value in ratio.items()} == pytest.approx(expected, rel=1e-4)
 
@@ -280,7 +278,7 @@ def test_triplet_sees_levels_as_they_are_and_fused_vectors_of_length_one():
 def test_fused_embedding_is_classified_as_chosen(normalised):
     method = moved(built(classify_normalised=normalised))
     with torch.inference_mode():
-        outputs = method(images(), MODALITY)
+        outputs = method.outputs(BATCH)
         fused = outputs.embeddings["fused"]
         expected = method.necks["fused"](normalize(fused) if normalised else fused)
         assert torch.allclose(outputs.logits["fused"], expected, atol=1e-6)
@@ -294,16 +292,16 @@ def test_graph_fuses_the_ranked_embedding_normalised(changes, source):
     seen = []
     method.graph_fusion.register_forward_hook(lambda module, given, result: seen.append(given[0]))
     with torch.inference_mode():
-        method.losses(method(images(), MODALITY), LABELS, MODALITY)
-        assert torch.allclose(seen[0], normalize(method.embed(images(), MODALITY)[source]), atol=1e-5)
+        losses_of(method, BATCH)
+        assert torch.allclose(seen[0], normalize(embed_all(method, BATCH)[source]), atol=1e-5)
 
 
 def test_ranked_is_what_leaves_the_level_fusion_and_stages_come_after_their_necks():
     method = built().eval()
     with torch.inference_mode():
         method.necks["stage4"].norm.running_mean.fill_(3.0)
-        found, outputs = method.embed(images(), MODALITY), method(images(), MODALITY)
-        assert torch.equal(found["fused"], outputs.embeddings["fused"])
+        found, outputs = embed_all(method, BATCH), method.outputs(BATCH)
+        assert torch.allclose(found["fused"], outputs.embeddings["fused"], atol=1e-5)
         expected = (outputs.embeddings["stage4"] - 3) / math.sqrt(1 + 1e-5)
         assert torch.allclose(found["stage4"], expected, atol=1e-5)
 
@@ -322,8 +320,8 @@ def test_lambda_is_zero_and_then_follows_the_last_epochs_other_losses():
     method.on_epoch(2, [earlier, last])
     assert weights() == pytest.approx([1 / (1 + 8 * 0.5)] * 2)
     assert all(method.loss_weights[name] == 1 for name in others)
-    outputs = method(images(), MODALITY)
-    assert method.measures(outputs, LABELS, MODALITY)["graph_weight"].item() == pytest.approx(0.2)
+    outputs = method.outputs(BATCH)
+    assert method.measures(outputs, BATCH)["graph_weight"].item() == pytest.approx(0.2)
     method.on_epoch(0, [])
     assert weights() == [0, 0]
 
@@ -332,7 +330,7 @@ def test_without_graph_fusion_there_is_no_lambda():
     method = built(graph_fusion=False)
     method.on_epoch(1, [{}])
     assert set(method.loss_weights.values()) == {1.0}
-    assert "graph_weight" not in method.measures(method(images(), MODALITY), LABELS, MODALITY)
+    assert "graph_weight" not in step_on(method, BATCH).measures
 
 
 def test_new_layers_can_learn_faster_than_the_trunk():
@@ -345,8 +343,7 @@ def test_new_layers_can_learn_faster_than_the_trunk():
 @pytest.mark.parametrize("modality", Modality)
 def test_losses_of_one_modality_fuse_what_there_is(modality):
     method = built()
-    only = torch.full_like(MODALITY, int(modality))
-    losses = method.losses(method(images(), only), LABELS, only)
+    losses = losses_of(method, of_one_spectrum(BATCH, modality))
     assert all(torch.isfinite(loss) for loss in losses.values())
 
 

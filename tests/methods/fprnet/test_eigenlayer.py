@@ -1,12 +1,9 @@
-"""Eigenlayer, feature pyramid and pooling, by hand and by their defining properties. CPU, seconds."""
+"""The SVD layer, by hand and by its defining properties. CPU, seconds."""
 
 import pytest
 import torch
-from torch.nn.functional import interpolate
 
 from vireid.methods.fprnet.eigenlayer import Eigenlayer, LinearNorm
-from vireid.backbones.pooling import GEM_EXPONENT, pool
-from vireid.methods.fprnet.pyramid import LEVELS, FeaturePyramid
 from vireid.support.errors import UserError
 
 
@@ -128,25 +125,6 @@ def test_decorrelating_brings_orthogonality_to_one():
     assert layer.orthogonality().item() == pytest.approx(1, abs=1e-4)
 
 
-def test_frozen_layer_keeps_its_weights_whatever_the_optimiser_remembers():
-    layer = Eigenlayer(8, 4)
-    optimizer = torch.optim.SGD(layer.parameters(), 0.1, momentum=0.9, weight_decay=0.1)
-
-    def step():
-        optimizer.zero_grad()
-        layer(torch.randn(6, 8)).pow(3).sum().backward()
-        optimizer.step()
-        return layer.linear.weight.detach().clone()
-
-    first = step()
-    layer.freeze(True)
-    norm = layer.norm.weight.detach().clone()
-    assert torch.equal(step(), first)
-    assert not torch.equal(layer.norm.weight, norm)
-    layer.freeze(False)
-    assert not torch.equal(step(), first)
-
-
 def test_plain_layer_has_a_bias_of_zero_and_need_not_be_orthogonal():
     layer = LinearNorm(16, 16)
     assert not layer.linear.bias.any()
@@ -166,104 +144,3 @@ def test_eigenlayer_wider_than_its_input_is_refused():
         Eigenlayer(8, 9)
     assert "8" in error.value.expected
     assert error.value.found == 9
-
-
-SIZES = [(72, 36), (36, 18), (18, 9), (9, 5)]
-
-
-def test_pyramid_has_the_sizes_and_parameters_of_table_2():
-    with torch.device("meta"):
-        pyramid = FeaturePyramid((256, 512, 1024, 2048), 256, LEVELS, "smoothed")
-        maps = [torch.empty(2, c, *s) for c, s in zip((256, 512, 1024, 2048), SIZES, strict=True)]
-        found = pyramid(*maps)
-    assert {level: tuple(part.shape) for level, part in found.items()} == {
-        level: (2, 256, *size) for level, size in zip(LEVELS, SIZES, strict=True)
-    }
-    assert sum(p.numel() for p in pyramid.parameters()) == 2_754_304  # as counted in the authors' code
-
-
-def constant_pyramid(top_down="smoothed", levels=LEVELS):
-    """One channel; lateral layers multiply by 1, 2, 3, 4, smoothing layers by 10 at the centre."""
-    pyramid = FeaturePyramid((1, 1, 1, 1), 1, levels, top_down)
-    with torch.no_grad():
-        for parameter in pyramid.parameters():
-            parameter.zero_()
-        for factor, layer in enumerate(pyramid.lateral, start=1):
-            layer.weight.fill_(factor)
-        for layer in pyramid.smooth:
-            layer.weight[..., 1, 1] = 10
-    return pyramid
-
-
-def constant_maps():
-    return [torch.full((1, 1, *size), value) for size, value in zip(SIZES, (1.0, 2.0, 5.0, 7.0), strict=True)]
-
-
-def test_pyramid_of_constant_maps_is_eq_1_with_the_smoothed_map_going_down():
-    p5 = 4 * 7
-    p4 = 10 * (3 * 5 + p5)
-    p3 = 10 * (2 * 2 + p4)
-    p2 = 10 * (1 * 1 + p3)
-    found = constant_pyramid()(*constant_maps())
-    for level, value in zip(LEVELS, (p2, p3, p4, p5), strict=True):
-        assert torch.allclose(found[level], torch.tensor(float(value)))
-
-
-def test_unsmoothed_pyramid_smooths_each_sum_for_itself():
-    s5 = 4 * 7
-    s4 = 3 * 5 + s5
-    s3 = 2 * 2 + s4
-    s2 = 1 * 1 + s3
-    found = constant_pyramid("unsmoothed")(*constant_maps())
-    for level, value in zip(LEVELS, (10 * s2, 10 * s3, 10 * s4, s5), strict=True):
-        assert torch.allclose(found[level], torch.tensor(float(value)))
-
-
-@pytest.mark.parametrize("top_down", ["smoothed", "unsmoothed"])
-@pytest.mark.parametrize("levels", [(5,), (2,), (4, 5), (2, 5), (3,), ()])
-def test_wanted_levels_are_as_in_the_whole_pyramid_and_only_what_they_need_is_trained(levels, top_down):
-    torch.manual_seed(1)
-    whole = FeaturePyramid((3, 4, 5, 6), 2, LEVELS, top_down)
-    part = FeaturePyramid((3, 4, 5, 6), 2, levels, top_down)
-    part.load_state_dict(whole.state_dict())
-    maps = [torch.randn(2, c, *s) for c, s in zip((3, 4, 5, 6), ((8, 6), (4, 3), (2, 2), (1, 1)), strict=True)]
-    found, expected = part(*maps), whole(*maps)
-    assert found.keys() == set(levels)
-    assert all(torch.equal(found[level], expected[level]) for level in levels)
-    if levels:
-        sum(level.square().sum() for level in found.values()).backward()
-    for parameter in part.parameters():
-        assert parameter.requires_grad == (parameter.grad is not None)
-
-
-def test_pyramid_enlarges_bilinearly_with_aligned_corners():
-    maps = [torch.zeros(1, 1, *size) for size in ((16, 8), (8, 4), (4, 2), (2, 2))]
-    maps[-1][0, 0, 0, 0] = 1.0
-    found = constant_pyramid()(*maps)
-    assert torch.allclose(found[4], 10 * interpolate(4 * maps[-1], (4, 2), mode="bilinear", align_corners=True))
-    assert found[4][0, 0, :, 0].tolist() == pytest.approx([40, 80 / 3, 40 / 3, 0], abs=1e-4)
-
-
-def test_average_pooling_by_hand():
-    maps = torch.tensor([[[[1.0, 2.0], [3.0, 6.0]], [[0.0, 0.0], [0.0, -4.0]]]])
-    assert pool(maps).tolist() == [[3.0, -1.0]]
-
-
-def test_generalised_mean_by_hand():
-    maps = torch.tensor([[[[1.0, 2.0], [3.0, 0.0]], [[-5.0, 0.0], [0.0, 0.0]]]])
-    expected = ((1 + 8 + 27) / 4) ** (1 / 3)
-    assert GEM_EXPONENT == 3
-    assert pool(maps, "gem")[0].tolist() == pytest.approx([expected, 0.0], abs=1e-4)
-
-
-def test_generalised_mean_of_nothing_active_has_a_finite_gradient():
-    maps = torch.zeros(1, 2, 2, 2, requires_grad=True)
-    pool(maps, "gem").sum().backward()
-    assert torch.isfinite(maps.grad).all()
-
-
-def test_generalised_mean_lies_between_mean_and_maximum():
-    maps = torch.rand(3, 4, 5, 6)
-    found = pool(maps, "gem")
-    assert (found >= pool(maps) - 1e-6).all()
-    assert (found <= maps.amax(dim=(2, 3)) + 1e-6).all()

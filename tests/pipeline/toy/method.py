@@ -1,0 +1,57 @@
+"""The smallest method that trains: two stems, one small trunk, mean pooling and a classifier."""
+
+from typing import Annotated
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from vireid.backbones.pooling import pool
+from vireid.backbones.trunks import build_trunk
+from vireid.backbones.two_stream import TwoStream
+from vireid.data.records import Modality
+from vireid.losses.accuracy import top1_rate
+from vireid.losses.gather import Gather
+from vireid.losses.identity import identity_loss
+from vireid.methods.base import Batch, Method
+from vireid.params import Probability, Section
+
+
+class Model(Section):
+    """Architecture."""
+
+    share_from: Annotated[int, Field(ge=1, le=5)]
+
+
+class Loss(Section):
+    """Objective."""
+
+    label_smoothing: Probability
+
+
+class Toy(Method[Tensor]):
+    """Ranked is the pooled last map."""
+
+    Model, Loss = Model, Loss
+
+    def __init__(self, num_pids: int, model: Model, loss: Loss):
+        super().__init__()
+        self.backbone = TwoStream(build_trunk("resnet10_half", pretrained=False, last_stride=1), model.share_from)
+        width = self.backbone.channels[-1]
+        self.classifier, self.label_smoothing = nn.Linear(width, num_pids), loss.label_smoothing
+        self.embedding_dims, self.loss_weights = {"pooled": width}, {"identity": 1.0}
+
+    def outputs(self, batch: Batch) -> Tensor:
+        """(B, N) logits."""
+        return self.classifier(pool(self.backbone(batch.images, batch.visible)[-1]))
+
+    def losses(self, outputs: Tensor, batch: Batch, everyone: Gather) -> dict[str, Tensor]:
+        """See `Method.losses`."""
+        return {"identity": identity_loss(outputs, batch.labels, self.label_smoothing)}
+
+    def measures(self, outputs: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """Training accuracy."""
+        return {"accuracy": top1_rate(outputs, batch.labels)}
+
+    def embed(self, images: Tensor, modality: Modality) -> dict[str, Tensor]:
+        """See `Embedder.embed`."""
+        return {"pooled": pool(self.backbone.maps_of(images, modality)[-1])}
