@@ -23,7 +23,7 @@ from PIL import Image
 
 from vireid.data.ingest import pack_images
 from vireid.data.records import ImageRecord, Modality
-from vireid.params import Dataset, Ingest
+from vireid.params import Dataset, Ingest, SixteenBit
 from vireid.support.progress import track
 
 IMAGES = "images.h5"
@@ -106,6 +106,7 @@ def ours(folder: Path, names: list[str], height: int, width: int, workers: int) 
         train_on_val=True,
         gallery_draw="seeded",
         trial=0,
+        sixteen_bit=SixteenBit(scaling="full", window=[0, 65535], percentiles=[0.5, 99.5]),
     )
     settings = Ingest(height=height, width=width, on_bad_image="error")
     pack_images(records, dataset, settings, workers, folder / IMAGES)

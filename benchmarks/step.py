@@ -21,7 +21,6 @@ from vireid.methods import build_method
 from vireid.methods.base import Batch, Method
 from vireid.params import Train, check_section
 from vireid.training.loop import build_optimizer
-from vireid.training.model_folder import without_pretraining
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 NUM_PIDS = 395  # of SYSU-MM01
@@ -70,7 +69,7 @@ def built(method: str, schedule: str) -> Method:
     """Build a preset's method with random weights."""
     preset = _read(CONF / "method" / f"{method}.yaml")
     recipe = preset["schedules"][schedule]
-    return build_method(preset["method"], NUM_PIDS, without_pretraining(recipe["model"]), recipe["loss"])
+    return build_method(preset["method"], NUM_PIDS, recipe["model"], recipe["loss"], from_scratch=True)
 
 
 def training_step(method: Method, settings: Train, device: Device, images: torch.Tensor) -> Callable[[], None]:

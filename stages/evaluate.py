@@ -33,12 +33,14 @@ def main(
     from vireid.params import load_params
     from vireid.reporting.results import write_cmc, write_evaluation, write_metrics
     from vireid.reporting.tables import print_results
+    from vireid.retrieval.collapse import collapse_warning
     from vireid.retrieval.features import read_features, require_split
     from vireid.retrieval.protocols import protocol
     from vireid.retrieval.reranked import evaluate_as_asked
 
     settings = load_params(params)
-    protocols = [protocol(name, settings.dataset.gallery_draw) for name in settings.evaluate.protocols]
+    draw, dataset = settings.dataset.gallery_draw, settings.dataset.name
+    protocols = [protocol(name, draw, dataset) for name in settings.evaluate.protocols]
     source = read_features(features, settings.evaluate.embedding)
     require_split(features, source.info, settings.dataset)
     results = evaluate_as_asked(source, protocols, settings.evaluate)
@@ -46,6 +48,8 @@ def main(
     write_evaluation(evaluation, results, source, features)
     write_metrics(metrics, results)
     print_results(f"{source.info.method}, embedding {source.embedding}", results)
+    if warning := collapse_warning(source, protocols[0]):
+        typer.echo(f"warning: {warning}", err=True)
 
 
 if __name__ == "__main__":

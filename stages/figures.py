@@ -29,7 +29,8 @@ def main(
 
     Reads artifacts/features.h5, artifacts/images.h5 and results/train/plots. Writes into results/figures cmc.png,
     and for the first protocol distances.png (pairs of one and of two identities), embedding_map.png (t-SNE),
-    ranked_lists.png and worst_queries.png; and training.png.
+    ranked_lists.png and worst_queries.png; and training.png. What the results have nothing for is left out with a
+    line that says why: a collapsed embedding has no map.
     """
     from vireid.params import load_params
     from vireid.reporting.figures import Sources, draw_figures
@@ -38,10 +39,13 @@ def main(
     from vireid.retrieval.protocols import protocol
 
     settings = load_params(params)
-    protocols = [protocol(name, settings.dataset.gallery_draw) for name in settings.evaluate.protocols]
+    draw, dataset = settings.dataset.gallery_draw, settings.dataset.name
+    protocols = [protocol(name, draw, dataset) for name in settings.evaluate.protocols]
     source = read_features(features, settings.evaluate.embedding)
     results = evaluate_protocols(source, protocols, settings.evaluate.ranks)
-    draw_figures(figures, results, source, Sources(images, training), settings.figures)
+    left_out = draw_figures(figures, results, source, Sources(images, training), settings.figures)
+    for name, reason in left_out.items():
+        typer.echo(f"not drawn: {name}: {reason}", err=True)
     typer.echo(f"drew {figures}")
 
 

@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 from vireid.support.errors import reports_errors
 
-PARAMS = typer.Option(help="Parameters; reads dataset, ingest and compute.workers.")
+PARAMS = typer.Option(help="Parameters; reads dataset, ingest and compute.workers, and checks the others.")
 IMAGES = typer.Option(help="Images file to write.")
 STATISTICS = typer.Option(help="JSON to write: what the data set holds.")
 
@@ -24,9 +24,10 @@ def main(
     """Find, check, decode, resize and pack every image of the data set.
 
     Reads the folder `dataset.root`. Writes artifacts/images.h5 (all images, uint8, by split and modality) and
-    results/dataset.json (counts per split, modality, camera and identity; images that were skipped; what is
-    suspicious, which is printed too).
+    results/dataset.json (counts per split, modality, camera and identity; percentiles of the images' sizes; images
+    that were skipped; what is suspicious, which is printed too).
     """
+    from vireid.checks import problems, together
     from vireid.data.ingest import find_images, pack_images
     from vireid.data.statistics import describe
     from vireid.params import load_params
@@ -34,8 +35,11 @@ def main(
 
     settings = load_params(params)
     records = find_images(settings.dataset)
+    wrong = problems(settings, records)
+    if wrong:
+        raise together(params, wrong)
     packed = pack_images(records, settings.dataset, settings.ingest, settings.compute.workers, images)
-    description = describe(packed, settings.dataset)
+    description = describe(packed, settings.dataset, settings.ingest)
     write_json(statistics, description)
     for warning in description["warnings"]:
         typer.echo(f"warning: {warning}", err=True)

@@ -31,15 +31,18 @@ def main(
 
     Reads artifacts/images.h5 and the original images of the camera. Writes artifacts/superresolved.h5 (an overlay
     with the replaced images), artifacts/srcnn.safetensors, results/superresolve.json (PSNR and SSIM against
-    bicubic enlargement, on held-out identities), and into results/superresolve the training's curve and a picture
-    of some of these images by both. With superresolve.enabled: false the overlay is empty.
+    bicubic enlargement, on held-out identities; how many originals are as large as SRCNN's target), and into
+    results/superresolve the training's curve and a picture of some of these images by both. With
+    superresolve.enabled: false the overlay is empty.
     """
     from vireid.params import load_params
     from vireid.superresolution.overlay import superresolve
     from vireid.support.files import write_json
 
-    scores = superresolve(load_params(params), images, overlay, weights, plots)
+    scores, warning = superresolve(load_params(params), images, overlay, weights, plots)
     write_json(report, scores)
+    if warning:
+        typer.echo(f"warning: {warning}", err=True)
     typer.echo(f"replaced {scores['replaced_images']} images in {overlay}")
 
 

@@ -16,8 +16,9 @@ ROOT = Path(__file__).resolve().parents[1]
 TRAIN, VAL, TEST = tuple(range(1, 11)), (11, 12), (13, 14)
 CAMERAS = {1: "visible", 2: "visible", 3: "infrared", 4: "visible", 5: "visible", 6: "infrared"}
 HEIGHT, WIDTH = 40, 20
-PACKED = (48, 32)
+PACKED = (48, 36)
 IMAGES_PER_CAMERA = 2
+SIXTEEN_BIT = {"scaling": "percentiles", "window": [0, 65535], "percentiles": [0.5, 99.5]}
 # What makes a run of the pipeline take seconds; dotted keys of params.yaml.
 TINY = {
     "ingest.height": PACKED[0],
@@ -136,6 +137,7 @@ def write_params(path, root, method="fprnet", **changes):
         "train_on_val": True,
         "gallery_draw": "seeded",
         "trial": 0,
+        "sixteen_bit": deepcopy(SIXTEEN_BIT),
     }
     for key, value in TINY.items():
         put(values, key, value)

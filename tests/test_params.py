@@ -87,6 +87,11 @@ def test_parameters_cannot_be_changed(params):
         ("dataset__train_on_val", "yes"),
         ("dataset__gallery_draw", "random"),
         ("dataset__root", 7),
+        ("dataset__sixteen_bit__scaling", "auto"),
+        ("dataset__sixteen_bit__window", [8100, 7200]),
+        ("dataset__sixteen_bit__window", [7200, 7200]),
+        ("dataset__sixteen_bit__percentiles", [99.5, 0.5]),
+        ("dataset__sixteen_bit__percentiles", [0.5]),
         ("compute__workers", 0),
         ("compute__device", "gpu"),
         ("evaluate__protocols", []),
@@ -263,4 +268,4 @@ def test_unknown_fusion_key_is_named_with_the_known_ones(tmp_path):
 
 def test_images_too_small_for_a_trunk_are_refused(changed):
     with pytest.raises(UserError, match=r"ingest\.width"):
-        changed(ingest__width=31)
+        changed(ingest__width=32)

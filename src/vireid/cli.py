@@ -1,5 +1,8 @@
 """The `vireid` command: everything around the pipeline; the stages themselves are run by `dvc repro`."""
 
+from importlib.metadata import version
+from typing import Annotated
+
 import typer
 
 from vireid.commands.convert import convert
@@ -9,6 +12,8 @@ from vireid.commands.explain import explain
 from vireid.commands.inspect import inspect
 from vireid.commands.manifest import manifest
 from vireid.commands.preset import preset
+from vireid.commands.restore import restore
+from vireid.commands.results import results
 from vireid.commands.search import search
 from vireid.commands.synthesize import contact_sheet, synthesize
 from vireid.commands.table import table
@@ -17,13 +22,30 @@ from vireid.commands.yardsticks import yardsticks
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Visible-infrared person re-identification as a DVC pipeline. Run it with `dvc repro`.",
 )
+
+
+def _print_versions(asked: bool) -> None:
+    if asked:
+        typer.echo(f"vireid {version('vireid')} (torch {version('torch')}, dvc {version('dvc')})")
+        raise typer.Exit
+
+
+VERSION = typer.Option("--version", callback=_print_versions, is_eager=True, help="Show the version and exit.")
+
+
+@app.callback()
+def main(asked: Annotated[bool, VERSION] = False) -> None:
+    """Visible-infrared person re-identification as a DVC pipeline. Run it with `dvc repro`."""
+
+
 app.command("synthesize")(synthesize)
 app.command("contact-sheet")(contact_sheet)
 app.command("inspect")(inspect)
 app.command("manifest")(manifest)
 app.command("preset")(preset)
+app.command("restore")(restore)
+app.command("results")(results)
 app.command("yardsticks")(yardsticks)
 app.command("evaluate")(evaluate)
 app.command("convert")(convert)

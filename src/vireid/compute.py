@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import LightningEnvironment
 
 from vireid.params import Compute
 from vireid.support.errors import UserError
@@ -29,13 +30,21 @@ class Device:
     memory_format: str = "channels_last"
 
     def fabric(self) -> Fabric:
-        """Set up deterministic arithmetic and a Fabric for this device."""
+        """Set up deterministic arithmetic and a Fabric for this device.
+
+        It is one process, whatever a cluster's scheduler or a launcher has put into the environment.
+        """
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS does not repeat
         torch.set_num_threads(self.threads)
         torch.use_deterministic_algorithms(True)
         # Costs time in every allocation, and only matters to code that reads memory it never wrote.
         torch.utils.deterministic.fill_uninitialized_memory = False
-        fabric = Fabric(accelerator=self.accelerator, devices=1, precision=_FABRIC_PRECISION[self.precision])
+        fabric = Fabric(
+            accelerator=self.accelerator,
+            devices=1,
+            precision=_FABRIC_PRECISION[self.precision],
+            plugins=LightningEnvironment(),  # named, so that none is looked for
+        )
         fabric.launch()
         return fabric
 

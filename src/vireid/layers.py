@@ -88,7 +88,7 @@ def decided_keys(conf: Path, group: str) -> set[str]:
 
 def preset_names(conf: Path, group: str) -> list[str]:
     """Names of a group's presets."""
-    return sorted(path.stem for path in (conf / group).glob("*.yaml"))
+    return sorted(path.stem for path in (conf / group).glob("[!.]*.yaml"))
 
 
 def read_preset(conf: Path, group: str, name: str) -> CommentedMap:
@@ -111,7 +111,7 @@ def read_preset(conf: Path, group: str, name: str) -> CommentedMap:
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return nested values by dotted key; a list is one value."""
-    leaves = {}
+    leaves: dict[str, Any] = {}
     for key, value in values.items():
         leaves |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
     return leaves

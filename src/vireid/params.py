@@ -4,13 +4,15 @@ There are no defaults here: a default that is not in `params.yaml` would be invi
 `model` and `loss` belong to the chosen method, which declares and checks them in its own file.
 """
 
+import os
 import re
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 from ruamel.yaml import YAML, YAMLError
 
 from vireid.support.errors import UserError
@@ -19,6 +21,17 @@ Count = Annotated[int, Field(ge=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 NonNegative = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
+Percentile = Annotated[float, Field(ge=0, le=100)]
+Bound = TypeVar("Bound", bound=float)
+
+
+def _ascending(bounds: list[float]) -> list[float]:
+    if not bounds[0] < bounds[1]:
+        raise ValueError("the first number must be below the second")
+    return bounds
+
+
+Interval = Annotated[list[Bound], Field(min_length=2, max_length=2), AfterValidator(_ascending)]
 
 
 class Section(BaseModel):
@@ -27,26 +40,54 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
+class SixteenBit(Section):
+    """How grey images of 16 bits or floating-point numbers are brought to eight bits.
+
+    Attributes:
+        scaling: What becomes black and white: 0 and 65535 (`full`), the values of `window`, or those that stand at
+            `percentiles` of each image's own pixels.
+        window: Two pixel values, for `window`.
+        percentiles: Two numbers from 0 to 100, for `percentiles`.
+    """
+
+    scaling: Literal["full", "window", "percentiles"]
+    window: Interval[float]
+    percentiles: Interval[Percentile]
+
+
 class Dataset(Section):
     """Which images, and under which name results are reported."""
 
     name: Literal["synthetic", "sysu_mm01", "regdb", "synthetic_regdb", "llcm", "synthetic_llcm", "manifest"]
     layout: Literal["sysu_mm01", "regdb", "llcm", "manifest"]
-    root: str
+    root: Annotated[str, Field(min_length=1)]
     train_on_val: bool
     gallery_draw: Literal["seeded", "official"]
     trial: Annotated[int, Field(ge=0, le=10)]
+    sixteen_bit: SixteenBit
+
+    @field_validator("root")
+    @classmethod
+    def _is_as_dvc_reads_it(cls, root: str) -> str:
+        expanded = os.path.expandvars(os.path.expanduser(root))  # noqa: PTH111 Path's raises for an unknown user
+        if expanded != root:
+            raise PydanticCustomError(
+                "root",
+                "a path without `~` and variables, which shells expand but DVC does not: {expanded}",
+                {"expanded": expanded},
+            )
+        return root
 
 
 class Ingest(Section):
     """Size of the packed images (pixels), and what to do about an unreadable one.
 
-    Below 32 pixels a trunk's last maps are one pixel wide. Most of a 3x3 kernel then meets only padding, and the
-    CPU's bf16 gradient of a strided convolution is left unwritten there (seen in torch 2.14: garbage weights).
+    Up to 32 pixels a trunk's last map is one pixel wide. On processors with AMX, a strided bf16 convolution leaves
+    such a map unwritten in memory, and its gradient too (seen in torch 2.14: losses of NaN).
     """
 
-    height: Annotated[int, Field(ge=32)]
-    width: Annotated[int, Field(ge=32)]
+    height: Annotated[int, Field(ge=33)]
+    width: Annotated[int, Field(ge=33)]
     on_bad_image: Literal["error", "skip"]
 
 
@@ -79,6 +120,18 @@ class Superresolve(Section):
     batch_size: Count
     patch: Annotated[int, Field(ge=0, multiple_of=4)]
     holdout_pids: Count
+
+    @field_validator("patch")
+    @classmethod
+    def _fits_the_images(cls, patch: int, info: ValidationInfo) -> int:
+        size = info.data.get("input")  # absent where it is itself wrong
+        if size is not None and patch > 4 * min(size.height, size.width):
+            raise PydanticCustomError(
+                "patch",
+                "at most {largest}, the shorter side of 4x superresolve.input; 0 trains on whole images",
+                {"largest": 4 * min(size.height, size.width)},
+            )
+        return patch
 
 
 class Augmentation(Section):
@@ -207,7 +260,7 @@ def load_params(path: Path) -> Params:
             "not valid YAML",
             expected="YAML",
             found=error,
-            remedy="mend it, or `git checkout params.yaml`",
+            remedy=f"mend it; `git checkout {path}` brings back the committed one and drops your changes",
         ) from error
     return check_section(Params, values, where=str(path), remedy=f"correct it in {path}")
 
@@ -248,7 +301,7 @@ def _key(problem: Mapping[str, Any]) -> str:
 def _expected(section: type[Section], problem: Mapping[str, Any]) -> str:
     """Say what one key may be: for an unknown key, the keys of the (nested) section it was found in."""
     if problem["type"] != "extra_forbidden":
-        return problem["msg"]
+        return problem["msg"].removeprefix("Value error, ")
     for part in problem["loc"][:-1]:
         section = get_args(section)[1] if get_origin(section) is dict else section.model_fields[part].annotation
     return f"no key {problem['loc'][-1]!r}, but one of {', '.join(section.model_fields)}"

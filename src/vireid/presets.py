@@ -6,7 +6,7 @@ from typing import Any
 
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from vireid.layers import Composition, compose, decided_keys
+from vireid.layers import Composition, compose, decided_keys, flat, preset_names, read_preset
 
 # Their keys depend on the method, so a method replaces them whole.
 _OF_METHOD = ("model", "loss")
@@ -33,39 +33,88 @@ def apply_presets(values: CommentedMap, chosen: Mapping[str, str], conf: Path) -
     chosen = dict(chosen)
     if "schedule" in chosen:
         chosen.setdefault("method", values["recipe"])
-    composition = compose(conf, presets_in_force(values) | chosen)
+    composition = compose(conf, named_presets(values) | chosen)
     keys = {key for group in chosen for key in decided_keys(conf, group)}
     if "method" in chosen:
         keys = {key for key in keys if key.split(".")[0] not in _OF_METHOD} | {*_OF_METHOD, "recipe"}
+    composed = dict(composition.values)
     for key in sorted(keys):
-        _set(values, key.split("."), composition.values)
+        put(values, key, _at(composed, key))
     return composition
 
 
-def presets_in_force(values: Mapping[str, Any]) -> dict[str, str]:
-    """Say which presets parameters were made from, as far as they tell: SRCNN's recipe has no name in them."""
+def put(values: CommentedMap, key: str, value: Any) -> None:
+    """Set a dotted key; the sections on the way exist, and its comment stays.
+
+    Lists and mappings are written line by line, as `dvc exp run -S` does when it changes one.
+    """
+    *sections, last = key.split(".")
+    for section in sections:
+        values = values[section]
+    values[last] = _in_block_style(value)
+    # The comment stands one space behind the new value, rather than in the column where the old one had it.
+    comment = values.ca.items[last][2] if last in values.ca.items else None
+    if comment is not None:
+        comment.column = 0
+
+
+def named_presets(values: Mapping[str, Any]) -> dict[str, str]:
+    """Say by group which presets parameters name as theirs; SRCNN's recipe has no name in them."""
     return {"schedule": values["schedule"], "dataset": values["dataset"]["name"], "method": values["recipe"]}
 
 
-def _set(values: CommentedMap, path: list[str], source: Mapping[str, Any]) -> None:
-    *sections, last = path
-    for section in sections:
-        values, source = values[section], source[section]
-    values[last] = _in_block_style(source[last])
-    _close_up_comment(values, last)
+def in_force(values: Mapping[str, Any], conf: Path, group: str) -> str | None:
+    """Name the preset of a group that parameters have, if they have one.
+
+    Args:
+        values: What params.yaml holds.
+        conf: The folder of presets.
+        group: One of `layers.GROUPS`.
+
+    Raises:
+        UserError: If a preset that the parameters name is not there.
+    """
+    named = named_presets(values)
+    if group in named:
+        return named[group]
+    present, keys = flat(values), decided_keys(conf, group)
+    for name in preset_names(conf, group):
+        composed = flat(compose(conf, named | {group: name}).values)
+        decided = keys if composed["superresolve.enabled"] else {"superresolve.enabled"}
+        if all(composed[key] == present[key] for key in decided):
+            return name
+    return None
+
+
+def described(conf: Path, group: str) -> dict[str, str]:
+    """Return the presets of a group by name, each with the first line of its file's comment.
+
+    Args:
+        conf: The folder of presets.
+        group: One of `layers.GROUPS`.
+
+    Raises:
+        UserError: If there is none.
+    """
+    names = preset_names(conf, group)
+    if not names:
+        read_preset(conf, group, "")
+    return {name: _first_line(conf / group / f"{name}.yaml") for name in names}
+
+
+def _first_line(path: Path) -> str:
+    return path.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ")
+
+
+def _at(values: Mapping[str, Any], key: str) -> Any:
+    for part in key.split("."):
+        values = values[part]
+    return values
 
 
 def _in_block_style(value: Any) -> Any:
-    """Write lists and mappings line by line, as `dvc exp run -S` does when it changes a value."""
     if isinstance(value, CommentedSeq | CommentedMap):
         value.fa.set_block_style()
         for item in value.values() if isinstance(value, CommentedMap) else value:
             _in_block_style(item)
     return value
-
-
-def _close_up_comment(values: CommentedMap, key: str) -> None:
-    """Put the comment one space behind a new value, rather than in the column where the old value had it."""
-    comment = values.ca.items[key][2] if key in values.ca.items else None
-    if comment is not None:
-        comment.column = 0

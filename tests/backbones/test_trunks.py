@@ -109,6 +109,15 @@ def test_weights_that_cannot_be_had_are_an_error_with_a_remedy(hub):
     assert "model.pretrained: false" in error.value.remedy
 
 
+def test_weights_of_a_wrapped_network_are_refused_with_the_cause(hub):
+    state = {f"module.{name}": value for name, value in resnet18(weights=None).state_dict().items()}
+    torch.save(state, weights_file(hub))
+    with pytest.raises(UserError, match=r"all keys begin with `module\.`") as error:
+        build_trunk("resnet18", True, 2)
+    assert error.value.where == weights_file(hub)
+    assert len(str(error.value)) < 600
+
+
 @pytest.mark.parametrize("change", ["missing", "extra", "shape"])
 def test_partial_or_foreign_weights_are_an_error(hub, change):
     state = resnet18(weights=None).state_dict()

@@ -1,5 +1,6 @@
 """`vireid convert`: MATLAB features in the format of SYSU-MM01's authors. CPU, seconds; one test needs lists."""
 
+import errno
 import json
 from pathlib import Path
 
@@ -61,6 +62,21 @@ def refused(result, *parts):
     assert "Traceback" not in result.output
     for part in ("expected:", "found:", "remedy:", *parts):
         assert part in result.stderr
+
+
+@pytest.mark.parametrize("name", ["mine_cam4.mat", "test_id.mat", "rand_perm_cam.mat"])
+def test_file_that_the_system_refuses_is_not_called_another_format(authors, monkeypatch, name):
+    original = Path.read_bytes
+
+    def read_bytes(path):
+        if path.name == name:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return original(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    result = run(authors[0])
+    assert result.exit_code == 1
+    assert f"{name}: Permission denied; correct the path or its permissions" in result.stderr
 
 
 def test_every_test_image_has_its_row(authors):

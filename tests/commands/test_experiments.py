@@ -63,6 +63,12 @@ def test_without_a_name_the_tables_are_listed(project):
     assert "fprnet/table5: FPRnet without one of its parts" in lines
 
 
+@pytest.mark.parametrize("arguments", [("experiments",), ("experiments", TABLE), ("table", TABLE)])
+def test_folder_without_tables_is_refused(project, monkeypatch, arguments):
+    monkeypatch.chdir(project.root / "data")
+    fails(run(*arguments), "there are no tables", "no such folder", "run in the root of the project")
+
+
 def test_listing_queues_nothing_and_leaves_the_parameters(project):
     before = (project.root / "params.yaml").read_bytes()
     result = run("experiments", TABLE, "--schedule", "quick")

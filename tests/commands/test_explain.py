@@ -1,5 +1,6 @@
 """`vireid explain`: which pictures and layers it draws, of which models, how it fails. CPU, seconds."""
 
+import json
 import re
 import shutil
 from dataclasses import replace
@@ -95,6 +96,22 @@ def test_files_names_and_identities_of_the_same_pictures_agree(run, dataset):
     assert similarity(run(*files, *layers, images="nowhere.h5")) == by_pid
 
 
+def test_16_bit_files_are_read_as_the_models_data_set_was(run, dataset, model_folder, tmp_path):
+    model = shutil.copytree(model_folder, tmp_path / "model")
+    description = json.loads((model / "model.json").read_text())
+    description["images"]["sixteen_bit"] = "window 7000.0 8020.0"
+    (model / "model.json").write_text(json.dumps(description))
+    with Image.open(dataset / INFRARED) as image:
+        grey = image.convert("L")
+    grey.save(tmp_path / "grey.png")
+    Image.fromarray(7000 + 4 * np.asarray(grey).astype(np.uint16)).save(tmp_path / "counts.tif")
+    similarities = [
+        similarity(run("--infrared", tmp_path / name, "--visible", dataset / VISIBLE, model=model))
+        for name in ("grey.png", "counts.tif")
+    ]
+    assert similarities[0] == similarities[1]
+
+
 def test_identities_and_pictures_of_people_that_differ_are_rows_of_one_figure(run):
     assert run("--pid", TEST, "--layer", "stage4").exit_code == 0
     one = size()
@@ -147,7 +164,7 @@ def test_output_goes_where_it_was_asked_for_and_repeats_to_the_byte(run, tmp_pat
         (("--pid", "13", "--layer", "backbone.separate.0"), ("nothing to explain there", "visible")),
         (("cam1/0013/9999.jpg",), ("no image of the data set", "nothing of that name")),
         (("--visible", "none.jpg"), ("none.jpg", "cannot be read")),
-        (("--infrared", "text.jpg"), ("text.jpg", "not a JPEG, PNG or BMP image")),
+        (("--infrared", "text.jpg"), ("text.jpg", "not a JPEG, PNG, BMP, TIFF or WebP image")),
         (("text.jpg",), ("spectrum is unknown", "--visible FILE or --infrared FILE")),
         (("--visible", "text.jpg", "--output", "text.jpg"), ("what the command reads",)),
     ],
@@ -179,12 +196,19 @@ def test_identity_of_one_spectrum_only_is_refused(run, images_file, tmp_path):
 
 
 def test_model_or_images_that_are_missing_or_do_not_belong_together_are_refused(run, images_file, tmp_path):
-    refused(run("--pid", TEST, model=tmp_path / "none"), "the model is incomplete")
+    refused(run("--pid", TEST, model=tmp_path / "none"), "there is no model")
     refused(run("--pid", TEST, images=tmp_path / "none.h5"), "the file is missing")
     shutil.copy(images_file, tmp_path / "other.h5")
     with h5py.File(tmp_path / "other.h5", "r+") as file:
         file.attrs["source_hash"] = "ab" * 32
     refused(run("--pid", TEST, images=tmp_path / "other.h5"), "another source_hash")
+
+
+def test_missing_model_is_named_before_images_that_are_missing_too(run, tmp_path):
+    for options in (("--pid", TEST), ("cam1/0013/0001.jpg",), ("--visible", "none.jpg")):
+        result = run(*options, model=tmp_path / "none", images=tmp_path / "none.h5")
+        refused(result, "none: there is no model", "dvc repro train")
+    refused(run(model=tmp_path / "none", images=tmp_path / "none.h5"), "no picture to explain")
 
 
 def test_help_says_what_is_shown_and_how_to_begin():

@@ -2,10 +2,12 @@
 
 import shutil
 
+import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
-from tests.made import draw_dataset, draw_llcm, draw_regdb, tree
+from tests.made import draw_dataset, draw_llcm, draw_regdb, tree, write_params
 from vireid.cli import app
 from vireid.data.findings import shared_cameras
 from vireid.data.records import ImageRecord, Modality
@@ -36,6 +38,25 @@ def test_sound_data_set_is_counted_by_split_modality_and_camera(root):
     assert "nothing suspicious" in result.stdout
     assert "warning" not in result.stdout
     assert tree(root) == before
+
+
+def test_linked_cameras_are_refused_with_their_target(root, tmp_path):
+    for camid in (2, 3):
+        (root / f"cam{camid}").rename(tmp_path / f"store{camid}")
+        (root / f"cam{camid}").symlink_to(tmp_path / f"store{camid}")
+    result = run(root)
+    assert result.exit_code == 1
+    assert f"{root / 'cam2'}: a linked folder in the data set" in result.stderr
+    assert f"a link to {tmp_path / 'store2'}; 2 linked folders in all: cam2, cam3" in result.stderr
+    assert "remedy:" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["d [old]", "a[/b]", ":smile:"])
+def test_folder_in_brackets_is_named_as_it_is(tmp_path, name):
+    root = draw_dataset(tmp_path / name, train=(1,), val=(2,), test=(3, 4))
+    result = run(root)
+    assert result.exit_code == 0, result.output
+    assert f"{name}: sysu_mm01" in "".join(result.stdout.splitlines())
 
 
 @pytest.mark.parametrize(("draw", "title"), [(draw_regdb, "regdb, trial 1"), (draw_llcm, "llcm")])
@@ -115,8 +136,54 @@ def test_unreadable_and_empty_files_are_counted(root):
     (root / "cam4/0001/0001.jpg").write_bytes(b"")
     result = run(root)
     assert result.exit_code == 0, result.output
-    assert "files that are empty or cannot be read: 3; the first is cam1/0001/0001.jpg" in result.stdout
+    assert "files that are empty or cannot be read: 3; the first: cam1/0001/0001.jpg (no file)" in result.stdout
     assert result.stdout.count("warning") == 1
+
+
+def test_sizes_are_printed_and_tiny_and_stretched_pictures_counted(root):
+    for number, quality in ((1, 80), (2, 90)):
+        Image.new("L", (15, 36), 90).save(root / f"cam3/0001/{number:04}.jpg", quality=quality)
+    Image.new("L", (100, 90), 90).save(root / "cam1/0003/0001.jpg")
+    found = run(root).stdout
+    assert "visible images, pixels at the percentiles 5, 50, 95: height 40, 40, 40; width 20, 20, 20" in found
+    assert "infrared images, pixels at the percentiles 5, 50, 95: height 36, 40, 40; width 15, 20, 20" in found
+    assert "images below 40 x 20 pixels (height x width): 2 of 16; the first is cam3/0001/0001.jpg" in found
+    assert "1 of 32; the first is cam1/0003/0001.jpg, 90 x 100 (they are stretched" in found
+    assert found.count("warning") == 2
+
+
+def test_pictures_are_decoded_only_where_that_is_asked_for(root):
+    path = root / "cam1/0001/0001.jpg"
+    path.write_bytes(path.read_bytes()[:-300])
+    Image.new("L", (20, 40), 3).save(root / "cam3/0001/0001.jpg")
+    Image.new("L", (20, 40), 3).save(root / "cam3/0001/0002.jpg", quality=50)
+    Image.new("L", (20, 40), 128).save(root / "cam6/0001/0001.jpg")
+    plain, decoded = run(root).stdout, run(root, "--decode")
+    assert "nothing suspicious" in plain
+    assert "images were compared, not decoded: --decode finds" in plain
+    assert decoded.exit_code == 0
+    assert "cannot be read: 1; the first: cam1/0001/0001.jpg (image file is truncated" in decoded.stdout
+    assert "infrared images nearly black: 2 of 16; the first is cam3/0001/0001.jpg" in decoded.stdout
+    assert "infrared images of one grey all over: 1 of 16; the first is cam6/0001/0001.jpg" in decoded.stdout
+    assert decoded.stdout.count("warning") == 3
+    assert "not decoded" not in decoded.stdout
+    assert "decode" in decoded.stderr
+
+
+def test_sound_data_set_is_decoded_without_a_warning(root):
+    assert "nothing suspicious" in run(root, "--decode").stdout
+
+
+def test_packed_shape_and_scaling_are_those_of_the_parameters_here(root, tmp_path, monkeypatch):
+    for number, path in enumerate(sorted(root.glob("cam[36]/*/*.jpg"))):
+        counts = np.linspace(7200, 8100, 800 + number).astype(np.uint16)[:800]
+        Image.fromarray(counts.reshape(40, 20)).save(path, "PNG")
+    monkeypatch.chdir(tmp_path)
+    assert "nothing suspicious" in run(root, "--decode").stdout
+    write_params(tmp_path / "params.yaml", root, dataset__sixteen_bit__scaling="full", ingest__height=288)
+    found = run(root, "--decode").stdout
+    assert "infrared images of fewer than 16 grey levels: 16 of 16" in found
+    assert "which is 8 times as high as wide: 32 of 32" in found
 
 
 def test_copies_across_modalities_are_counted(root):
@@ -142,3 +209,30 @@ def test_camera_numbers_of_both_spectra_are_named_where_they_are_a_users_own():
     assert shared_cameras(apart) == []
     assert "1 (1)" in shared_cameras([*apart, record(1, Modality.INFRARED)])[0]
     assert shared_cameras([record(1, Modality.VISIBLE, 5), record(1, Modality.INFRARED, 6)]) == []
+
+
+def test_what_the_parameters_ask_and_the_data_set_lacks_is_said_at_once(root, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_params(tmp_path / "params.yaml", "another", train__holdout_pids=40, superresolve__camera=3)
+    found = run(root)
+    assert found.exit_code == 0
+    said = [line for line in found.stdout.splitlines() if line.startswith("with params.yaml: ")]
+    assert [line.split(": ")[1] for line in said] == ["train.holdout_pids", "superresolve.camera"]
+    assert "(2 - 40; expected: at least train.num_pids = 4)" in said[0]
+    assert f"vireid preset dataset=NAME dataset.root={root}" in found.stdout
+
+
+def test_nothing_is_said_of_parameters_that_fit_or_are_not_there(tmp_path, monkeypatch):
+    data = draw_dataset(tmp_path / "data", images=1)
+    monkeypatch.chdir(tmp_path)
+    assert "params.yaml" not in run(data).stdout
+    write_params(tmp_path / "params.yaml", "another", train__holdout_pids=2, evaluate__ranks=[1])
+    assert "params.yaml" not in run(data).stdout
+
+
+def test_parameters_that_are_themselves_wrong_do_not_hide_the_data_set(root, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_params(tmp_path / "params.yaml", root, train__epochs=-1)
+    found = run(root)
+    assert found.exit_code == 0
+    assert "wrong parameter: train.epochs" in found.stdout

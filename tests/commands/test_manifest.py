@@ -84,9 +84,11 @@ def test_pattern_that_matches_nothing_is_an_error_even_with_skip(root):
     refused(run(root, "--skip", pattern=r"(?P<modality>x)(?P<pid>\d)(?P<camid>\d)"), "20 of 20")
 
 
-@pytest.mark.parametrize("pattern", ["(", r"(?P<pid>\d+)", PATTERN + "(?P<colour>)", ".*"])
+@pytest.mark.parametrize(
+    "pattern", ["(", r"(?P<pid>\d+)", r"(?P<pid>\d+)(?P<camid>\d+)", PATTERN + "(?P<colour>)", ".*"]
+)
 def test_pattern_of_another_form_is_an_error(root, pattern):
-    refused(run(root, pattern=pattern), "pid, camid, modality")
+    refused(run(root, pattern=pattern), "pid and modality")
 
 
 def test_unknown_word_for_a_modality_is_an_error(root):
@@ -94,11 +96,13 @@ def test_unknown_word_for_a_modality_is_an_error(root):
 
 
 def test_value_that_ingest_would_refuse_is_an_error_and_nothing_is_written(root):
-    (root / "rgb" / "alice").mkdir()
-    (root / "rgb" / "alice" / "c1_0001.jpg").write_bytes(b"")
+    for number in range(7):
+        (root / "rgb" / "001" / f"c{number}99999_0001.jpg").write_bytes(b"")
     before = sorted(root.rglob("*"))
-    result = run(root, *WORDS, pattern=PATTERN.replace(r"\d+)/c", r"\w+)/c"))
-    refused(result, "rgb/alice/c1_0001.jpg, pid: 'alice'", "no manifest was written")
+    result = run(root, *WORDS, pattern=PATTERN.replace(r"\d)_", r"\d+)_"))
+    refused(result, "7 wrong values", "rgb/001/c199999_0001.jpg, camid: '199999'", "no manifest was written")
+    assert "and 2 more" in result.stderr
+    assert "c599999" not in result.stderr
     assert "partial" not in result.stderr
     assert sorted(root.rglob("*")) == before
 
@@ -137,3 +141,88 @@ def test_missing_folder_is_an_error(tmp_path):
 
 def test_folder_without_images_is_an_error(tmp_path):
     refused(run(tmp_path), "no image in the folder")
+
+
+@pytest.fixture
+def frames(tmp_path):
+    """Four identities by day and by night, without cameras in the names."""
+    for pid in range(1, 5):
+        for word in ("day", "night"):
+            (tmp_path / f"{word}-P{pid:04d}-frame0.jpg").write_bytes(b"")
+    return tmp_path
+
+
+BY_DAY = ("--visible", "day", "--infrared", "night")
+
+
+def test_images_without_camera_numbers_are_of_camera_1_and_2(frames):
+    result = run(frames, *BY_DAY, pattern=r"(?P<modality>day|night)-P(?P<pid>\d+)-.*")
+    assert result.exit_code == 0, result.output
+    assert "numbered" not in result.stdout
+    assert "warning" not in result.stdout
+    records = find_images(frames)
+    assert {(record.modality, record.camid) for record in records} == {
+        (Modality.VISIBLE, 1),
+        (Modality.INFRARED, 2),
+    }
+
+
+def test_identities_that_are_words_are_numbered_in_order_and_shown(frames):
+    (frames / "day-0-frame0.jpg").write_bytes(b"")
+    result = run(frames, *BY_DAY, pattern=r"(?P<modality>day|night)-(?P<pid>\w+)-.*")
+    assert result.exit_code == 0, result.output
+    assert "identities, numbered in the order of their names: 0 is 1, P0001 is 2, P0002 is 3" in result.stdout
+    pids = {record.name.split("-")[1]: record.pid for record in find_images(frames)}
+    assert pids == {"0": 1, "P0001": 2, "P0002": 3, "P0003": 4, "P0004": 5}
+
+
+def test_cameras_that_are_words_are_numbered_in_order_and_one_of_both_spectra_is_one_place(tmp_path):
+    for place, words in (("lobby", ("day", "night")), ("north", ("day",)), ("attic", ("night",))):
+        for word in words:
+            (tmp_path / f"{place}_1_{word}.jpg").write_bytes(b"")
+    pattern = r"(?P<camid>[a-z]+)_(?P<pid>\d)_(?P<modality>day|night)\.jpg"
+    result = run(tmp_path, *BY_DAY, pattern=pattern)
+    assert result.exit_code == 0, result.output
+    assert "cameras, numbered in the order of their names: attic is 1, lobby is 2, north is 3\n" in result.stdout
+    assert "cameras of both spectra" in result.stdout
+    assert {record.name.split("_")[0]: record.camid for record in find_images(tmp_path)} == {
+        "attic": 1,
+        "lobby": 2,
+        "north": 3,
+    }
+
+
+def test_many_words_are_shown_by_the_first_and_a_count(tmp_path):
+    for number in range(40):
+        (tmp_path / f"day_p{number:02d}.jpg").write_bytes(b"")
+    result = run(tmp_path, *BY_DAY, pattern=r"(?P<modality>day)_(?P<pid>\w+)\.jpg")
+    assert "p04 is 5, ... (40 in all)" in result.stdout
+    assert "p05" not in result.stdout
+
+
+def test_what_is_passed_over_is_counted_and_what_desktops_leave_is_not(root):
+    (root / ".Trash-1000" / "files").mkdir(parents=True)
+    for name in ("a.heic", "b.HEIC", "rgb/c.gif", "notes.txt", ".Trash-1000/files/x.jpg", "rgb/._y.jpg"):
+        (root / name).write_bytes(b"")
+    (root / "far").symlink_to(root)
+    result = run(root, *WORDS)
+    assert result.exit_code == 0, result.output
+    assert "passed over: 2 .heic, 1 .gif; 1 linked folder (far)\n" in result.stdout
+    assert "ingest refuses linked folders" in result.stdout
+    (root / "far").unlink()
+    assert len(find_images(root)) == 20
+
+
+def test_folder_of_other_pictures_only_says_which(tmp_path):
+    (tmp_path / "IMG_1.HEIC").write_bytes(b"")
+    refused(run(tmp_path), "no image in the folder", "passed over: 1 .heic")
+
+
+def test_skipped_images_are_counted(root):
+    (root / "holiday.jpg").write_bytes(b"")
+    assert "left out: 1 image that the pattern does not match\n" in run(root, *WORDS, "--skip").stdout
+
+
+def test_help_has_an_example_without_cameras():
+    result = CliRunner().invoke(app, ["manifest", "--help"])
+    assert r"(?P<modality>day|night)-P(?P<pid>\d+)-.*" in result.stdout

@@ -25,6 +25,8 @@ def place(tmp_path):
 def test_new_and_earlier_outputs_are_taken(place):
     for name in ("new.json", "deep/new.json", "file"):
         check_output_file("--json", place / name, inputs=[place / "features.h5"])
+    (place / "figures" / ".DS_Store").touch()
+    (place / "figures" / "Thumbs.db").touch()
     for name in ("new", "deep/new", "figures"):
         check_output_folder("--figures", place / name, ".png")
 

@@ -3,10 +3,11 @@
 import shutil
 from itertools import combinations
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from tests.made import ROOT, read_yaml
+from tests.made import ROOT, draw_dataset, draw_image, read_yaml
 from vireid.cli import app
 from vireid.methods import check_method, method_names
 from vireid.params import load_params
@@ -121,6 +122,7 @@ def test_keys_keep_their_order(project):
         ("method=baseline", {"method", "recipe", "model", "loss", "train"}),
         ("method=fprnet_release", {"recipe", "model", "loss"}),
         ("schedule=paper", {"schedule", "ingest", "superresolve", "extract", "model", "train"}),
+        ("schedule=smoke", {"schedule", "ingest", "superresolve", "train"}),
     ],
 )
 def test_only_the_intended_sections_change(project, choice, sections):
@@ -251,3 +253,145 @@ def test_missing_parameters_are_refused(project):
 def test_help_names_every_group():
     text = CliRunner().invoke(app, ["preset", "--help"]).stdout
     assert all(group in text for group in CHOICES)
+
+
+@pytest.mark.parametrize("name", CHOICES["method"])
+@pytest.mark.parametrize("superresolve", CHOICES["superresolve"])
+def test_way_from_demo_over_any_schedule_and_back_changes_nothing(project, name, superresolve):
+    preset(f"method={name}", f"superresolve={superresolve}", "schedule=demo")
+    before = (project / "params.yaml").read_text()
+    for schedule in CHOICES["schedule"]:
+        preset(f"schedule={schedule}")
+        preset("schedule=demo")
+        assert (project / "params.yaml").read_text() == before
+
+
+def test_every_schedule_decides_the_same_keys():
+    # A key that one schedule sets and another does not would keep the first one's value.
+    for part in ("schedule", "method"):
+        for name in CHOICES[part]:
+            values = read_yaml(ROOT / "conf" / part / f"{name}.yaml")
+            for recipe in values.get("schedules", {}).values():
+                assert flat(recipe["train"]).keys() == flat(values["schedules"]["demo"]["train"]).keys()
+                assert recipe["model"].keys() == values["schedules"]["demo"]["model"].keys()
+    keys = [flat(read_yaml(ROOT / "conf/schedule" / f"{name}.yaml")).keys() for name in CHOICES["schedule"]]
+    assert all(part == keys[0] for part in keys)
+
+
+def test_presets_are_listed_with_a_line_each_and_those_in_force_marked(project):
+    preset("method=fprnet_release", "superresolve=off")
+    before = (project / "params.yaml").read_bytes()
+    result = preset()
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert [line for line in lines if line in GROUPS] == list(GROUPS)
+    listed = {line[4:].split()[0] for line in lines if line.startswith("  ")}
+    assert listed == {name for names in CHOICES.values() for name in names}
+    marked = [line.split()[1] for line in lines if line.startswith("  *")]
+    assert marked == ["synthetic", "demo", "fprnet_release", "off"]
+    assert any("RegDB (Nguyen et al., Sensors 2017)." in line for line in lines)
+    assert (project / "params.yaml").read_bytes() == before
+
+
+def test_superresolution_changed_by_hand_is_marked_as_no_preset(project):
+    path = project / "params.yaml"
+    path.write_text(path.read_text().replace("dropout: 0.0", "dropout: 0.25"))
+    assert sum(line.startswith("  *") for line in preset().stdout.splitlines()) == 3
+
+
+@pytest.mark.parametrize(("group", "name"), SINGLE)
+def test_preset_begins_with_one_line_that_says_what_it_is(group, name):
+    first = (ROOT / "conf" / group / f"{name}.yaml").read_text(encoding="utf-8").splitlines()[0]
+    assert first.startswith("# ")
+    assert first.endswith(".")
+
+
+def test_outside_the_project_nothing_is_listed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = preset()
+    assert result.exit_code == 1
+    assert "root of the project" in result.stderr
+
+
+def test_dry_prints_what_would_change_and_writes_nothing(project):
+    before = (project / "params.yaml").read_bytes()
+    told = preset("method=tffn", "schedule=paper", "--dry")
+    assert told.exit_code == 0
+    assert (project / "params.yaml").read_bytes() == before
+    assert preset("method=tffn", "schedule=paper").stdout.splitlines() == told.stdout.splitlines()[:-1]
+
+
+def own_images(root, count, camid=2):
+    """Write a manifest of `count` identities, half of them for training, with two images of two cameras each."""
+    root.mkdir(parents=True)
+    lines = ["path,pid,camid,modality,split"]
+    for pid in range(count):
+        for modality, number in (("visible", camid), ("infrared", camid + 1)):
+            for image in range(2):
+                name = f"{pid}_{modality}_{image}.png"
+                draw_image(pid, modality, np.random.default_rng(0)).save(root / name)
+                lines.append(f"{name},{pid},{number},{modality},{'train' if pid < count // 2 else 'test'}")
+    (root / "manifest.csv").write_text("\n".join(lines) + "\n")
+    return root
+
+
+def test_folder_of_own_images_is_set_with_values_that_fit_it(project):
+    own_images(project / "photos", 26)
+    result = preset("dataset=manifest", "dataset.root=photos")
+    assert result.exit_code == 0, result.output
+    params = load_params(project / "params.yaml")
+    assert params.dataset.root == "photos"
+    assert (params.train.holdout_pids, params.train.num_pids) == (2, 11)
+    assert (params.superresolve.camera, params.superresolve.holdout_pids) == (2, 2)
+    assert "train.holdout_pids: 40 -> 2  (the data set has 13 training identities)" in result.stdout
+    assert "superresolve.camera: 1 -> 2  (the visible cameras are 2)" in result.stdout
+    assert "rank 20 is left blank" in result.stderr
+    assert "warning" not in result.stderr
+    assert comments((project / "params.yaml").read_text()) == comments((ROOT / "params.yaml").read_text())
+
+
+def test_what_fits_already_stays(project):
+    own_images(project / "photos", 26, camid=1)
+    preset("dataset=manifest", "schedule=smoke", "superresolve=off")
+    before = flat(read_yaml(project / "params.yaml"))
+    result = preset("dataset.root=photos", "method=baseline")
+    after = flat(read_yaml(project / "params.yaml"))
+    changed = {key for key in before if before[key] != after.get(key)}
+    assert {key for key in changed if key.startswith(("superresolve", "evaluate"))} == set()
+    assert after["train.num_pids"] == 4
+    assert after["train.holdout_pids"] == 2  # 4 of 13 are more than a quarter
+    assert result.exit_code == 0
+
+
+def test_embedded_data_set_keeps_its_parameters(project):
+    draw_dataset(project / "large", train=tuple(range(1, 161)), val=(161,), test=(162, 163), images=1)
+    before = flat(read_yaml(project / "params.yaml"))
+    assert preset("dataset.root=large").exit_code == 0
+    after = flat(read_yaml(project / "params.yaml"))
+    assert {key for key in before if before[key] != after[key]} == {"dataset.root"}
+
+
+def test_data_set_too_small_for_anything_is_warned_of(project):
+    own_images(project / "photos", 2)
+    result = preset("dataset=manifest", "dataset.root=photos")
+    assert result.exit_code == 0
+    assert "warning: train.holdout_pids: too few training identities" in result.stderr
+    assert read_yaml(project / "params.yaml")["superresolve"]["enabled"] is False
+
+
+def test_folder_outside_the_project_is_written_whole(project, tmp_path_factory, monkeypatch):
+    root = own_images(tmp_path_factory.mktemp("elsewhere") / "a [1], b", 26)
+    monkeypatch.setenv("HOME", str(root.parent))
+    for given in (str(root), f"{root}/", "~/a [1], b", f"{root}/../{root.name}"):
+        result = preset("dataset=manifest", f"dataset.root={given}")
+        assert result.exit_code == 0, result.output
+        assert load_params(project / "params.yaml").dataset.root == str(root)
+
+
+@pytest.mark.parametrize("root", ["", "nowhere", "params.yaml", "."])
+def test_what_is_no_folder_of_images_leaves_the_parameters_untouched(project, root):
+    before = (project / "params.yaml").read_bytes()
+    result = preset("dataset=manifest", f"dataset.root={root}")
+    assert result.exit_code == 1
+    assert "Traceback" not in result.stderr
+    assert (project / "params.yaml").read_bytes() == before

@@ -1,5 +1,6 @@
 """`vireid search`: what is found in a folder of pictures, how a gallery is kept, how it fails. CPU, seconds."""
 
+import json
 import re
 import shutil
 
@@ -80,6 +81,26 @@ def test_folder_is_ranked_as_the_features_of_extract_are(
         assert distance == pytest.approx(expected[name], abs=0.01)  # other batches, other rounding
 
 
+def test_16_bit_pictures_are_read_as_the_models_data_set_was(run, photos, model_folder, tmp_path):
+    names = sorted(photos.glob("cam1/*/*.jpg"))
+    for number, path in enumerate(names):
+        grey = Image.open(path).convert("L")
+        grey.save(photos / f"{number}.png")
+        Image.fromarray(7000 + 4 * np.asarray(grey).astype(np.uint16)).save(tmp_path / f"counts{number}.png")
+    model = shutil.copytree(model_folder, tmp_path / "model")
+    description = json.loads((model / "model.json").read_text())
+    assert description["images"]["sixteen_bit"] == "percentiles 0.5 99.5"
+    description["images"]["sixteen_bit"] = "window 7000.0 8020.0"
+    (model / "model.json").write_text(json.dumps(description))
+    spectra = ("--query-modality", "visible", "--gallery-modality", "visible")
+    for number in range(len(names)):
+        result = run(tmp_path / f"counts{number}.png", "--gallery", photos, *spectra, "--top", 1, model=model)
+        assert ranking(result)[0] == (0.0, f"{number}.png")
+    description["images"]["sixteen_bit"] = "auto"
+    (model / "model.json").write_text(json.dumps(description))
+    refused(run(tmp_path / "counts0.png", "--gallery", photos, *spectra, model=model), "unknown scaling", "auto")
+
+
 def test_sheet_shows_queries_and_their_pictures(run, photos, query, dataset):
     other = dataset / "cam6" / "0014" / "0002.jpg"
     sizes = []
@@ -92,9 +113,22 @@ def test_sheet_shows_queries_and_their_pictures(run, photos, query, dataset):
     assert sizes[1][1] > 1.5 * sizes[0][1]
 
 
+@pytest.mark.filterwarnings("error:Glyph")
+def test_names_as_users_have_them_are_found_and_drawn(run, photos, query, tmp_path):
+    names = ["cam[left]_001.jpg", "x$_$y.jpg", "\u4e2d\u6587.jpg"]
+    for name, picture in zip(names, sorted(photos.rglob("*.jpg")), strict=False):
+        picture.rename(photos / name)
+    odd = tmp_path / b"caf\xe9[w].jpg".decode(errors="surrogateescape")
+    shutil.copy(query, odd)
+    result = run(odd, "--gallery", photos, *SPECTRA, "--top", 99)
+    assert set(names) <= {name for _, name in ranking(result)}
+    assert r"caf\xe9[w].jpg" in "".join(result.stdout.splitlines())
+    assert "search.png: 1 of 1 queries" in result.stdout
+
+
 def test_picture_or_text_in_the_place_of_the_gallery_is_told_what_a_gallery_is(run, query):
     refused(
-        run(query, "--gallery", query, "--query-modality", "infrared"), "not a gallery", "a folder of pictures"
+        run(query, "--gallery", query, "--query-modality", "infrared"), "not an HDF5 file", "a folder of pictures"
     )
 
 
@@ -168,6 +202,55 @@ def test_unreadable_picture_is_an_error_or_counted(run, photos, query):
     assert len(read_gallery(photos.parent / "kept.h5").name) == 15
 
 
+def test_what_desktops_leave_is_no_picture_of_a_gallery(run, photos, query):
+    before = ranking(run(query, "--gallery", photos, *SPECTRA))
+    for name in (".Trash-1000/files/x.jpg", "._p.jpg", "cam1/@eaDir/x.jpg", "cam1/.hidden.png"):
+        (photos / name).parent.mkdir(parents=True, exist_ok=True)
+        (photos / name).write_bytes(b"no picture")
+    result = run(query, "--gallery", photos, *SPECTRA)
+    assert ranking(result) == before
+    assert "passed over" not in result.output
+
+
+def test_pictures_that_are_passed_over_are_counted(run, photos, query):
+    before = ranking(run(query, "--gallery", photos, *SPECTRA))
+    for name in ("a.heic", "cam1/b.HEIC", "c.gif", "d.mp4", "README.txt", "list.csv"):
+        (photos / name).write_bytes(b"")
+    (photos / "far").symlink_to(photos)
+    result = run(query, "--gallery", photos, *SPECTRA)
+    assert ranking(result) == before
+    assert "passed over: 2 .heic, 1 .gif, 1 .mp4; 1 linked folder (far)\n" in result.stdout
+
+
+def test_pictures_in_every_format_are_searched(run, photos, query):
+    for number, ending in enumerate((".webp", ".tif", ".TIFF", ".bmp")):
+        Image.open(photos / "cam1/0013/0001.jpg").save(photos / f"{number}{ending}")
+    result = run(query, "--gallery", photos, *SPECTRA, "--top", "40", "--on-bad-image", "skip")
+    assert "cannot be read" not in result.stderr
+    assert {f"{number}" for number in range(4)} <= {name.split(".")[0] for _, name in ranking(result)}
+
+
+def test_gallery_without_a_picture_that_is_read_says_what_there_is(run, tmp_path, query):
+    (tmp_path / "phone").mkdir()
+    (tmp_path / "phone" / "IMG_1.HEIC").write_bytes(b"")
+    refused(
+        run(query, "--gallery", tmp_path / "phone", *SPECTRA), "no picture in the folder", "passed over: 1 .heic"
+    )
+
+
+def test_manifest_beside_a_linked_folder_can_be_searched(run, photos, query):
+    (photos / "far").symlink_to(photos)
+    (photos / "manifest.csv").write_text(
+        "path,pid,camid,modality,split\n./cam1/0013/0001.jpg,13,1,visible,test\n", encoding="utf-8"
+    )
+    result = run(query, "--gallery", photos, "--query-modality", "infrared")
+    assert [name for _, name in ranking(result)] == ["cam1/0013/0001.jpg"]
+    (photos / "manifest.csv").write_text(
+        "path,pid,camid,modality,split\nfar/cam1/0013/0001.jpg,13,1,visible,test\n"
+    )
+    refused(run(query, "--gallery", photos, "--query-modality", "infrared"), "behind far, a link to")
+
+
 def test_gallery_of_another_model_is_refused(run, photos, query):
     run(query, "--gallery", photos, *SPECTRA, "--save", "kept.h5")
     with h5py.File("kept.h5", "r+") as file:
@@ -235,7 +318,7 @@ def test_missing_or_wrong_option_is_one_message(run, photos, query, options, mes
 def test_missing_files_are_one_message(run, photos, query, tmp_path):
     refused(run(tmp_path / "none.jpg", "--gallery", photos, *SPECTRA), "no such query")
     refused(run(query, "--gallery", tmp_path / "none.h5", *SPECTRA), "none.h5")
-    refused(run(query, "--gallery", photos, *SPECTRA, model=tmp_path / "none"), "the model is incomplete")
+    refused(run(query, "--gallery", photos, *SPECTRA, model=tmp_path / "none"), "there is no model")
     (tmp_path / "empty").mkdir()
     refused(run(query, "--gallery", tmp_path / "empty", *SPECTRA), "no picture in the folder")
     (tmp_path / "bad.jpg").write_bytes(b"")

@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.made import IMAGES_PER_CAMERA, PACKED, draw_dataset, draw_llcm, draw_regdb, tree
+from tests.made import IMAGES_PER_CAMERA, PACKED, SIXTEEN_BIT, draw_dataset, draw_llcm, draw_regdb, tree
 from vireid.data.decode import decode
 from vireid.data.ingest import find_images, pack_images
+from vireid.data.looks import Look
 from vireid.data.records import Modality
+from vireid.data.sixteen_bit import Scaling
 from vireid.data.statistics import describe
 from vireid.data.store import open_images
 from vireid.params import Dataset, Ingest
@@ -21,6 +23,7 @@ from vireid.support.errors import UserError
 
 SETTINGS = Ingest(height=PACKED[0], width=PACKED[1], on_bad_image="error")
 SKIP = Ingest(height=PACKED[0], width=PACKED[1], on_bad_image="skip")
+PERCENTILES = Scaling("percentiles", 0.5, 99.5)
 BROKEN = "cam3/0001/0001.jpg"
 
 
@@ -32,7 +35,13 @@ def small(tmp_path):
 
 def dataset_at(root):
     return Dataset(
-        name="synthetic", layout="sysu_mm01", root=str(root), train_on_val=True, gallery_draw="seeded", trial=0
+        name="synthetic",
+        layout="sysu_mm01",
+        root=str(root),
+        train_on_val=True,
+        gallery_draw="seeded",
+        trial=0,
+        sixteen_bit=SIXTEEN_BIT,
     )
 
 
@@ -60,7 +69,8 @@ def test_file_holds_every_image_decoded_in_the_order_of_the_layout(images_file, 
                 assert found.pid.tolist() == [r.pid for r in expected]
                 assert found.camid.tolist() == [r.camid for r in expected]
                 for row in (0, len(found) // 2, -1):
-                    assert np.array_equal(found.image[row], decode(dataset / found.name[row], *PACKED).image)
+                    decoded = decode(dataset / found.name[row], *PACKED, PERCENTILES)
+                    assert np.array_equal(found.image[row], decoded.image)
 
 
 def test_tasks_never_mix_splits_or_modalities_and_lose_nothing(dataset):
@@ -108,7 +118,7 @@ def test_skipped_image_is_counted_and_left_out(tmp_path, small):
     packed = pack(small, tmp_path / "images.h5", SKIP)
     assert list(packed.skipped) == [BROKEN]
     assert "(8 bytes)" in packed.skipped[BROKEN]
-    statistics = describe(packed, small)
+    statistics = describe(packed, small, SKIP)
     assert statistics["skipped"] == packed.skipped
     assert statistics["images"] == 3 * 6 - 1
     assert statistics["splits"]["train"]["modalities"]["infrared"]["cameras"]["3"] == {
@@ -134,7 +144,7 @@ def test_only_a_few_tasks_are_decoded_ahead(tmp_path, dataset, monkeypatch):
     monkeypatch.setattr(ingest, "_IMAGES_PER_TASK", 4)
     monkeypatch.setattr(ingest, "decode", lambda path, *size: decoded.append(path) or original(path, *size))
     records = find_images(dataset_at(dataset))
-    results = ingest._decode_all(dataset, records, SETTINGS, 2)
+    results = ingest._decode_all(dataset, records, SETTINGS, PERCENTILES, 2)
     next(results)
     assert 4 <= len(decoded) <= 4 * (ingest._TASKS_PER_WORKER * 2 + 1)
     results.close()
@@ -146,13 +156,13 @@ def test_error_stops_the_tasks_that_are_being_decoded(tmp_path, dataset, monkeyp
 
     decoded = []
 
-    def slow(path, height, width):
+    def slow(path, *how):
         decoded.append(path)
         time.sleep(0.02)
-        return decode(path, height, width)
+        return decode(path, *how)
 
     monkeypatch.setattr(ingest, "decode", slow)
-    results = ingest._decode_all(dataset, find_images(dataset_at(dataset)), SETTINGS, 1)
+    results = ingest._decode_all(dataset, find_images(dataset_at(dataset)), SETTINGS, PERCENTILES, 1)
     next(results)
     before = len(decoded)
     results.close()
@@ -218,7 +228,8 @@ def test_statistics_count_images_and_identities(dataset, params):
 
     records = find_images(params.dataset)
     digests = [record.name.encode() for record in records]
-    found = describe(Packed(records, digests, {}, "ab"), params.dataset)
+    looks = [Look(128, 64)] * len(records)
+    found = describe(Packed(records, digests, looks, {}, "ab"), params.dataset, params.ingest)
     assert found["warnings"] == []
     train = found["splits"]["train"]
     assert (train["images"], train["identities"]) == (12 * 6 * IMAGES_PER_CAMERA, 12)
@@ -284,7 +295,7 @@ def test_every_layout_is_packed_and_says_its_trial(tmp_path, draw, layout, trial
     with open_images(tmp_path / "images.h5") as file:
         assert file.info.trial == trial
         assert sum(len(file.read(s, m)) for s, m in product(("train", "test"), Modality)) == len(packed.records)
-    assert describe(packed, data)["trial"] == trial
+    assert describe(packed, data, SETTINGS)["trial"] == trial
 
 
 def test_trials_differ_in_their_source_hash(tmp_path):

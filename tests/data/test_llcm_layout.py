@@ -128,7 +128,7 @@ def test_missing_training_image_is_named(root):
     assert error.value.where == root / LISTED
 
 
-@pytest.mark.parametrize("name", ["Thumbs.db", "0002.jpg.part"])
+@pytest.mark.parametrize("name", ["notes.txt", "0002.jpg.part"])
 def test_stray_test_file_is_refused_by_name(root, name):
     (root / "test_vis" / "cam8" / "0002" / name).write_bytes(b"x")
     with pytest.raises(UserError, match="not of the layout") as error:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.made import draw_image
+from tests.made import SIXTEEN_BIT, draw_image
 from vireid.data.ingest import pack_images
 from vireid.data.layouts.manifest import find_images
 from vireid.data.records import ImageRecord, Modality
@@ -87,24 +87,61 @@ def test_every_wrong_value_is_named_with_row_and_column(root):
         "row 2, pid: 'one'",
         "row 3, modality: 'thermal'",
         "row 3, split: 'validation'",
-        "row 5, path: 'rgb/3.jpg'",
+        "row 5, path: 'rgb/3.jpg' (no such file)",
         "row 5, camid: '-1'",
-        "row 6, path: 'rgb/1 a.jpg' again",
-        "row 6, camid: '40000'",
-        "row 6, modality: 'Visible'",
-        "row 7, camid: ''",
-        "row 7, modality: ''",
-        "row 7, split: ''",
+        "and 6 more",
     ]
 
 
+def test_path_and_number_that_are_wrong_in_one_row_are_both_named(root):
+    write(root, HEADER, *ROWS[:3], "rgb/1 a.jpg,2,40000,Visible,test", "rgb/2.jpg,2")
+    assert refusal(root).found.split("\n    ")[1:] == [
+        "row 5, path: 'rgb/1 a.jpg' (again)",
+        "row 5, camid: '40000'",
+        "row 5, modality: 'Visible'",
+        "row 6, path: 'rgb/2.jpg' (again)",
+        "row 6, camid: ''",
+        "and 2 more",
+    ]
+
+
+def test_columns_without_a_wrong_value_are_not_explained(root):
+    write(root, HEADER, *ROWS[:3], '"ir/2,b.jpg",two,2,infrared,test')
+    assert refusal(root).expected == "pid: a whole number from 0 to 2147483647"
+
+
 @pytest.mark.parametrize(
-    "path",
-    ["../pictures/rgb/2.jpg", "/etc/passwd", "rgb", "rgb/../rgb/2.jpg", "./rgb/2.jpg", "none.jpg", "a\\b.jpg"],
+    ("path", "why"),
+    [
+        ("../pictures/rgb/2.jpg", "not below the folder"),
+        ("..", "not below the folder"),
+        ("/etc/passwd", "not relative to the folder"),
+        ("rgb", "a folder"),
+        ("", "no file"),
+        ("none.jpg", "no such file"),
+        ("rgb\u200b/2.jpg", "no such file"),
+        ("rgb\\2.jpg", "write / between folders"),
+        ("rgb/._2.jpg", "passed over, because ._2.jpg is a name of hidden or leftover files"),
+        (".Trash-1000/2.jpg", "passed over, because .Trash-1000 is a name of hidden or leftover files"),
+        ("gone.jpg", "a link to nowhere.jpg, which is not there"),
+    ],
 )
-def test_path_that_is_no_file_below_the_folder_is_a_wrong_value(root, path):
+def test_path_that_is_no_file_below_the_folder_is_a_wrong_value(root, path, why):
+    (root / ".Trash-1000").mkdir()
+    for name in ("rgb/._2.jpg", ".Trash-1000/2.jpg"):
+        (root / name).write_bytes(b"x")
+    (root / "gone.jpg").symlink_to("nowhere.jpg")
     write(root, HEADER, *ROWS[:2], f"{path},2,1,visible,test", ROWS[3])
-    assert refusal(root).found == f"\n    row 4, path: {path!r}"
+    assert refusal(root).found == f"\n    row 4, path: {path!r} ({why})"
+
+
+@pytest.mark.parametrize("path", ["./rgb/2.jpg", "rgb//2.jpg", "ir/../rgb/2.jpg", "none/../rgb/./2.jpg"])
+def test_every_spelling_of_a_file_is_the_file(root, path):
+    expected = find_images(root)
+    write(root, HEADER, *ROWS[:2], f"{path},2,1,visible,test", ROWS[3])
+    assert find_images(root) == expected
+    write(root, HEADER, *ROWS, f"{path},2,1,visible,test")
+    assert refusal(root).found == f"\n    row 6, path: {path!r} (again)"
 
 
 @pytest.mark.parametrize("number", ["1.0", "1e3", " 1", "\u0661", "2147483648", "99999999999", "nan", "True", ""])
@@ -132,6 +169,23 @@ def test_file_that_is_no_table_is_refused(root, content):
     assert refusal(root).where == root / "manifest.csv"
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-32"])
+def test_manifest_that_a_spreadsheet_saved_as_utf16_is_called_so(root, encoding):
+    text = (root / "manifest.csv").read_text()
+    (root / "manifest.csv").write_text(text, encoding=encoding)
+    assert "UTF-16" in refusal(root).found
+
+
+def test_invisible_characters_of_the_header_are_shown(root):
+    write(root, HEADER.replace("pid", "pid\u200b"), *ROWS)
+    assert r"pid\u200b" in refusal(root).found
+
+
+def test_linked_folder_beside_the_images_is_refused(root):
+    (root / "more").symlink_to(root / "rgb")
+    assert refusal(root).problem == "a linked folder in the data set"
+
+
 def test_missing_manifest_and_one_without_images_are_refused(root):
     write(root, HEADER)
     assert "no image" in refusal(root).problem
@@ -148,7 +202,13 @@ def test_identity_in_train_and_test_is_refused(root):
 
 def packed(root, output):
     data = Dataset(
-        name="manifest", layout="manifest", root=str(root), train_on_val=True, gallery_draw="seeded", trial=0
+        name="manifest",
+        layout="manifest",
+        root=str(root),
+        train_on_val=True,
+        gallery_draw="seeded",
+        trial=0,
+        sixteen_bit=SIXTEEN_BIT,
     )
     settings = Ingest(height=32, width=32, on_bad_image="error")
     return pack_images(find_images(root), data, settings, 1, output).source_hash

@@ -93,7 +93,6 @@ def test_missing_images_are_counted_and_the_first_named(root):
         "Visible/3/male_back_v_00000_3.bmp -1",
         "Visible/3/male_back_v_00000_3.bmp 0 #",
         "0",
-        "\x00",
     ],
 )
 def test_stray_text_is_refused_with_its_line(root, line):
@@ -149,8 +148,10 @@ def test_empty_list_is_refused(root, text):
 
 def test_list_that_is_not_text_is_refused(root):
     (root / "idx" / "test_visible_1.txt").write_bytes(b"Visible/3/\xff.bmp 1\n")
-    with pytest.raises(UserError, match="not a line"):
+    with pytest.raises(UserError, match="not an image list") as error:
         find_images(root, 1)
+    assert "0xff" in error.value.found
+    assert str(error.value.where).endswith("test_visible_1.txt, line 1")
 
 
 @pytest.mark.parametrize(("old", "new"), [("00001_3.bmp 0", "00001_3.bmp 1"), ("00001_3.bmp 0", "00001_3.bmp 9")])
@@ -174,3 +175,28 @@ def test_visible_and_thermal_lists_of_different_identities_are_refused(root):
     with pytest.raises(UserError, match="disagree") as error:
         find_images(root, 1)
     assert "3, 7, 40, 168, 222" in error.value.found
+
+
+def test_byte_order_mark_before_a_list_changes_nothing(root, drawn):
+    path = root / "idx" / "train_visible_1.txt"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"  \r\n"))
+    assert find_images(root, 1) == find_images(drawn, 1)
+
+
+@pytest.mark.parametrize("character", ["\u200b", "\ufeff", "\u00a0", "\u202a"])
+def test_invisible_characters_of_a_list_are_shown(root, character):
+    edit_list(root, "train_visible_1.txt", "Visible/3/", f"{character}Visible/3/")
+    # A no-break space at the edge of a line is blank, as other blanks are.
+    edit_list(root, "train_thermal_1.txt", "Thermal/3/male", f"Thermal/3/{character}male")
+    with pytest.raises(UserError) as error:
+        find_images(root, 1)
+    assert repr(character)[1:-1] in error.value.found
+
+
+def test_list_that_a_spreadsheet_saved_as_utf16_is_called_so(root):
+    path = root / "idx" / "train_visible_1.txt"
+    path.write_text(path.read_text(), encoding="utf-16")
+    with pytest.raises(UserError, match="not an image list") as error:
+        find_images(root, 1)
+    assert "UTF-16" in error.value.found
+    assert "save it as UTF-8" in error.value.remedy

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.made import ROOT
+from tests.made import ROOT, SIXTEEN_BIT
 from vireid.data.ingest import find_images, pack_images
 from vireid.data.statistics import describe
 from vireid.params import Dataset, Ingest
@@ -23,7 +23,7 @@ TINY = Ingest(height=32, width=32, on_bad_image="error")
 def draw(root, names):
     """Write a picture of 4 x 8 pixels under each name, each with bytes of its own."""
     buffer = io.BytesIO()
-    Image.new("RGB", (4, 8), (90, 60, 30)).save(buffer, "BMP")
+    Image.linear_gradient("L").resize((20, 40)).save(buffer, "BMP")
     for folder in {name.rpartition("/")[0] for name in names}:
         (root / folder).mkdir(parents=True)
     for name in names:
@@ -33,9 +33,10 @@ def draw(root, names):
 def ingested(root, layout, tmp_path, **choices):
     """Ingest with two workers; return what `results/dataset.json` says."""
     values = {"name": "synthetic", "layout": layout, "root": str(root), "train_on_val": True}
-    dataset = Dataset(**values | {"gallery_draw": "seeded", "trial": 0} | choices)
+    values |= {"gallery_draw": "seeded", "trial": 0, "sixteen_bit": SIXTEEN_BIT}
+    dataset = Dataset(**values | choices)
     packed = pack_images(find_images(dataset), dataset, TINY, 2, tmp_path / "images.h5")
-    return describe(packed, dataset)
+    return describe(packed, dataset, TINY)
 
 
 def counts(statistics, split):
@@ -77,6 +78,7 @@ def test_sysu_mm01_has_its_published_numbers(tmp_path):
             train_on_val=False,
             gallery_draw="seeded",
             trial=0,
+            sixteen_bit=SIXTEEN_BIT,
         )
     )
     assert sum(record.split == "train" for record in without_validation) == 20_284 + 9_929
@@ -106,7 +108,8 @@ def test_regdb_has_its_published_numbers_in_every_trial(tmp_path):
     assert found["warnings"] == []
     for trial in range(1, 11):
         values = {"name": "synthetic", "layout": "regdb", "root": str(root), "train_on_val": True}
-        records = find_images(Dataset(**values, gallery_draw="seeded", trial=trial))
+        values |= {"gallery_draw": "seeded", "sixteen_bit": SIXTEEN_BIT}
+        records = find_images(Dataset(**values, trial=trial))
         assert len(records) == 8_240
 
 

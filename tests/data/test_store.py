@@ -2,6 +2,7 @@
 
 import errno
 import shutil
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -51,7 +52,16 @@ def test_what_is_written_is_read(tmp_path):
 def test_format_is_the_documented_one(tmp_path):
     with h5py.File(write(tmp_path / "images.h5")) as file:
         assert file.attrs["schema"] == SCHEMA == "vireid.images/1"
-        assert set(file.attrs) == {"schema", "dataset", "trial", "height", "width", "source_hash", "superresolve"}
+        assert set(file.attrs) == {
+            "schema",
+            "dataset",
+            "trial",
+            "height",
+            "width",
+            "source_hash",
+            "superresolve",
+            "sixteen_bit",
+        }
         for split in ("train", "test"):
             assert set(file[split]) == {"visible", "infrared"}
         group = file["train/visible"]
@@ -87,7 +97,7 @@ def test_file_cut_short_is_refused(tmp_path, share):
     path = write(tmp_path / "images.h5")
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
-    with pytest.raises(UserError, match="not a whole HDF5 file"), open_images(path):
+    with pytest.raises(UserError, match=r"not an? (whole )?HDF5 file"), open_images(path):
         pass
 
 
@@ -106,6 +116,16 @@ def test_hdf5_file_of_something_else_is_refused(tmp_path):
         file["x"] = 1
     with pytest.raises(UserError, match="another file format"), open_images(tmp_path / "other.h5"):
         pass
+
+
+def test_file_that_does_not_say_how_16_bit_images_were_read_was_read_by_their_full_range(tmp_path):
+    path = write(tmp_path / "images.h5", replace(INFO, sixteen_bit="window 7000.0 8100.0"))
+    with open_images(path) as file:
+        assert file.info.sixteen_bit == "window 7000.0 8100.0"
+    with h5py.File(path, "a") as file:
+        del file.attrs["sixteen_bit"]
+    with open_images(path) as file:
+        assert file.info.sixteen_bit == "full"
 
 
 def test_missing_attribute_is_named(tmp_path):

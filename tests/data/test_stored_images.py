@@ -19,7 +19,7 @@ def stored(tmp_path):
         path = tmp_path / f"{seed}.h5"
         with h5py.File(path, "w") as file:
             file.create_dataset("image", data=pixels(count, seed), chunks=(3, 4, 3, 3))
-        return StoredImages(path, "image")
+        return StoredImages(path, "image", "draw it again")
 
     return make
 

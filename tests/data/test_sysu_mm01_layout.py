@@ -98,10 +98,10 @@ def test_file_in_the_place_of_an_identitys_folder_is_refused(root):
 
 def test_stray_files_are_counted_and_the_first_named(root):
     for folder in ("cam3/0002", "cam1/0001"):
-        (root / folder / "Thumbs.db").touch()
+        (root / folder / "notes.txt").touch()
     with pytest.raises(UserError, match="not of the layout") as error:
         find_images(root)
-    assert error.value.where == root / "cam1" / "0001" / "Thumbs.db"
+    assert error.value.where == root / "cam1" / "0001" / "notes.txt"
     assert error.value.found.startswith("2 such files")
 
 
@@ -147,6 +147,30 @@ def test_split_file_that_is_not_text_is_refused(root, content):
         find_images(root)
 
 
+def test_byte_order_mark_before_a_list_of_identities_changes_nothing(root):
+    expected = find_images(root)
+    for name in ("train_id.txt", "val_id.txt", "test_id.txt"):
+        path = root / "exp" / name
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b" \r\n"))
+    assert find_images(root) == expected
+
+
+@pytest.mark.parametrize("text", ["1,\u200b2", "1\ufeff,2", "1,\u00a02"])
+def test_invisible_characters_of_a_list_of_identities_are_shown(root, text):
+    (root / "exp" / "train_id.txt").write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match="not a split file") as error:
+        find_images(root)
+    assert error.value.found == repr(text)
+    assert error.value.found.isprintable()
+
+
+def test_invisible_character_in_a_files_name_is_shown(root):
+    (root / "cam1" / "0001" / "0001\u200b.jpg").touch()
+    with pytest.raises(UserError, match="not of the layout") as error:
+        find_images(root)
+    assert error.value.found == r"cam1/0001/0001\u200b.jpg"
+
+
 @pytest.mark.parametrize("name", ["train_id.txt", "val_id.txt"])
 def test_identity_in_train_and_test_is_refused(root, name):
     (root / "exp" / name).write_text("1,2,3")
@@ -161,7 +185,7 @@ def test_identity_without_any_image_is_refused(root):
         find_images(root)
 
 
-@pytest.mark.parametrize("name", ["Thumbs.db", ".DS_Store", "0001 (copy).jpg", "a.jpg", "0001.jpg.part", "ф.png"])
+@pytest.mark.parametrize("name", ["notes.txt", "0001 (copy).jpg", "a.jpg", "0001.jpg.part", "ф.png"])
 def test_stray_file_is_refused_by_name(root, name):
     (root / "cam5" / "0002" / name).write_bytes(b"x")
     with pytest.raises(UserError, match="not of the layout") as error:

@@ -325,6 +325,20 @@ def test_missing_numbers_are_an_error(experiment, protocol, result):
         numbers(experiment("fprnet", 0), protocol, result, ["rank1"])
 
 
+def test_rank_beyond_the_gallery_is_blank_in_table_and_curves(plan, experiment, tmp_path):
+    runs = [experiment("fprnet", seed) for seed in (0, 1)]
+    for run in runs:
+        del run.metrics["synthetic"]["all_search"]["single_shot"]["rank20"]
+    found = collect(plan, runs)
+    table = summary.comparison(plan, found, ["fprnet"], PROTOCOL)
+    assert list(table.reference.ours[0][Repetition(0, 0)]) == ["rank1", "rank10", "mAP"]
+    assert "Blank, as the gallery is smaller: rank20." in table.notes
+    write_comparison(tmp_path / "table.md", table)
+    assert "| 10.5 ± 0.7 | 50.0 ± 0.0 | \N{EN DASH} | 20.5 ± 0.7 |" in (tmp_path / "table.md").read_text()
+    curves = summary.rank_curves(plan, found, PROTOCOL)
+    assert [list(curve.index) for curve in curves["FPRnet"]] == [[1, 5, 10]] * 2
+
+
 def test_table_shows_every_row_with_what_there_is(plan, experiment):
     rows = [experiment("fprnet", 0), experiment("fprnet", 1), experiment("svdnet", 1), experiment("svdnet", 2)]
     rows.append(experiment("resnet50", 0, state="failed"))

@@ -40,12 +40,12 @@ def answer(monkeypatch):
     """Let DVC answer with the experiments of one commit."""
 
     def say(*entries, lock=LOCK):
-        monkeypatch.setattr(dvc, "_locked", lambda revision: lock)
+        monkeypatch.setattr(dvc, "locked", lambda revision: lock)
         listed = [
             {"rev": "workspace", "name": None, "experiments": None},
             {"rev": "base", "name": "main", "experiments": list(entries)},
         ]
-        monkeypatch.setattr(dvc, "_dvc", lambda *arguments: json.dumps(listed))
+        monkeypatch.setattr(dvc, "dvc", lambda *arguments: json.dumps(listed))
 
     return say
 
@@ -115,17 +115,17 @@ def test_files_of_an_experiment_are_those_of_its_commit(repository, tmp_path):
 
 
 def test_lock_is_that_of_the_commit(repository, tmp_path):
-    assert dvc._locked(repository.revision) == {}
+    assert dvc.locked(repository.revision) == {}
     (tmp_path / "dvc.lock").write_text("schema: '2.0'\nstages:\n  train:\n    cmd: x\n")
     identity = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
     for command in (("add", "."), (*identity, "commit", "--quiet", "--message", "y")):
         subprocess.run(["git", *command], check=True)
-    assert dvc._locked("HEAD") == {"train": {"cmd": "x"}}
-    assert dvc._locked(repository.revision) == {}
+    assert dvc.locked("HEAD") == {"train": {"cmd": "x"}}
+    assert dvc.locked(repository.revision) == {}
 
 
 def test_files_that_an_experiment_lacks_are_an_error(repository):
-    with pytest.raises(UserError, match="dvc exp remove one"), dvc.files_of(repository, "results/train"):
+    with pytest.raises(UserError, match="dvc exp rename one NAME"), dvc.files_of(repository, "results/train"):
         pass
 
 
@@ -137,6 +137,7 @@ def test_queued_experiment_finds_what_is_tracked_or_absolute(repository, tmp_pat
     assert not dvc.finds("/nowhere")
     (tmp_path / "src.dvc").touch()
     assert dvc.finds("src")
+    assert dvc.finds("src/")
 
 
 def test_code_unknown_to_git_is_found(repository, tmp_path):

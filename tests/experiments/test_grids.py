@@ -22,7 +22,7 @@ TABLES = grids(CONF)
 ROWS = [
     (table, row) for table in TABLES for row, values in load_grid(CONF, table).rows.items() if values.reachable
 ]
-SCHEDULES = ("quick", "demo", "paper")
+SCHEDULES = ("smoke", "quick", "demo", "paper")
 
 
 @cache

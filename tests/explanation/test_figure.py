@@ -57,7 +57,8 @@ def test_infrared_picture_is_grey_and_visible_one_is_not(tmp_path, of, red):
     assert (colours(pixels) > 150).any() == red
 
 
-@pytest.mark.parametrize("name", ["a$_$b.jpg", b"\xff.jpg".decode(errors="surrogateescape")])
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", ["a$_$b.jpg", b"\xff.jpg".decode(errors="surrogateescape"), "\u4e2d\u6587.jpg"])
 def test_any_file_name_is_written_as_it_is(tmp_path, name):
     subject = Subject(RED, Modality.VISIBLE, name)
     drawn(tmp_path / "odd.png", [{Modality.VISIBLE: Explanation(subject, 1, True, [HOT])}])

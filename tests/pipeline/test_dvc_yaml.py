@@ -14,12 +14,16 @@ PIPELINE = YAML(typ="safe").load(ROOT / "dvc.yaml")
 PARAMS = YAML(typ="safe").load(ROOT / "params.yaml")
 STAGES = PIPELINE["stages"]
 
-# Code that cannot move a result: parameters are tracked by value, the registry only names files, and the others
-# are messages and progress bars.
+# Code that cannot move a result: parameters are tracked by value, the registry only names files, checks let pass
+# or refuse, and the others are messages, progress bars and how a command stands in the user's environment.
 UNTRACKED_CODE = (
+    "src/vireid/checks.py",
+    "src/vireid/data/identities.py",
     "src/vireid/params.py",
     "src/vireid/methods/__init__.py",
     "src/vireid/support/errors.py",
+    "src/vireid/support/refusals.py",
+    "src/vireid/support/surroundings.py",
     "src/vireid/support/progress.py",
 )
 # Parameters that cannot move a result, or whose effect is another parameter's value.
@@ -41,15 +45,19 @@ def imported_files(path: Path) -> Iterator[Path]:
 
 
 def import_closure(*starts: Path) -> set[str]:
-    """Names of all non-empty files that are reached from some files by imports."""
+    """Names of all non-empty files that are reached from some files by imports, not through untracked code."""
     seen, waiting = set(), list(starts)
     while waiting:
         path = waiting.pop()
         if path not in seen:
             seen.add(path)
-            waiting.extend(imported_files(path))
-    ours = [path for path in seen if path.is_relative_to(ROOT) and path.stat().st_size]
-    return {path.relative_to(ROOT).as_posix() for path in ours}
+            if path in starts or not path.is_relative_to(ROOT) or _name(path) not in UNTRACKED_CODE:
+                waiting.extend(imported_files(path))
+    return {_name(path) for path in seen if path.is_relative_to(ROOT) and path.stat().st_size}
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
 
 
 def leaves(values: dict, prefix: str = "") -> Iterator[str]:
@@ -81,7 +89,8 @@ def files_in(folder: str) -> list[Path]:
 @pytest.mark.parametrize("stage", STAGES)
 def test_stage_depends_on_all_the_code_it_imports(stage, method):
     deps = deps_of(stage, method)
-    starts = [ROOT / f"stages/{stage}.py"]
+    starts = [ROOT / dep for dep in deps if dep.endswith(".py")]
+    assert ROOT / f"stages/{stage}.py" in starts
     if room(method) in deps:
         starts += files_in(room(method))
     needed = {name for name in import_closure(*starts) if name not in UNTRACKED_CODE}
@@ -146,14 +155,26 @@ def test_evaluator_never_retrains(stage):
 
 
 def test_every_parameter_is_listed_by_a_stage():
-    listed = [key for stage in STAGES.values() for key in stage["params"]]
+    listed = [key for name, stage in STAGES.items() if name != "check" for key in stage["params"]]
     unlisted = {key for key in leaves(PARAMS) if not any(key == p or key.startswith(f"{p}.") for p in listed)}
     assert unlisted == UNTRACKED_PARAMS
 
 
 def test_every_listed_parameter_exists():
     sections = {key.rsplit(".", depth)[0] for key in leaves(PARAMS) for depth in range(4)}
-    assert [key for stage in STAGES.values() for key in stage["params"] if key not in sections] == []
+    listed = [key for name, stage in STAGES.items() if name != "check" for key in stage["params"]]
+    assert [key for key in listed if key not in sections] == []
+
+
+def test_check_reads_all_parameters_and_comes_before_everything():
+    assert STAGES["check"]["params"] == [{"params.yaml": None}]
+    assert STAGES["check"]["outs"] == ["artifacts/checked"]
+    assert "artifacts/checked" in STAGES["ingest"]["deps"]
+
+
+def test_check_needs_neither_the_data_nor_a_methods_file():
+    # DVC refuses a dependency that is missing with a message of its own, and walks a data set to hash it.
+    assert [dep for dep in STAGES["check"]["deps"] if "$" in dep] == []
 
 
 def test_outs_keep_the_run_cache():

@@ -5,29 +5,22 @@ import shutil
 import pytest
 from ruamel.yaml import YAML
 
-from tests.pipeline.conftest import TINY
-
 pytestmark = pytest.mark.slow
 
 TABLE = "fprnet/table6"
-OPTIONS = ("--schedule", "quick", "--rows", "full,double_svd")
+OPTIONS = ("--schedule", "smoke", "--rows", "full,double_svd")
 SIZES = {"train-ids": 10, "val-ids": 2, "test-ids": 6, "visible-images": 2, "infrared-images": 2, "workers": 1}
 
 
 @pytest.fixture
-def tiny_quick(project):
-    """The project on a tiny RegDB with a quick schedule, committed, and a table whose ranks are reported."""
-    _edit(project.root / "conf/schedule/quick.yaml", lambda v: v["ingest"].update(TINY["ingest"]))
-    _edit(project.root / "conf/schedule/quick.yaml", lambda v: v.pop("superresolve"))
-    _edit(
-        project.root / "conf/method/fprnet.yaml", lambda v: v["schedules"]["quick"]["train"].update(TINY["train"])
-    )
+def on_regdb(project):
+    """The project on a tiny RegDB, committed, and a table whose ranks are reported."""
     path = project.root / "conf/experiments/fprnet/table6.yaml"
     path.write_text(path.read_text().replace("rank20, mAP]", "mAP]"))
     data = project.root / "data_regdb"
     sizes = [part for name, value in SIZES.items() for part in (f"--{name}", str(value))]
     project.run("vireid", "synthesize", str(data), "--layout", "regdb", *sizes)
-    project.run("vireid", "preset", "dataset=synthetic_regdb", "schedule=quick", "superresolve=off")
+    project.run("vireid", "preset", "dataset=synthetic_regdb", "superresolve=off")
     _edit(project.root / "params.yaml", lambda v: v["dataset"].update(root=str(data)))
     project.run("git", "commit", "--quiet", "--all", "--message", "tiny")
     yield project
@@ -43,8 +36,8 @@ def _edit(path, change):
     yaml.dump(values, path)
 
 
-def test_sweep_over_trials_and_queued_rows_are_run_and_collected(tiny_quick):
-    project = tiny_quick
+def test_sweep_over_trials_and_queued_rows_are_run_and_collected(on_regdb):
+    project = on_regdb
     project.run("dvc", "exp", "run", "--queue", "-S", "seed=3", "-S", "dataset.trial=range(1,3)")
     queue = ("vireid", "experiments", TABLE, *OPTIONS, "--seeds", "3", "--queue", "--trials")
     assert "1 experiments queued, 1 already there" in project.run(*queue, "1")
@@ -64,7 +57,7 @@ def test_sweep_over_trials_and_queued_rows_are_run_and_collected(tiny_quick):
     assert "\N{PLUS-MINUS SIGN}" in full[7]
     assert double[10].strip()[0] in "+-"
     assert "over the trials 1, 2 (seed 3)." in text
-    assert "2 epochs of 2 steps, batches of 16, 64x32 pixels" in text
+    assert "2 epochs of 5 steps, batches of 8, 96x48 pixels" in text
     assert (project.root / "docs/tables/holdout_map.png").is_file()
     assert (project.root / "docs/tables/loss.png").is_file()
 
@@ -74,8 +67,8 @@ def test_sweep_over_trials_and_queued_rows_are_run_and_collected(tiny_quick):
     project.run("dvc", "queue", "remove", "--queued")
 
 
-def test_experiment_whose_numbers_are_of_another_run_does_not_count(tiny_quick):
-    project = tiny_quick
+def test_experiment_whose_numbers_are_of_another_run_does_not_count(on_regdb):
+    project = on_regdb
     project.run("dvc", "exp", "run", "--name", "whole", "-S", "seed=3", "-S", "dataset.trial=1")
     project.run("dvc", "exp", "run", "--name", "trained", "-S", "seed=4", "train")
     printed = project.run("vireid", "table", TABLE, *OPTIONS)

@@ -8,6 +8,7 @@ import shutil
 
 import pytest
 
+from tests.made import tree
 from tests.pipeline.conftest import STAGES, stages_run
 
 pytestmark = pytest.mark.slow
@@ -23,6 +24,15 @@ def test_repro_makes_every_result(project):
         assert (project.root / "results" / name).is_file()
 
 
+def test_dvc_shows_the_kept_epoch_and_its_scores(project):
+    shown = json.loads(project.run("dvc", "metrics", "show", "--json", "results/train/metrics.json"))
+    best = shown[""]["data"]["results/train/metrics.json"]["data"]["best"]
+    model = json.loads((project.root / "artifacts/model/model.json").read_text())
+    assert best["epoch"] == model["selected_epoch"] + 1
+    assert best["mAP"] == pytest.approx(model["selected_by"]["holdout/mAP"], rel=5e-6)
+    assert not list((project.root / "results/train/plots").rglob("*best*"))
+
+
 def test_second_repro_does_nothing_and_leaves_git_clean(project):
     assert "up to date" in project.run("dvc", "repro")
     assert project.run("git", "status", "--porcelain") == ""
@@ -36,7 +46,7 @@ def test_forced_repro_gives_the_same_bits(project):
 
 def test_loss_weight_reruns_train_and_what_follows_and_setting_it_back_nothing(project):
     output = project.run("dvc", "exp", "run", "-S", "loss.lambda1=1.5")
-    assert stages_run(output) == ["train", "extract", "evaluate", "figures"]
+    assert stages_run(output) == ["check", "train", "extract", "evaluate", "figures"]
     assert "loss.lambda1" in project.run("dvc", "params", "diff")
     assert "synthetic.all_search.single_shot.mAP" in project.run("dvc", "metrics", "diff", "--all")
     assert stages_run(project.run("dvc", "exp", "run", "-S", "loss.lambda1=1.0")) == []
@@ -44,19 +54,19 @@ def test_loss_weight_reruns_train_and_what_follows_and_setting_it_back_nothing(p
 
 def test_ranks_rerun_evaluate_and_figures_only(project):
     output = project.run("dvc", "exp", "run", "-S", "evaluate.ranks=[1,2]")
-    assert stages_run(output) == ["evaluate", "figures"]
+    assert stages_run(output) == ["check", "evaluate", "figures"]
     assert "rank2" in (project.root / "results/metrics.json").read_text()
 
 
 @pytest.mark.parametrize("setting", ["compute.workers=1", "compute.image_memory=0"])
 def test_what_decides_nothing_but_speed_reruns_nothing(project, setting):
-    assert stages_run(project.run("dvc", "exp", "run", "-S", setting)) == []
+    assert stages_run(project.run("dvc", "exp", "run", "-S", setting)) == ["check"]
 
 
 def test_edited_evaluator_reruns_evaluate_and_figures_only(project):
     ranking = project.root / "src/vireid/retrieval/ranking.py"
     ranking.write_text(ranking.read_text() + "\n# edited\n")
-    assert stages_run(project.run("dvc", "repro")) == ["evaluate", "figures"]
+    assert stages_run(project.run("dvc", "repro")) == ["check", "evaluate", "figures"]
 
 
 def test_edited_figure_reruns_figures_only(project):
@@ -88,23 +98,82 @@ def test_experiment_in_a_temporary_copy_runs_that_copys_code(project):
     assert "/.dvc/tmp/exps/" in done.stdout
 
 
+OUTPUTS = ("artifacts", "results")
+
+
+def outputs(project):
+    """Every output with its bytes, but for what only says that the check has passed."""
+    found = {name: tree(project.root / name) for name in OUTPUTS}
+    found["artifacts"].pop("checked", None)
+    return found
+
+
 @pytest.mark.parametrize(
-    ("override", "message"),
+    ("overrides", "messages"),
     [
-        ("train.lr=abc", "wrong parameter: train.lr"),
-        ("+loss.lambda4=1.0", "lambda4"),
-        ("method=fprnett", "there is no such method"),
-        ("evaluate.ranks=[1,50]", "50"),
+        (["train.epochs=-1"], ["wrong parameter: train.epochs", "train.epochs: 2 -> -1"]),
+        (["train.lr=abc"], ["wrong parameter: train.lr"]),
+        (["+loss.lambda4=1.0"], ["lambda4"]),
+        (["method=fprnett"], ["there is no such method"]),
+        (["dataset.root=/nowhere"], ["/nowhere: the data set is missing", "dataset.root: data -> /nowhere"]),
+        (["evaluate.protocols=[llcm/visible_to_infrared]"], ["the protocol is for another data set"]),
+        (
+            ["train.holdout_pids=40", "superresolve.camera=3", "evaluate.embedding=stage9"],
+            ["3 things are wrong", "12 - 40", "superresolve.camera", "fprnet has no embedding `stage9`"],
+        ),
     ],
 )
-def test_wrong_parameter_stops_with_one_message(project, override, message):
-    # A folder without a method, so that DVC finds what the stage depends on.
-    folder = project.root / "src/vireid/methods/fprnett"
-    folder.mkdir()
-    (folder / "notes.py").touch()
-    done = project.attempt("dvc", "exp", "run", "-S", override)
-    shutil.rmtree(folder)
+def test_wrong_parameter_is_told_before_anything_is_removed(project, overrides, messages):
+    before = outputs(project)
+    done = project.attempt("dvc", "exp", "run", *(part for o in overrides for part in ("-S", o)))
     assert done.returncode != 0
-    assert message in done.stdout
-    assert "remedy:" in done.stdout
+    for message in (*messages, "remedy:", "Earlier results are as they were", "failed to reproduce 'check'"):
+        assert message in done.stdout
+    assert "Errno" not in done.stdout
     assert "Traceback" not in done.stdout
+    assert stages_run(done.stdout) == ["check"]
+    assert outputs(project) == before
+
+
+def test_wrong_parameter_is_told_by_repro_of_one_stage_and_set_back_costs_nothing(project):
+    path = project.root / "params.yaml"
+    path.write_text(path.read_text().replace("epochs: 2", "epochs: -2"))
+    before = outputs(project)
+    done = project.attempt("dvc", "repro", "train")
+    assert "train.epochs: 2 -> -2" in done.stdout
+    assert outputs(project) == before
+    path.write_text(path.read_text().replace("epochs: -2", "epochs: 2"))
+    assert stages_run(project.run("dvc", "repro")) in ([], ["check"])
+    assert project.run("git", "status", "--porcelain") == ""
+
+
+def test_wrong_parameter_of_a_queued_or_temporary_experiment_is_told(project):
+    before = outputs(project)
+    project.run("dvc", "exp", "run", "--queue", "-S", "train.epochs=-1")
+    queued = project.attempt("dvc", "exp", "run", "--run-all")
+    temporary = project.attempt("dvc", "exp", "run", "--temp", "-S", "train.epochs=-1")
+    for done in (queued, temporary):
+        assert "train.epochs: 2 -> -1" in done.stdout
+        assert stages_run(done.stdout) == ["check"]
+    assert outputs(project) == before
+    assert project.run("git", "status", "--porcelain") == ""
+    project.run("dvc", "queue", "remove", "--all")
+
+
+@pytest.mark.parametrize("name", ["a [1], b", "it's", "ünïcode"])
+def test_data_set_in_a_folder_of_an_unusual_name_is_found_by_dvc(project, tmp_path, name):
+    shutil.copytree(project.root / "data", tmp_path / name)
+    project.run("vireid", "preset", f"dataset.root={tmp_path / name}")
+    assert stages_run(project.run("dvc", "repro", "ingest")) == ["check", "ingest"]
+    assert "didn't change" in project.run("dvc", "repro", "ingest")
+
+
+def test_last_commit_is_restored_after_an_experiment(project):
+    before = outputs(project)
+    project.run("dvc", "exp", "run", "-S", "evaluate.ranks=[1,2]")
+    assert outputs(project) != before
+    shutil.rmtree(project.root / "artifacts/model")
+    assert "restored: HEAD" in project.run("vireid", "restore")
+    assert outputs(project) == before
+    assert project.run("git", "status", "--porcelain") == ""
+    assert "up to date" in project.run("dvc", "repro")

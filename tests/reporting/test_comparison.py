@@ -4,6 +4,7 @@ import math
 
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
 
 from vireid.reporting.comparison import (
     ComparedRow,
@@ -111,6 +112,34 @@ def test_printed_table_has_the_cells_and_no_markdown(capsys):
     assert "**" not in out
     assert "clear [x]" in out
     assert "A note [of mine]." in out
+
+
+@pytest.mark.parametrize("columns", ["200", "80", "40", None])
+def test_printed_numbers_are_whole_at_every_width(capsys, monkeypatch, columns):
+    monkeypatch.delenv("COLUMNS") if columns is None else monkeypatch.setenv("COLUMNS", columns)
+    units = {seed: {seed: {"rank1": 55.5 + seed, "mAP": 44.4 + seed}} for seed in range(3)}
+    full = ComparedRow("B(deep) + MLFM without channel attention", {"rank1": 88.88, "mAP": 77.77}, units, "3")
+    print_comparison(Comparison("Title", ["rank1", "mAP"], [full, full], FULL))
+    out = capsys.readouterr().out
+    for number in ("88.88", "77.77", "56.5 ± 1.0", "45.4 ± 1.0"):
+        assert out.count(number) == 2
+    assert "\N{HORIZONTAL ELLIPSIS}" not in out
+
+
+@pytest.mark.parametrize("values", [[0.0, 0.0, 0.0], [99.9, 100.0, 100.0], [3.0, math.nan, 0.0], [-2.0, 1.0, 0.5]])
+def test_curve_at_the_frame_is_drawn_whole(values, tmp_path, monkeypatch):
+    """Its dots reach over the frame, and every value is on the axis."""
+    axes = []
+    plot = Axes.plot
+    monkeypatch.setattr(
+        Axes, "plot", lambda self, *args, **options: axes.append(self) or plot(self, *args, **options)
+    )
+    curve = pd.Series(values, index=[1, 5, 10])
+    draw_curves(tmp_path / "a.png", {"x$_$y \u4e2d": [curve]}, "Title", "rank", "%", best_last=False)
+    low, high = axes[0].get_ylim()
+    assert low <= min(0, curve.min())
+    assert high > curve.max()
+    assert not any(line.get_clip_on() for line in axes[0].lines)
 
 
 def test_curves_repeat_bit_for_bit_and_hold_rows_of_any_number(tmp_path):

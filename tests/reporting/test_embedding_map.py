@@ -6,8 +6,8 @@ import pytest
 from tests.retrieval.made import feature_set, features_of, layout, random_features
 from vireid.data.records import Modality
 from vireid.reporting.embedding_map import _chosen_pids, _rows, draw_embedding_map, project
+from vireid.reporting.nothing_to_show import NothingToShow
 from vireid.retrieval.protocols import protocol
-from vireid.support.errors import UserError
 
 PROTOCOL = protocol("synthetic/all_search/single_shot")
 
@@ -35,8 +35,33 @@ def test_projection_keeps_groups_together_and_repeats():
     assert (distmat.argmin(axis=1) // 10 == np.arange(40) // 10).all()
 
 
-def test_too_few_images_are_refused(tmp_path):
+def test_junk_is_on_no_map():
+    images = feature_set([(-1, 1), (2, 1), (3, 1)] * 3, np.ones((9, 2)))
+    assert _chosen_pids(features_of(images, images), 9).tolist() == [2, 3]
+
+
+def test_too_few_images_have_no_map(tmp_path):
     visible, infrared = feature_set([(1, 1)] * 9, np.ones((9, 2))), feature_set([(2, 3)] * 9, np.ones((9, 2)))
     features = features_of(visible, infrared)
-    with pytest.raises(UserError, match="too few"):
+    with pytest.raises(NothingToShow, match="fewer than 5 images"):
         draw_embedding_map(tmp_path / "map.png", features, PROTOCOL, 5)
+
+
+@pytest.mark.parametrize(
+    "vectors",
+    {
+        "two points": np.repeat([[0.0, 1.0], [1.0, 0.0]], 20, axis=0),
+        "one point and an outlier": np.eye(40)[[0] * 39 + [1]],
+        "a point for each identity": np.repeat(np.eye(8), 5, axis=0),
+        "five images": np.eye(5),
+        "one dimension": np.arange(40.0)[:, None],
+        "far from the origin": 1e6 + np.random.default_rng(0).random((40, 8)),
+        "larger than float32": np.random.default_rng(0).random((40, 8)) * 1e200,
+        "smaller than float32": np.random.default_rng(0).random((40, 8)) * 1e-200,
+    }.values(),
+)
+def test_any_vectors_that_differ_have_finite_points(vectors):
+    points = project(vectors)
+    assert points.shape == (len(vectors), 2)
+    assert np.isfinite(points).all()
+    assert np.ptp(points, axis=0).max() > 0

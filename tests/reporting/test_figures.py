@@ -1,20 +1,29 @@
 """Figures: drawn from made-up results, repeating to the byte, refusing what they cannot read. CPU, seconds."""
 
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from tests.retrieval.made import random_features
+from tests.retrieval.made import feature_set, features_of, layout, random_features
 from vireid.data.records import ImageRecord, Modality
 from vireid.data.store import ImagesInfo, create_images, open_images
 from vireid.params import Figures
+from vireid.reporting.cmc import draw_cmc
+from vireid.reporting.distances import draw_distances
 from vireid.reporting.figures import Sources, draw_figures
-from vireid.reporting.training import draw_panel, read_curves
+from vireid.reporting.nothing_to_show import NothingToShow
+from vireid.reporting.style import figure_file
+from vireid.reporting.training import draw_panel, draw_training, read_curves
 from vireid.retrieval.evaluation import evaluate
 from vireid.retrieval.protocols import protocol
 from vireid.support.errors import UserError
+
+pytestmark = pytest.mark.filterwarnings("error")  # such as those of missing glyphs
 
 RIGHT, WRONG = (0x1A, 0x8F, 0x3C), (0xD1, 0x24, 0x2F)  # colours of the frames
 
@@ -160,6 +169,80 @@ def test_table_without_its_columns_is_refused(training, content):
         read_curves(training)
 
 
+def test_curves_without_a_value_are_left_out(training, tmp_path):
+    for name, left in (("holdout/mAP", {"loss", "lr"}), ("lr", {"loss"})):
+        (training / "metrics" / f"{name}.tsv").write_text(f"step\t{name.split('/')[-1]}\n")
+        assert set(read_curves(training)) == left
+    for file in (training / "metrics" / "loss").iterdir():
+        file.write_text(f"step\t{file.stem}\n")
+    with pytest.raises(NothingToShow, match="no epoch"):
+        draw_training(tmp_path / "training.png", training)
+
+
+@pytest.mark.parametrize("values", [[2.5], [1.0, math.nan], [math.nan, math.nan]])
+def test_curves_of_one_epoch_or_of_nan_are_drawn(tmp_path, values):
+    file = tmp_path / "metrics" / "loss" / "total.tsv"
+    file.parent.mkdir(parents=True)
+    file.write_text("step\ttotal\n" + "".join(f"{step}\t{value}\n" for step, value in enumerate(values)))
+    draw_training(tmp_path / "training.png", tmp_path)
+    with Image.open(tmp_path / "training.png") as picture:
+        assert picture.convert("L").getextrema()[0] < 100
+
+
+def test_legend_of_the_cmc_lies_on_no_curve(tmp_path, monkeypatch):
+    """Weak results lie where a legend inside the axes would, low at the right."""
+    figures = []
+    save = Figure.savefig
+    monkeypatch.setattr(
+        Figure, "savefig", lambda self, *args, **options: figures.append(self) or save(self, *args, **options)
+    )
+    weak = random_features(pids=range(1, 30), noise=5.0)
+    names = ("all_search/single_shot", "all_search/multi_shot")
+    draw_cmc(tmp_path / "cmc.png", [evaluate(weak, protocol(f"synthetic/{name}"), (1, 5)) for name in names])
+    (figure,) = figures
+    assert not figure.legends[0].get_window_extent().overlaps(figure.axes[0].get_window_extent())
+
+
+@pytest.mark.parametrize(
+    "name", ["x$_$y.jpg", b"\xff.jpg".decode(errors="surrogateescape"), "\u4e2d\u6587", "\U0001f9d1"]
+)
+def test_any_text_is_drawn_without_a_warning(tmp_path, name):
+    """As title, label of an axis, legend and free text; another name is another picture."""
+    pictures = []
+    for text in (name, name + name):
+        with figure_file(tmp_path / "text.png", 4, 3) as figure:
+            axes = figure.subplots()
+            axes.set(title=text, xlabel=text)
+            axes.plot([1, 2], label=text)
+            axes.legend()
+            axes.text(1, 1, text)
+        pictures.append((tmp_path / "text.png").read_bytes())
+    assert pictures[0] != pictures[1]
+
+
 def test_missing_curves_are_refused(tmp_path):
     with pytest.raises(UserError, match="no training curves"):
         read_curves(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "vectors",
+    [lambda rows: np.ones((rows, 4)), lambda rows: np.zeros((rows, 4)), lambda rows: np.eye(rows)],
+    ids=["all equal", "all zero", "all equally far"],
+)
+def test_equal_distances_have_a_histogram(tmp_path, monkeypatch, vectors):
+    bins = []
+    hist = Axes.hist
+    monkeypatch.setattr(
+        Axes, "hist", lambda self, *args, **options: bins.append(options["bins"]) or hist(self, *args, **options)
+    )
+    images = layout(range(1, 5), (1, 3), 2)
+    features = features_of(*[feature_set(images, vectors(len(images)))] * 2)
+    draw_distances(tmp_path / "distances.png", features, protocol("synthetic/all_search/single_shot"))
+    assert all((np.diff(edges) > 1e-3).all() for edges in bins)
+
+
+def test_no_pair_of_one_identity_has_no_histogram(tmp_path):
+    features = features_of(feature_set([(1, 1), (2, 1)], np.eye(2)), feature_set([(3, 3), (4, 3)], np.eye(2)))
+    with pytest.raises(NothingToShow, match="no two images of one identity"):
+        draw_distances(tmp_path / "distances.png", features, protocol("synthetic/all_search/single_shot"))

@@ -1,6 +1,7 @@
 """Result files: what they say and that they repeat to the byte. CPU, seconds."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from tests.retrieval.made import feature_set, features_of, random_features
 from vireid.reporting.results import nested_metrics, write_cmc, write_evaluation, write_metrics
-from vireid.reporting.tables import results_table
+from vireid.reporting.tables import print_results
 from vireid.retrieval.evaluation import evaluate
 from vireid.retrieval.protocols import PROTOCOLS, protocol
 from vireid.support.files import sha256
@@ -92,27 +93,92 @@ def test_long_cmc_is_cut(tmp_path):
     assert pd.read_csv(tmp_path / "cmc.csv")["rank"].tolist() == list(range(1, 101))
 
 
-def test_table_shows_every_protocol_and_what_was_skipped(evaluations):
-    table = results_table("made", evaluations)
-    assert table.row_count == 4
-    assert [column.header for column in table.columns][1:] == [
-        "rank1",
-        "rank5",
-        "mAP",
-        "mINP",
-        "queries",
-        "gallery",
-    ]
+def printed(capsys, monkeypatch, evaluations, columns=None):
+    """What a terminal of some columns shows; without them what a pipe gets."""
+    if columns is None:
+        monkeypatch.delenv("COLUMNS", raising=False)
+    else:
+        monkeypatch.setenv("COLUMNS", str(columns))
+    print_results("made [/w triplet]", evaluations)
+    return capsys.readouterr().out
+
+
+def test_table_shows_every_protocol_and_what_was_skipped(evaluations, capsys, monkeypatch):
+    text = printed(capsys, monkeypatch, evaluations)
+    lines = text.splitlines()
+    assert lines[0] == "made [/w triplet]"
+    assert lines[2].split() == ["protocol", "rank1", "rank5", "mAP", "mINP", "queries", "gallery"]
+    for evaluation in evaluations:
+        (row,) = (line.split() for line in lines if line.split()[:1] == [evaluation.protocol.name])
+        means = [f"{100 * value:.2f}" for value in evaluation.means.values()]
+        assert row[1:] == [*means, "120", str(evaluation.gallery_size)]
     for mode, cells in (("all", 120), ("indoor", 60)):
-        assert (
-            f"{mode}_search/multi_shot: {cells} pairs of identity and camera have fewer than 10" in table.caption
-        )
-    assert "match" not in table.caption
+        assert f"{mode}_search/multi_shot: {cells} pairs of identity and camera have fewer than 10" in text
+    assert "match" not in text
 
 
-def test_table_tells_valid_from_all_queries(features):
+def test_table_shows_the_interval_below_each_mean(evaluations, capsys, monkeypatch):
+    lines = printed(capsys, monkeypatch, evaluations[:1]).splitlines()
+    for label, end in (("95 % from", 0), ("to", 1)):
+        (row,) = (line.split(label)[1].split() for line in lines if line.strip().startswith(label))
+        assert row == [f"{100 * interval[end]:.2f}" for interval in evaluations[0].intervals.values()]
+
+
+@pytest.mark.parametrize("columns", [120, 80, 60, 40, None])
+def test_no_digit_is_cut_at_any_width(columns, capsys, monkeypatch):
+    """Also of names as long as `manifest/*`, which fold where the terminal is narrow and stay whole in a pipe."""
+    features = random_features(noise=0.5)
+    features = replace(features, info=replace(features.info, dataset="manifest"))
+    result = evaluate(features, protocol("manifest/visible_to_infrared/single_shot"), RANKS)
+    text = printed(capsys, monkeypatch, [result], columns)
+    assert "\N{HORIZONTAL ELLIPSIS}" not in text
+    for value in [*result.means.values(), *(end for ends in result.intervals.values() for end in ends)]:
+        assert re.search(rf"(?<![\d.]){100 * value:.2f}(?!\d)", text)
+    assert ("manifest/visible_to_infrared/single_shot" in text) == (columns in (None, 120))
+
+
+def test_table_tells_valid_from_all_queries(features, capsys, monkeypatch):
     strangers = replace(features.infrared, pid=np.where(features.infrared.pid == 5, 99, features.infrared.pid))
     result = evaluate(features_of(features.visible, strangers), protocol(NAMES[0]), RANKS)
-    table = results_table("made", [result])
-    assert list(table.columns[-2].cells) == ["116/120"]
-    assert "with a match" in table.caption
+    text = printed(capsys, monkeypatch, [result])
+    assert " 116/120 " in text
+    assert "with a match" in text
+
+
+@pytest.fixture
+def small():
+    """Results of 13 identities, of which rank 20 was asked."""
+    features = random_features(pids=range(1, 14), noise=0.5)
+    return [evaluate(features, protocol(name), (1, 20)) for name in NAMES[:2]]
+
+
+def test_rank_beyond_the_gallery_is_blank_in_the_table_and_said_once(small, capsys, monkeypatch):
+    lines = printed(capsys, monkeypatch, small).splitlines()
+    (row,) = (line.split() for line in lines if line.strip().startswith(NAMES[0]))
+    assert row[1:3] == [f"{100 * small[0].means['rank1']:.2f}", "\N{EN DASH}"]
+    assert lines.count("rank 20: blank, as the gallery has 13 identities") == 1
+
+
+def test_rank_beyond_the_gallery_is_in_no_file(small, features, tmp_path):
+    (tmp_path / "features.h5").touch()
+    write_evaluation(tmp_path / "evaluation.json", small, features, tmp_path / "features.h5")
+    stored = json.loads((tmp_path / "evaluation.json").read_text())["protocols"][NAMES[0]]
+    assert stored["blank_ranks"] == [20]
+    for numbers in (stored["mean"], stored["std"], stored["interval95"], stored["trials"][0]):
+        assert "rank1" in numbers
+        assert "rank20" not in numbers
+    assert set(nested_metrics(small)["synthetic"]["all_search"]["single_shot"]) == {"rank1", "mAP", "mINP"}
+    write_cmc(tmp_path / "cmc.csv", small)
+    assert pd.read_csv(tmp_path / "cmc.csv")["rank"].max() == 13
+
+
+def test_junk_is_counted_in_table_and_file(features, tmp_path, capsys, monkeypatch):
+    pids = np.where(features.visible.pid == 5, -1, features.visible.pid)
+    marked = features_of(replace(features.visible, pid=pids), features.infrared)
+    results = [evaluate(marked, protocol(NAMES[0]), RANKS)]
+    text = printed(capsys, monkeypatch, results)
+    assert "negative (junk): 0 query images and 12 gallery images" in text
+    (tmp_path / "features.h5").touch()
+    write_evaluation(tmp_path / "evaluation.json", results, marked, tmp_path / "features.h5")
+    stored = json.loads((tmp_path / "evaluation.json").read_text())["protocols"][NAMES[0]]
+    assert (stored["junk_queries"], stored["junk_gallery"]) == (0, 12)

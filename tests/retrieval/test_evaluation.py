@@ -169,11 +169,57 @@ def test_several_protocols_are_evaluated_in_order():
     assert both[1].means == evaluate(features, ALL, RANKS).means
 
 
-def test_gallery_smaller_than_the_ranks_is_refused():
-    with pytest.raises(UserError, match="smaller than the ranks") as error:
-        evaluate(random_features(pids=range(1, 20)), ALL, RANKS)
-    assert "19" in error.value.expected
-    assert "20" in error.value.found
+def test_ranks_beyond_the_identities_of_the_gallery_are_blank():
+    result = evaluate(random_features(pids=range(1, 20)), ALL, RANKS)
+    assert (result.ranks, result.blank_ranks) == ((1, 5, 10), (20,))
+    for values in (result.metrics, result.means, result.deviations, result.intervals):
+        assert list(values) == ["rank1", "rank5", "rank10", "mAP", "mINP"]
+
+
+def test_ranks_of_a_protocol_that_counts_images_go_as_far_as_the_images():
+    features = regdb_features([(pid, np.eye(4)[pid % 4]) for pid in range(4)] * 2, [(1, np.eye(4)[1])])
+    result = evaluate(features, protocol("regdb/infrared_to_visible"), (1, 8, 9))
+    assert (result.ranks, result.blank_ranks) == ((1, 8), (9,))
+
+
+def test_all_ranks_may_lie_beyond_the_gallery():
+    result = evaluate(random_features(pids=range(1, 6)), ALL, (20,))
+    assert list(result.means) == ["mAP", "mINP"]
+
+
+def with_junk(features):
+    """Put before the images of each modality its first nine once more, of nobody known."""
+
+    def beside(images):
+        vectors = images.embeddings["bn"]
+        return replace(
+            images,
+            pid=np.concatenate([np.full(9, -1, np.int32), images.pid]),
+            camid=np.concatenate([images.camid[:9], images.camid]),
+            name=np.array([*(f"junk{row}.jpg" for row in range(9)), *images.name], object),
+            embeddings={"bn": np.concatenate([vectors[:9], vectors])},
+        )
+
+    return features_of(beside(features.visible), beside(features.infrared))
+
+
+@pytest.mark.parametrize("name", ["synthetic/all_search/single_shot", "synthetic/all_search/multi_shot"])
+def test_junk_images_change_nothing(name):
+    """Images of pid -1 beside the others give the results of a file without them."""
+    features = random_features(pids=range(1, 24), noise=0.8)
+    without, beside = (evaluate(part, protocol(name), RANKS) for part in (features, with_junk(features)))
+    assert beside.means == without.means
+    assert beside.intervals == without.intervals
+    assert (beside.selection.junk_queries, beside.selection.junk_gallery) == (9, 9)
+
+
+@pytest.mark.parametrize("role", ["query", "gallery"])
+def test_nobody_but_junk_is_refused(role):
+    features = random_features()
+    sets = {"query": features.infrared, "gallery": features.visible}
+    sets[role] = replace(sets[role], pid=np.full_like(sets[role].pid, -1))
+    with pytest.raises(UserError, match=f"no {role} image of a known person"):
+        evaluate(features_of(sets["gallery"], sets["query"]), ALL, RANKS)
 
 
 def test_no_query_with_a_match_is_refused():

@@ -124,6 +124,14 @@ def test_identity_in_training_and_test_is_refused(tmp_path):
     assert "the first is 2" in message
 
 
+def test_junk_in_training_and_test_is_no_leak(tmp_path):
+    visible, infrared = sets()
+    visible = replace(visible, pid=np.where(visible.pid == 2, -1, visible.pid).astype(np.int32))
+    infrared = replace(infrared, pid=np.where(infrared.pid == 2, -1, infrared.pid).astype(np.int32))
+    write_features(tmp_path / "features.h5", info_of(train_pids=(-1, 2, 900)), visible, infrared)
+    assert -1 in read_features(tmp_path / "features.h5").visible.pid
+
+
 @pytest.mark.parametrize("column", ["pid", "camid", "name", "embeddings/bn"])
 def test_columns_of_unequal_length_are_refused(path, column):
     edit(path, "visible", column, lambda values: values[:-1])

@@ -24,6 +24,15 @@ def test_pairs_worked_by_hand():
     assert across.separation == pytest.approx(8 / 9)
 
 
+def test_junk_is_in_no_pair():
+    visible = feature_set([(1, 1), (-1, 2), (-1, 2), (2, 1), (1, 2)], [[0], [8], [8], [5], [1]])
+    infrared = feature_set([(1, 3), (-1, 3), (2, 3)], [[2], [8], [9]])
+    within, across = pairs_of(features_of(visible, infrared), replace(PROTOCOL, normalise=False), most=10)
+    assert (within.same.tolist(), sorted(within.different.tolist())) == ([1], [4, 5])
+    assert sorted(across.same.tolist()) == [1, 2, 4]
+    assert sorted(across.different.tolist()) == [3, 8, 9]
+
+
 def test_equal_distances_count_half():
     visible, infrared = feature_set([(1, 1), (2, 1)], [[0], [0]]), feature_set([(1, 3)], [[1]])
     (across,) = pairs_of(features_of(visible, infrared), replace(PROTOCOL, normalise=False), most=10)

@@ -10,7 +10,7 @@ from vireid.data.layouts import llcm, regdb
 from vireid.retrieval.counting import CMC_RANKS
 from vireid.retrieval.distances import DISTANCES
 from vireid.retrieval.galleries import DRAWS
-from vireid.retrieval.protocols import DIRECTIONS, EXCLUSIONS, PROTOCOLS, protocol
+from vireid.retrieval.protocols import DIRECTIONS, EXCLUSIONS, PROTOCOLS, protocol, protocols_of
 from vireid.support.errors import UserError
 
 
@@ -106,6 +106,21 @@ def test_unknown_name_lists_the_valid_ones():
     with pytest.raises(UserError, match="sysu_mm01/all_search/single_shot") as error:
         protocol("sysu/all-search")
     assert error.value.found == "sysu/all-search"
+
+
+@pytest.mark.parametrize(
+    ("name", "dataset", "listed"),
+    [
+        ("regdb/thermal_to_visible", None, "regdb"),
+        ("llcm/", "regdb", "regdb"),
+        ("sysu_mm01/all_search/single_shot", "llcm", "llcm"),
+        ("synthetic_regdb", None, "synthetic_regdb"),
+    ],
+)
+def test_bad_name_lists_the_protocols_of_its_data_set_only(name, dataset, listed):
+    with pytest.raises(UserError) as error:
+        protocol(name, dataset=dataset)
+    assert error.value.expected == f"one of {', '.join(protocols_of(listed))}"
 
 
 def test_camera3_query_skips_camera2_gallery_and_nothing_else():

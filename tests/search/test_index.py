@@ -1,5 +1,7 @@
 """The nearest vectors, all compared and by the FAISS index: against brute force. CPU, seconds."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -20,6 +22,14 @@ def vectors():
 def brute_force(queries, gallery):
     units = [part / np.linalg.norm(part, axis=1, keepdims=True) for part in (queries.astype(float), gallery)]
     return np.linalg.norm(units[0][:, None] - units[1][None], axis=2)
+
+
+def test_full_disk_is_an_error_of_the_system(tmp_path, vectors, monkeypatch):
+    index = build_index(unit_vectors(vectors[0]))
+    monkeypatch.setattr(Path, "open", lambda *_: open("/dev/full", "wb"))  # noqa: PTH123, SIM115
+    with pytest.raises(OSError, match="No space left"):
+        save_index(tmp_path / "index.faiss", index)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_all_compared_are_the_closest_of_all(vectors):

@@ -74,6 +74,24 @@ def test_writes_all_results_and_prints_a_table(app, project):
     assert "synthetic/indoor_search/multi_shot" in result.stdout
 
 
+def test_rank_beyond_the_gallery_is_left_out_and_said(app, project):
+    set_params(ranks=[1, 23], rerank=True)
+    result = CliRunner().invoke(app)
+    assert result.exit_code == 0, result.output
+    assert "rank 23: blank, as the gallery has 22 identities" in result.stdout
+    numbers = json.loads(Path("results/metrics.json").read_text())["synthetic"]["all_search"]["single_shot"]
+    assert set(numbers) == {"rank1", "mAP", "mINP", "reranked"}
+    assert set(numbers["reranked"]) == {"rank1", "mAP", "mINP"}
+
+
+def test_collapsed_embedding_is_warned_of(app, project):
+    with h5py.File("artifacts/features.h5", "r+") as file:
+        file["visible/embeddings/bn"][:] = 1
+    result = CliRunner().invoke(app)
+    assert result.exit_code == 0, result.output
+    assert "warning: the embedding has collapsed: all visible images" in result.stderr
+
+
 def test_repeats_to_the_byte(app, project):
     assert CliRunner().invoke(app).exit_code == 0
     first = written()
@@ -165,7 +183,6 @@ def no_params(features):
         (lambda _: set_params(protocols=["sysu_mm01/all_search/single_shot"]), "another data set"),
         (lambda _: set_params(embedding="pooled"), "no embedding `pooled`"),
         (lambda _: set_params(reranking={"k1": 0, "k2": 6, "lambda_value": 0.3}), "evaluate.reranking.k1"),
-        (lambda _: set_params(ranks=[1, 23]), "smaller than the ranks"),
     ],
 )
 def test_bad_input_ends_with_one_clear_message_and_no_result(app, project, spoil, message):

@@ -115,7 +115,8 @@ def test_model_of_another_method_is_one_message(stage, fails, trained, change):
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("dataset", "sysu_mm01"), ("trial", 1), ("height", 64), ("source_hash", "0" * 64)]
+    ("key", "value"),
+    [("dataset", "sysu_mm01"), ("trial", 1), ("height", 64), ("source_hash", "0" * 64), ("sixteen_bit", "full")],
 )
 def test_model_of_other_images_is_one_message(stage, fails, trained, key, value):
     images = json.loads((trained / "artifacts" / "model" / "model.json").read_text())["images"]

@@ -53,6 +53,16 @@ def test_draws_all_figures_and_repeats_to_the_byte(stage, drawable):
     assert drawn() == first
 
 
+def test_collapsed_embedding_has_no_map_and_fails_nothing(stage, drawable):
+    with h5py.File("artifacts/features.h5", "r+") as file:
+        for modality in Modality:
+            file[f"{modality.group}/embeddings/bn"][:] = 1
+    result = stage("figures")
+    assert result.exit_code == 0, result.output
+    assert set(drawn()) == {f"{name}.png" for name in FIGURES - {"embedding_map"}}
+    assert "not drawn: embedding_map.png: the embedding has collapsed" in result.stderr
+
+
 def test_help_says_what_is_read_and_written(stage):
     text = stage("figures", "--help").stdout
     for name in ("features.h5", "images.h5", "results/train/plots", *FIGURES):

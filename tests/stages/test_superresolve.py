@@ -37,6 +37,8 @@ def test_stage_writes_overlay_weights_and_scores(stage, ingested, overlay_file):
     assert found["artifacts/srcnn.safetensors"] == overlay_file.with_name("srcnn.safetensors").read_bytes()
     scores = json.loads(found["results/superresolve.json"])
     assert scores["psnr"]["bicubic"] > 5
+    assert scores["originals"]["training"]["enlarged"] == 20
+    assert "warning: 24 of 24 originals are smaller than 64 x 32 pixels" in result.stderr
     assert set(found) - {"params.yaml", "artifacts/images.h5"} == {
         "artifacts/superresolved.h5",
         "artifacts/srcnn.safetensors",

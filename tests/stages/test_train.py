@@ -67,6 +67,40 @@ def test_missing_or_broken_input_is_one_message(stage, fails, project, name):
     fails(stage("train"), f"artifacts/{name}")
 
 
+def test_ctrl_c_is_one_line_and_the_next_run_goes_on(stage, project, change, monkeypatch):
+    from vireid.training import run
+
+    change(train__epochs=3)
+    original = run._log
+
+    def interrupt(live, epoch, curves):
+        if epoch == 1:
+            raise KeyboardInterrupt
+        original(live, epoch, curves)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "_log", interrupt)
+        result = stage("train")
+    assert result.exit_code == 130
+    assert "Traceback" not in result.output
+    assert result.stderr.endswith(
+        "interrupted after epoch 1 of 3; the same command (`dvc repro`) goes on from there\n"
+    )
+    assert not (project / "artifacts" / "model").exists()
+    assert stage("train").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "environment", [{"SLURM_NTASKS": "8", "SLURM_JOB_NAME": "reid"}, {"LT_DEVICES": "2"}, {"LOCAL_RANK": ""}]
+)
+def test_job_of_a_cluster_trains_one_process(stage, project, monkeypatch, model_folder, environment):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    result = stage("train")
+    assert result.exit_code == 0, result.output
+    assert tree(project / "artifacts" / "model") == tree(model_folder)
+
+
 def test_overlay_of_other_images_is_one_message(stage, fails, project):
     with h5py.File(project / "artifacts" / "superresolved.h5", "a") as file:
         file.attrs["source_hash"] = "0" * 64

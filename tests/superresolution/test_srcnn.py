@@ -8,11 +8,12 @@ import torch
 from PIL import Image
 
 from tests.made import ROOT, read_yaml
+from vireid.data.sixteen_bit import FULL_RANGE
+from vireid.superresolution.originals import Originals
 from vireid.superresolution.srcnn import (
     SRCNN,
     _draw,
     bicubic,
-    load_originals,
     mean_psnr,
     resized,
     rgb_to_ycbcr,
@@ -21,7 +22,6 @@ from vireid.superresolution.srcnn import (
     train_srcnn,
     ycbcr_to_rgb,
 )
-from vireid.support.errors import UserError
 
 CPU = torch.device("cpu")
 
@@ -61,7 +61,7 @@ def course(images, chosen):
 
 
 def trained(images, chosen, seed=0, log=lambda *_: None):
-    return train_srcnn(images, np.arange(len(images)), chosen, seed, CPU, log)
+    return train_srcnn(images, chosen, seed, CPU, log)
 
 
 @pytest.mark.parametrize("residual", [True, False])
@@ -194,22 +194,11 @@ def test_batches_are_mirrored_from_left_to_right_but_never_turned_upside_down(pa
     image = np.full((1, 16, 16, 3), 200, np.uint8)
     image[0, :4], image[0, :, :4] = 100, 0
     chosen = settings(params, batch_size=64)
-    batch = _draw(image, np.array([0]), chosen, torch.Generator().manual_seed(0))[:, 0]
+    batch = _draw(image, chosen, torch.Generator().manual_seed(0))[:, 0]
     left, right, top, bottom = batch[:, -1, 0], batch[:, -1, -1], batch[:, 0, 8], batch[:, -1, 8]
     assert (top < bottom).all()
     assert 16 < (left < right).sum().item() < 48
     assert ((left < right) ^ (right < left)).all()
-
-
-def test_only_the_rows_that_are_named_are_trained_on(smooth, params):
-    chosen = settings(params, iterations=4, batch_size=4, patch=16)
-    rows = np.array([1, 4, 5])
-    changed = smooth.copy()
-    changed[np.setdiff1d(np.arange(len(smooth)), rows)] = 0
-    states = [
-        train_srcnn(images, rows, chosen, 0, CPU, lambda *_: None).state_dict() for images in (smooth, changed)
-    ]
-    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
 def test_log_sees_steps_errors_and_the_network_in_eval_mode_without_moving_the_training(smooth, params):
@@ -240,7 +229,7 @@ def test_literal_recipe_works_at_the_papers_sizes(params):
 def test_resizing_is_that_of_ingest(tmp_path, size):
     pixels = np.random.default_rng(0).integers(0, 256, (1, 24, 18, 3), np.uint8)
     Image.fromarray(pixels[0]).save(tmp_path / "a.png")
-    assert np.array_equal(resized(pixels, *size), load_originals(tmp_path, np.array(["a.png"]), *size))
+    assert np.array_equal(resized(pixels, *size), Originals(tmp_path, ["a.png"], FULL_RANGE).load(*size))
 
 
 def test_images_of_the_right_size_are_not_touched():
@@ -263,19 +252,3 @@ def test_enlarged_image_is_upright(smooth):
         likeness = [np.corrcoef(image.ravel(), other.ravel())[0, 1] for other in turned]
         assert likeness[0] > 0.8
         assert likeness[0] == max(likeness)
-
-
-def test_originals_are_decoded_in_order_at_a_size_of_their_own(tmp_path):
-    for value in (10, 200):
-        Image.new("L", (9, 7), value).save(tmp_path / f"{value}.png")
-    found = load_originals(tmp_path, np.array(["200.png", "10.png"]), 12, 8)
-    assert found.shape == (2, 12, 8, 3)
-    assert [image.mean() for image in found] == [200, 10]
-
-
-def test_original_that_is_gone_or_broken_is_named(tmp_path):
-    (tmp_path / "bad.png").write_bytes(b"x")
-    for name in ("bad.png", "gone.png"):
-        with pytest.raises(UserError, match="cannot be read") as error:
-            load_originals(tmp_path, np.array([name]), 12, 8)
-        assert error.value.where == tmp_path / name

@@ -33,6 +33,15 @@ def pin(path, md5):
     path.write_text(f"outs:\n- md5: {md5}\n  size: 1\n  nfiles: 22\n  hash: md5\n  path: data\n")
 
 
+def test_folder_in_brackets_is_named_as_it_is(call):
+    assert (
+        "d [old]: 24 images of 3 identities"
+        in call(
+            "synthesize", "d [old]", *SIZES[:3], *SIZES[5:], "--visible-images=1", "--infrared-images=2"
+        ).output
+    )
+
+
 def test_defaults_are_those_of_the_settings():
     defaults = {name: value.default for name, value in inspect.signature(synthesize).parameters.items()}
     assert {name: defaults[name] for name in asdict(Settings())} == asdict(Settings())

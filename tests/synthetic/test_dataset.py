@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 from PIL import Image
 
+from tests.made import SIXTEEN_BIT
 from vireid.data.ingest import find_images
 from vireid.data.records import Modality
 from vireid.params import Dataset
@@ -51,6 +52,7 @@ def test_other_layouts_are_what_ingest_reads(tmp_path, layout, per_identity):
         train_on_val=True,
         gallery_draw="seeded",
         trial=0,
+        sixteen_bit=SIXTEEN_BIT,
     )
     splits = []
     for trial in range(1, 11) if layout == "regdb" else [0]:

@@ -119,7 +119,7 @@ def test_missing_file_is_named(folder, name):
 
 
 def test_missing_folder_is_refused(tmp_path):
-    with pytest.raises(UserError, match="incomplete") as error:
+    with pytest.raises(UserError, match="there is no model") as error:
         read_description(tmp_path / "none")
     assert "dvc repro train" in error.value.remedy
 
@@ -163,6 +163,17 @@ def test_partial_weights_are_refused_even_with_the_right_hash(folder):
     with pytest.raises(UserError, match="do not fit") as error:
         load_model(folder, "baseline", IMAGES)
     assert "neck.norm.weight" in str(error.value.found)
+
+
+@pytest.mark.parametrize("prefix", ["module", "_orig_mod"])
+def test_weights_of_a_wrapped_model_are_refused_with_the_cause_and_not_every_key(folder, prefix):
+    state = {f"{prefix}.{name}": value for name, value in load_file(folder / "weights.safetensors").items()}
+    save_file(state, folder / "weights.safetensors")
+    rewrite(folder, weights_sha256=sha256(folder / "weights.safetensors"))
+    with pytest.raises(UserError, match="do not fit") as error:
+        load_model(folder, "baseline", IMAGES)
+    assert f"all keys begin with `{prefix}.`" in error.value.found
+    assert len(str(error.value)) < 600
 
 
 def test_model_of_another_number_of_identities_is_refused(folder):

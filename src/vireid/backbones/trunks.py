@@ -20,6 +20,7 @@ from torchvision.models.resnet import BasicBlock, conv1x1
 
 from vireid.params import Positive, Section
 from vireid.support.errors import UserError
+from vireid.support.weights import load_weights
 
 
 class Trunk(nn.Module):
@@ -146,16 +147,18 @@ def build_trunk(settings: TrunkSettings) -> Trunk:
 
 def _load_imagenet_weights(network: nn.Module, weights: WeightsEnum) -> None:
     path = Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.url).name
+    remedy = "copy the file there, or set model.trunk.pretrained: false to train from scratch"
     try:
-        network.load_state_dict(weights.get_state_dict(progress=True, check_hash=True, weights_only=True))
+        state = weights.get_state_dict(progress=True, check_hash=True, weights_only=True)
     except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
         raise UserError(
             path,
             "the ImageNet weights cannot be had",
             expected=f"the whole file, or a connection to {weights.url}",
             found=f"{type(error).__name__}: {error}",
-            remedy="copy the file there, or set model.trunk.pretrained: false to train from scratch",
+            remedy=remedy,
         ) from error
+    load_weights(network, state, path, remedy)
 
 
 def _keep_resolution(stage: nn.Module) -> None:

@@ -22,6 +22,10 @@ RANK = typer.Option("--rank", min=1, help="Rank of the CMC; again for more.")
 OFFICIAL = typer.Option("--official/--seeded", help="SYSU-MM01's own galleries, or the community's.")
 AS_GIVEN = typer.Option("--as-given", help="Compare embeddings without scaling them to unit length first.")
 JSON = typer.Option(help="JSON to write: protocols, sources, means, deviations, every trial.")
+RERANK = typer.Option("--rerank", help="Report k-reciprocal re-ranking as well.")
+K1 = typer.Option("--k1", min=1, help="Of re-ranking: neighbours among which reciprocal ones are sought.")
+K2 = typer.Option("--k2", min=1, help="Of re-ranking: neighbours whose encodings are averaged.")
+LAMBDA = typer.Option("--lambda", min=0, max=1, help="Of re-ranking: share of the original distance.")
 FIGURES = typer.Option(help="Folder to write: cmc.png, distances.png, embedding_map.png.")
 IMAGES = typer.Option(help="Images file of the same data set, for ranked_lists.png and worst_queries.png too.")
 
@@ -34,6 +38,10 @@ def evaluate(
     ranks: Annotated[list[int], RANK] = _RANKS,
     official: Annotated[bool, OFFICIAL] = False,
     as_given: Annotated[bool, AS_GIVEN] = False,
+    rerank: Annotated[bool, RERANK] = False,
+    k1: Annotated[int, K1] = 20,
+    k2: Annotated[int, K2] = 6,
+    lambda_value: Annotated[float, LAMBDA] = 0.3,
     json: Annotated[Path | None, JSON] = None,
     figures: Annotated[Path | None, FIGURES] = None,
     images: Annotated[Path | None, IMAGES] = None,
@@ -45,28 +53,40 @@ def evaluate(
 
     Example: vireid evaluate features.h5 --protocol sysu_mm01/all_search/single_shot --json result.json
     """
-    from vireid.params import Figures
+    from vireid.params import Evaluate, Figures, Reranking
     from vireid.reporting.figures import Sources, draw_figures
     from vireid.reporting.results import write_evaluation
     from vireid.reporting.tables import print_results
-    from vireid.retrieval.evaluation import evaluate_protocols
+    from vireid.retrieval.collapse import collapse_warning
     from vireid.retrieval.features import read_features
     from vireid.retrieval.protocols import protocol, protocols_of
+    from vireid.retrieval.reranked import evaluate_as_asked
 
     _check_outputs(features, json, figures, images)
     source = read_features(features, embedding)
     names, draw = protocols or protocols_of(source.info.dataset), "official" if official else "seeded"
-    chosen = [protocol(name, draw) for name in names]
+    chosen = [protocol(name, draw, source.info.dataset) for name in names]
     chosen = [replace(item, normalise=item.normalise and not as_given) for item in chosen]
-    results = evaluate_protocols(source, chosen, sorted(set(ranks)))
+    settings = Evaluate(
+        protocols=names,
+        ranks=sorted(set(ranks)),
+        embedding=embedding,
+        rerank=rerank,
+        reranking=Reranking(k1=k1, k2=k2, lambda_value=lambda_value),
+    )
+    results = evaluate_as_asked(source, chosen, settings)
     print_results(f"{source.info.method}, embedding {source.embedding}", results)
     if not len(source.info.train_pids):
         typer.echo(f"warning: {_UNKNOWN_TRAINING}", err=True)
+    if warning := collapse_warning(source, chosen[0]):
+        typer.echo(f"warning: {warning}", err=True)
     if json is not None:
         write_evaluation(json, results, source, features)
     if figures is not None:
-        settings = Figures(ranked_queries=5, worst_queries=5, embedded_pids=20)
-        draw_figures(figures, results, source, Sources(images, training=None), settings)
+        shown = Figures(ranked_queries=5, worst_queries=5, embedded_pids=20)
+        left_out = draw_figures(figures, results, source, Sources(images, training=None), shown)
+        for name, reason in left_out.items():
+            typer.echo(f"not drawn: {name}: {reason}", err=True)
 
 
 def _check_outputs(features: Path, json: Path | None, figures: Path | None, images: Path | None) -> None:

@@ -8,8 +8,6 @@ import typer
 from vireid.support.errors import UserError, reports_errors
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from vireid.experiments.collect import Found
     from vireid.experiments.grid import Grid
     from vireid.experiments.plan import Plan
@@ -48,8 +46,6 @@ def experiments(
 
     vireid table fprnet/table4 --schedule quick
     """
-    from rich.console import Console
-
     from vireid.experiments.collect import collect
     from vireid.experiments.dvc import all_experiments
     from vireid.experiments.grid import grids, load_grid
@@ -71,7 +67,7 @@ def experiments(
         )
     repetitions = _repetitions(plan, seeds, trials)
     found = collect(plan, all_experiments())
-    Console(width=None).print(_listing(plan, found))
+    _print_states(plan, found)
     missing = [
         (row, repetition)
         for repetition in repetitions
@@ -150,7 +146,7 @@ def _queue(plan: "Plan", found: "dict[str, Found]", missing: "list[tuple[str, Re
             "there are experiments of these names that are not the rows'",
             expected="free names",
             found=", ".join(taken),
-            remedy="keep them under other names with `dvc exp rename`, or `dvc exp remove` them",
+            remedy="give them other names with `dvc exp rename`",
         )
     for path in untracked_code():
         typer.echo(f"warning: {path} is unknown to Git, so the experiments will lack it (git add it)", err=True)
@@ -179,15 +175,12 @@ def _check_roots(plan: "Plan") -> None:
             )
 
 
-def _listing(plan: "Plan", found: "dict[str, Found]") -> "Table":
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
+def _print_states(plan: "Plan", found: "dict[str, Found]") -> None:
+    from vireid.support.tables import Column, print_table
 
-    table = Table(title=plan.prefix, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
-    for heading in ("row", "in the paper", "finished", "waiting", "failed"):
-        table.add_column(heading, no_wrap=heading == "row")
+    columns = [Column(heading) for heading in ("row", "in the paper", "finished", "waiting", "failed")]
+    rows = []
     for row, part in found.items():
         runs = (", ".join(map(str, sorted(group))) for group in (part.finished, part.waiting, part.failed))
-        table.add_row(row, plan.grid.rows[row].label, *runs)
-    table.caption, table.caption_justify = "s: seed, t: trial", "left"
-    return table
+        rows.append([row, plan.grid.rows[row].label, *runs])
+    print_table(plan.prefix, columns, rows, ["s: seed, t: trial"])

@@ -74,14 +74,16 @@ def explain(
     from vireid.explanation.layers import default_layers, sharing
     from vireid.explanation.subjects import Asked, gather
     from vireid.support.files import replacing
+    from vireid.training.model_folder import require_model
 
     asked = Asked(names or [], visible or [], infrared or [], pid or [])
     asked.check(images)
+    require_model(model)
     of_model = [model / name for name in ("model.json", "weights.safetensors")]
     check_output_file("--output", output, inputs=[*asked.visible, *asked.infrared, images, *of_model])
     with open_images(images) if asked.of_data_set else nullcontext() as reader:
         explainer = Explainer(model, embedding, compute_on(device, "fp32"), reader and reader.info)
-        pairs = gather(asked, reader, explainer.size, explainer.seen)
+        pairs = gather(asked, reader, explainer.size, explainer.scaling, explainer.seen)
     layers = list(dict.fromkeys(layer or default_layers(explainer.method)))
     rows = [explainer.explain(pair, layers, against is Against.ITSELF) for pair in pairs]
     _print(rows)

@@ -1,5 +1,6 @@
 """`vireid inspect`: what a data set holds, and what is suspicious about it."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,9 +9,13 @@ import typer
 from vireid.support.errors import UserError, reports_errors
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from vireid.data.records import ImageRecord
+    from vireid.params import Dataset
+
+_PARAMS = Path("params.yaml")
+# What is taken where there are no parameters to read.
+_SHAPE = 2.0
+_SIXTEEN_BIT = {"scaling": "percentiles", "window": [0, 65535], "percentiles": [0.5, 99.5]}
 
 
 @reports_errors
@@ -18,51 +23,82 @@ def inspect(
     root: Annotated[Path, typer.Argument(help="The data set's folder.")] = Path("data"),
     layout: Annotated[str, typer.Option(help="Its layout; without this option what it looks like.")] = "",
     trial: Annotated[int, typer.Option(help="Which of RegDB's splits.")] = 1,
+    decode: Annotated[bool, typer.Option("--decode", help="Decode every image, as ingest does.")] = False,
 ) -> None:
-    """Print what a data set holds by split, modality and camera, and what is suspicious about it.
+    """Print what a data set holds by split, modality and camera, how large its images are, and what is suspicious.
 
-    Nothing is written. Images are read, to find copies across train and test, but not decoded: unreadable ones are
-    found by ingest. The exit code is 1 where the data set breaks its layout.
+    Nothing is written. Images are read, to find copies across train and test, but not decoded: --decode does so,
+    and finds files that are broken inside and pictures that are nearly black, flat or of few grey levels. The
+    packed shape and the scaling of 16-bit images are those of params.yaml in the working directory, or else 2:1
+    and percentiles 0.5 and 99.5. What this file asks that the data set cannot give (held-out identities, batches,
+    SRCNN's camera) is said too. The exit code is 1 where the data set breaks its layout.
     """
-    from rich.console import Console
-
     from vireid.data.findings import findings
-    from vireid.data.ingest import LAYOUTS, TRIALS, find_images
-    from vireid.params import Dataset, check_section
+    from vireid.data.ingest import find_images
+    from vireid.data.picture_findings import picture_findings, size_percentiles
+    from vireid.data.sixteen_bit import Scaling
+    from vireid.data.survey import survey, unreadable_files
+
+    chosen, shape = _chosen(root, layout, trial)
+    records = find_images(chosen)
+    title = f"{root}: {chosen.layout}" + (f", trial {chosen.trial}" if chosen.trial else "")
+    _print_counts(title, records)
+    surveyed = survey(root, records, Scaling.chosen(chosen.sixteen_bit) if decode else None)
+    readable = [
+        (record, item.look) for record, item in zip(records, surveyed, strict=True) if item.look is not None
+    ]
+    seen, looks = [record for record, _ in readable], [look for _, look in readable]
+    for modality, sides in size_percentiles(seen, looks).items():
+        typer.echo(_sizes(modality, sides))
+    problems = unreadable_files(records, surveyed)
+    problems += findings(records, [item.digest for item in surveyed], chosen.layout)
+    problems += picture_findings(seen, looks, shape)
+    for problem in problems:
+        typer.echo(f"warning: {problem}")
+    if not problems:
+        typer.echo("nothing suspicious")
+    if not decode:
+        typer.echo("images were compared, not decoded: --decode finds broken, nearly black and flat ones")
+    _compare(chosen, records)
+
+
+def _chosen(root: Path, layout: str, trial: int) -> "tuple[Dataset, float]":
+    """Say as parameters which data set is looked at, and how high a packed image is in relation to its width."""
+    from vireid.data.ingest import LAYOUTS, TRIALS
+    from vireid.params import Dataset, check_section, load_params
 
     name = layout or _recognised(root)
     if name not in LAYOUTS:
         expected = ", ".join(LAYOUTS)
         raise UserError("--layout", "no such layout", expected=expected, found=name, remedy="choose one of these")
-    chosen = trial if name in TRIALS else 0
-    values = {"name": "synthetic", "layout": name, "root": str(root), "trial": chosen}
-    values |= {"train_on_val": True, "gallery_draw": "seeded"}
-    records = find_images(check_section(Dataset, values, "vireid inspect", remedy="correct the option"))
-    title = f"{root}: {name}" + (f", trial {chosen}" if chosen else "")
-    Console(width=100).print(_table(title, records))
-    problems = _unreadable(root, records)
-    problems += findings(records, _digests(root, records), name)
-    for problem in problems:
-        typer.echo(f"warning: {problem}")
-    if not problems:
-        typer.echo("nothing suspicious (images were compared, not decoded)")
+    values = {"name": "synthetic", "layout": name, "root": str(root), "trial": trial if name in TRIALS else 0}
+    values |= {"train_on_val": True, "gallery_draw": "seeded", "sixteen_bit": _SIXTEEN_BIT}
+    shape = _SHAPE
+    # Parameters that are wrong hide no data set; `_compare` tells of them.
+    with suppress(UserError):
+        if _PARAMS.is_file():
+            params = load_params(_PARAMS)
+            values["sixteen_bit"] = params.dataset.sixteen_bit.model_dump()
+            shape = params.ingest.height / params.ingest.width
+    return check_section(Dataset, values, "vireid inspect", remedy="correct the option"), shape
 
 
-def _unreadable(root: Path, records: "list[ImageRecord]") -> list[str]:
-    """Find what is no file, or an empty one."""
-    bad = [r.name for r in records if not (root / r.name).is_file() or not (root / r.name).stat().st_size]
-    return [f"files that are empty or cannot be read: {len(bad)}; the first is {bad[0]}"] if bad else []
+def _compare(dataset: "Dataset", records: "list[ImageRecord]") -> None:
+    """Say what the parameters in the working directory ask that the data set cannot give."""
+    from vireid.checks import remarks
+
+    lines = remarks(_PARAMS, dataset, records) if _PARAMS.is_file() else []
+    for line in lines:
+        typer.echo(f"with {_PARAMS}: {line}")
+    if lines:
+        typer.echo(f"what fits: vireid preset dataset=NAME dataset.root={dataset.root} (--dry shows it)")
 
 
-def _digests(root: Path, records: "list[ImageRecord]") -> list[str]:
-    """Hash the files' bytes; what is no file counts as its own name."""
-    from vireid.support.files import sha256
-    from vireid.support.progress import track
-
-    paths = [root / record.name for record in records]
-    return [
-        sha256(path) if path.is_file() else str(path) for path in track(paths, "compare", len(paths), "images")
-    ]
+def _sizes(modality: str, sides: dict[str, dict[str, int]]) -> str:
+    """Write a modality's percentiles of height and width in a line."""
+    shown = "; ".join(f"{side} {', '.join(map(str, values.values()))}" for side, values in sides.items())
+    percentiles = ", ".join(next(iter(sides.values())))
+    return f"{modality} images, pixels at the percentiles {percentiles}: {shown}"
 
 
 def _recognised(root: Path) -> str:
@@ -86,30 +122,28 @@ def _shown(path: Path) -> str:
     return "a file" if path.exists() else "no such folder"
 
 
-def _table(title: str, records: "list[ImageRecord]") -> "Table":
-    """Build a table of one row for each split, modality and camera, and one for each split and modality."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
+def _print_counts(title: str, records: "list[ImageRecord]") -> None:
+    """Print a row for each split, modality and camera, and one for each split and modality."""
+    from rich.text import Text
 
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("split")
-    table.add_column("modality")
-    for heading in ("camera", "images", "identities", "per identity"):
-        table.add_column(heading, justify="right")
+    from vireid.support.tables import Column, print_table
+
+    counts = ("camera", "images", "identities", "per identity")
+    columns = [Column("split"), Column("modality"), *(Column(heading, number=True) for heading in counts)]
+    rows: list[list[str | Text]] = []
     groups = sorted({(r.split != "train", r.modality, r.camid) for r in records})
     for key in dict.fromkeys(group[:2] for group in groups):
         part = [r for r in records if (r.split != "train", r.modality) == key]
         camids = [camid for *group, camid in groups if tuple(group) == key]
-        for camid in camids:
-            table.add_row(*_row(part, str(camid), [r for r in part if r.camid == camid]))
+        rows += [_row(part, str(camid), [r for r in part if r.camid == camid]) for camid in camids]
         if len(camids) > 1:
-            table.add_row(*_row(part, "all", part), style="bold")
-    return table
+            rows.append([Text(cell, "bold") for cell in _row(part, "all", part)])
+    print_table(title, columns, rows)
 
 
-def _row(part: "list[ImageRecord]", camera: str, images: "list[ImageRecord]") -> tuple[str, ...]:
+def _row(part: "list[ImageRecord]", camera: str, images: "list[ImageRecord]") -> list[str]:
     from collections import Counter
 
     counts = Counter(record.pid for record in images).values()
     spread = str(min(counts)) if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
-    return part[0].split, part[0].modality.group, camera, f"{len(images):,}", f"{len(counts):,}", spread
+    return [part[0].split, part[0].modality.group, camera, f"{len(images):,}", f"{len(counts):,}", spread]

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from pathlib import Path
 
+from vireid.data.tree import is_leftover
 from vireid.support.errors import UserError
 
 
@@ -33,12 +34,13 @@ def check_output_folder(option: str, path: Path, suffix: str) -> None:
         suffix: What the earlier run's files end in.
 
     Raises:
-        UserError: If it is a file, or holds anything else.
+        UserError: If it is a file, or holds anything else than that and what desktops leave.
     """
     _check_parents(option, path)
     if path.exists() and not path.is_dir():
         raise _refused(option, path, "a folder to write", "a file")
-    others = sorted(child.name for child in path.iterdir() if child.suffix != suffix) if path.is_dir() else []
+    children = [child for child in path.iterdir() if not is_leftover(child.name)] if path.is_dir() else []
+    others = sorted(child.name for child in children if child.suffix != suffix)
     if others:
         raise _refused(option, path, f"a new folder, or one of {suffix} files only", others[0])
 

@@ -1,66 +1,137 @@
 """`vireid preset`: merge small commented YAML files from `conf/` into `params.yaml`."""
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vireid.layers import GROUPS
 from vireid.support.errors import UserError, reports_errors
 
+if TYPE_CHECKING:
+    from ruamel.yaml.comments import CommentedMap
+
+    from vireid.params import Params
+
+ROOT = "dataset.root"
+CHOICES = typer.Argument(metavar="[GROUP=NAME...]", help="For example method=baseline; without any, list them.")
+DRY = typer.Option("--dry", help="Print what would change, and write nothing.")
+
 
 @reports_errors
 def preset(
-    choices: Annotated[list[str], typer.Argument(metavar="GROUP=NAME...", help="For example method=baseline.")],
+    choices: Annotated[list[str] | None, CHOICES] = None,
+    dry: Annotated[bool, DRY] = False,
     params: Annotated[Path, typer.Option(help="The parameters file to change.")] = Path("params.yaml"),
     conf: Annotated[Path, typer.Option(help="The folder of presets.")] = Path("conf"),
 ) -> None:
-    """Merge presets into params.yaml, keeping its comments.
+    """Merge presets into params.yaml, keeping its comments; without a choice, list the presets there are.
 
     The groups are dataset, schedule, method and superresolve; conf/<group>/<name>.yaml holds the presets of each.
     A method brings its own recipe for the schedule in force, and a schedule that of the method in force. A method
     can have several presets, as fprnet has fprnet_release; params.yaml keeps the one in force under recipe.
 
-    Example: vireid preset dataset=sysu_mm01 method=fprnet schedule=paper
+    dataset.root=PATH sets the data set's folder, lists what it holds, and lowers what cannot work with so few
+    identities: held-out ones, those of a batch, SRCNN's camera. Each change is printed with its reason.
+
+    Example: vireid preset dataset=manifest dataset.root=/my/images method=baseline
     """
     from ruamel.yaml import YAML
 
     from vireid.layers import flat
     from vireid.methods import check_recipe
     from vireid.params import Params, check_section, load_params
-    from vireid.presets import apply_presets
+    from vireid.presets import apply_presets, put
     from vireid.support.files import replacing
 
     yaml = YAML()
     yaml.preserve_quotes, yaml.width = True, 4096
-    chosen = _parse(choices)
     load_params(params)
     values = yaml.load(params)
+    if not choices:
+        _list(values, conf)
+        return
+    chosen = _parse(choices)
+    root = chosen.pop(ROOT, None)
     before = flat(values)
     apply_presets(values, chosen, conf)
-    merged = check_section(
-        Params, values, f"{params} with {' '.join(choices)}", remedy="correct the preset in conf/"
-    )
+    if root is not None:
+        put(values, ROOT, _as_dvc_reads_it(root))
+    where, remedy = f"{params} with {' '.join(choices)}", "correct the preset in conf/"
+    merged = check_section(Params, values, where, remedy)
+    reasons = _fit(values, merged) if root is not None else {}
+    merged = check_section(Params, values, where, remedy)
     check_recipe(merged.method, merged.model, merged.loss, merged.train)
-    with replacing(params) as partial:
-        yaml.dump(values, partial)
+    if not dry:
+        with replacing(params) as partial:
+            yaml.dump(values, partial)
     after = flat(values)
     for key in sorted(before.keys() | after.keys()):
         if before.get(key) != after.get(key):
-            typer.echo(f"{key}: {before.get(key, '(none)')} -> {after.get(key, '(none)')}")
+            reason = f"  ({reasons[key]})" if key in reasons else ""
+            typer.echo(f"{key}: {before.get(key, '(none)')} -> {after.get(key, '(none)')}{reason}")
+    if dry:
+        typer.echo("nothing was written (--dry)")
 
 
 def _parse(choices: list[str]) -> dict[str, str]:
     chosen = {}
     for choice in choices:
         group, equals, name = choice.partition("=")
-        if not equals or group not in GROUPS:
+        if not equals or group not in (*GROUPS, ROOT):
             raise UserError(
                 "vireid preset",
                 "not a choice of a preset",
-                expected=f"GROUP=NAME with a group of {', '.join(GROUPS)}",
+                expected=f"GROUP=NAME with a group of {', '.join(GROUPS)}; or {ROOT}=PATH",
                 found=choice,
                 remedy="for example: vireid preset method=baseline schedule=paper",
             )
         chosen[group] = name
     return chosen
+
+
+def _list(values: "CommentedMap", conf: Path) -> None:
+    """Print every preset with the first line of its file, and mark those in force."""
+    from vireid.presets import described, in_force
+
+    for group in GROUPS:
+        typer.echo(f"{group}")
+        presets, current = described(conf, group), in_force(values, conf, group)
+        width = max(map(len, presets))
+        for name, line in presets.items():
+            typer.echo(f"  {'*' if name == current else ' '} {name:{width}}  {line}")
+    typer.echo("* in force. Choose others: vireid preset GROUP=NAME... (--dry shows what would change)")
+
+
+def _as_dvc_reads_it(root: str) -> str:
+    """Write a folder relative to the project where it is inside, else absolute, as experiments in copies need."""
+    path = Path(os.path.expanduser(root)).absolute()  # noqa: PTH111 Path's raises for an unknown user
+    if not path.is_dir():
+        raise UserError(
+            ROOT, "there is no such folder", expected="a folder", found=root, remedy="correct the path"
+        )
+    inside = path.is_relative_to(Path.cwd()) and path != Path.cwd()
+    return os.path.normpath(path.relative_to(Path.cwd()) if inside else path)
+
+
+def _fit(values: "CommentedMap", params: "Params") -> Mapping[str, str]:
+    """Put values that fit the data set in place, say what else would be refused, and return the reasons."""
+    from vireid.checks import notes, problems
+    from vireid.data.ingest import find_images
+    from vireid.params import Params, check_section
+    from vireid.presets import put
+    from vireid.proposals import proposals
+
+    images = find_images(params.dataset)
+    proposed = proposals(params, images)
+    for key, (value, _) in proposed.items():
+        put(values, key, value)
+    fitted = check_section(Params, values, "the proposed values", remedy="report this: they should be sound")
+    wrong = problems(fitted, images)
+    for error in wrong:
+        typer.echo(f"warning: {error}", err=True)
+    for note in [] if wrong else notes(fitted, images):
+        typer.echo(f"note: {note}", err=True)
+    return {key: reason for key, (_, reason) in proposed.items()}

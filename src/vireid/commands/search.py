@@ -68,6 +68,9 @@ def search(
     its pictures are, and whom they show; without it use --query-modality and --gallery-modality. Where the
     gallery's is left open, it is the other one than the query's.
 
+    Below the folder, linked folders and pictures of formats that are not read are passed over, and counted; names
+    that begin with a dot are passed over.
+
     Nothing is evaluated here: whether the model saw these people in training is neither checked nor of interest.
 
     Example: vireid search query.jpg --gallery photos --query-modality infrared --gallery-modality visible
@@ -75,14 +78,14 @@ def search(
     from vireid.reporting.search_results import draw_found, print_found
     from vireid.search.embedder import Embedder
     from vireid.search.gallery import open_index, save_gallery
-    from vireid.search.pictures import require_readable
+    from vireid.search.pictures import passed_over, require_readable
     from vireid.search.run import known_queries, open_gallery
     from vireid.search.run import search as find
 
     _check_outputs(sheet, save, gallery, queries)
     asked = known_queries(queries, pictures or gallery, _modality(query_modality))
     embedder = Embedder(model, embedding, compute_on(device), batch_size)
-    require_readable(asked.paths, *embedder.size)
+    require_readable(asked.paths, *embedder.size, embedder.scaling)
     skip_bad = on_bad_image is OnBadImage.SKIP
     source, bad = open_gallery(gallery, _modality(gallery_modality), asked.modality, embedder, skip_bad)
     if save is not None:
@@ -91,8 +94,13 @@ def search(
     found = find(embedder, source, index, asked, top)
     print_found(found)
     _report(f"{len(source.name):,} {source.modality.group} pictures", index is None, save, bad)
+    others = passed_over(gallery) if gallery.is_dir() else ""
+    if others:
+        typer.echo(f"passed over: {others}")
     root = pictures or source.root
-    drawn = root and draw_found(sheet, found, root, embedder.size, (asked.modality, source.modality))
+    drawn = root and draw_found(
+        sheet, found, root, embedder.size, embedder.scaling, (asked.modality, source.modality)
+    )
     typer.echo(f"{sheet}: {drawn} of {len(found)} queries" if drawn else _NO_SHEET)
 
 

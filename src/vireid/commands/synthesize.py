@@ -40,7 +40,6 @@ def synthesize(
 
     If ROOT.dvc pins the folder's content, the drawn folder is compared with it, before DVC sees it.
     """
-    from vireid.support.progress import console
     from vireid.synthetic.dataset import Settings, folder_md5
     from vireid.synthetic.dataset import synthesize as draw
 
@@ -48,7 +47,7 @@ def synthesize(
     pin = Path(f"{root}.dvc")
     pinned = _pinned_md5(pin) if pin.exists() else None
     draw(root, settings, workers or os.cpu_count() or 1)
-    console.print(f"{root}: {settings.num_images:,} images of {settings.num_ids} identities")
+    typer.echo(f"{root}: {settings.num_images:,} images of {settings.num_ids} identities")
     if pinned is not None:
         _compare(pin, pinned, folder_md5(root))
 
@@ -80,7 +79,7 @@ def _pinned_md5(pin: Path) -> str:
             "cannot be read as a .dvc file",
             expected="YAML with the key outs[0].md5",
             found=f"{type(error).__name__}: {error}",
-            remedy=f"restore it (git checkout {pin.name}) or remove it",
+            remedy=f"mend it; git checkout {pin.name} brings back the committed one",
         ) from error
 
 

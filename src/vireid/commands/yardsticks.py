@@ -28,7 +28,8 @@ def yardsticks(
     from vireid.support.files import write_json
 
     settings = load_params(params)
-    protocols = [protocol(name, settings.dataset.gallery_draw) for name in settings.evaluate.protocols]
+    draw, dataset = settings.dataset.gallery_draw, settings.dataset.name
+    protocols = [protocol(name, draw, dataset) for name in settings.evaluate.protocols]
     with open_images(images) as reader:
         features = yardstick_features(reader, settings.seed)
     results = {

@@ -12,9 +12,12 @@ from threading import Event
 import numpy as np
 
 from vireid.data.decode import Decoded, decode, quiet_pillow
+from vireid.data.formats import NAMED
 from vireid.data.layouts import llcm, manifest, regdb, sysu_mm01
 from vireid.data.layouts.checks import require_storable
+from vireid.data.looks import Look
 from vireid.data.records import ImageRecord
+from vireid.data.sixteen_bit import Scaling
 from vireid.data.store import ImagesInfo, create_images
 from vireid.params import Dataset, Ingest
 from vireid.support.errors import UserError
@@ -41,12 +44,14 @@ class Packed:
     Attributes:
         records: Every image that was packed, in the file's order.
         digests: Their files' SHA-256, in the same order.
+        looks: Their sizes in the files and what is wrong with them, in the same order.
         skipped: Unreadable images that were left out, and why.
         source_hash: SHA-256 over every file's name, identity, split and bytes; a manifest's other columns too.
     """
 
     records: list[ImageRecord]
     digests: list[bytes]
+    looks: list[Look]
     skipped: dict[str, str]
     source_hash: str
 
@@ -57,6 +62,21 @@ def find_images(dataset: Dataset) -> list[ImageRecord]:
     Raises:
         UserError: If the root is missing, empty or a symbolic link, breaks the layout, or has no
             such trial or validation list; if a name or identity cannot be stored.
+    """
+    require_root(dataset)
+    for wrong in wrong_choices(dataset):
+        raise wrong
+    root = Path(dataset.root)
+    records = LAYOUTS[dataset.layout](root, dataset)
+    require_storable(root, records)
+    return records
+
+
+def require_root(dataset: Dataset) -> None:
+    """Check that a data set's root can be used at all.
+
+    Raises:
+        UserError: If it is missing, empty or a symbolic link.
     """
     root = Path(dataset.root)
     remedy = "draw the embedded data set with `vireid synthesize`, or set dataset.root to your own"
@@ -85,17 +105,13 @@ def find_images(dataset: Dataset) -> list[ImageRecord]:
             found="no files",
             remedy=remedy,
         )
-    _check_choices(dataset)
-    records = LAYOUTS[dataset.layout](root, dataset)
-    require_storable(root, records)
-    return records
 
 
-def _check_choices(dataset: Dataset) -> None:
-    """Refuse a trial or a use of the validation list that the layout does not have."""
+def wrong_choices(dataset: Dataset) -> Iterator[UserError]:
+    """Find choices that the layout does not have: a trial, a use of the validation list, official galleries."""
     trials = TRIALS.get(dataset.layout)
     if trials is None and dataset.trial != 0:
-        raise UserError(
+        yield UserError(
             "dataset.trial",
             f"the layout {dataset.layout} has no trials",
             expected="0",
@@ -103,7 +119,7 @@ def _check_choices(dataset: Dataset) -> None:
             remedy="set dataset.trial: 0",
         )
     if trials is not None and dataset.trial not in trials:
-        raise UserError(
+        yield UserError(
             "dataset.trial",
             f"the layout {dataset.layout} is split anew in each trial",
             expected=f"a trial from {trials[0]} to {trials[-1]}",
@@ -111,16 +127,15 @@ def _check_choices(dataset: Dataset) -> None:
             remedy=f"set dataset.trial: {trials[0]}, and train a model for each trial",
         )
     if not dataset.train_on_val and dataset.layout not in _WITH_VALIDATION_LIST:
-        raise UserError(
+        yield UserError(
             "dataset.train_on_val",
             f"the layout {dataset.layout} has no validation list to leave out",
             expected="true",
             found="false",
             remedy="set dataset.train_on_val: true",
         )
-
     if dataset.gallery_draw == "official" and dataset.layout not in _WITH_OFFICIAL_GALLERIES:
-        raise UserError(
+        yield UserError(
             "dataset.gallery_draw",
             f"the layout {dataset.layout} has no official galleries",
             expected="seeded",
@@ -136,7 +151,7 @@ def pack_images(
 
     Args:
         records: What to pack, grouped by split and modality.
-        dataset: Name and root of the data set.
+        dataset: Name and root of the data set, and how its 16-bit images are read.
         settings: Size in pixels, and whether an unreadable image is an error or skipped.
         workers: Number of decoding threads.
         output: The images file to create.
@@ -146,29 +161,41 @@ def pack_images(
             would leave a camera without one.
     """
     root, digest = Path(dataset.root), hashlib.sha256()
-    packed, skipped = [], {}
-    info = ImagesInfo(dataset.name, dataset.trial, settings.height, settings.width, source_hash="")
+    packed: list[ImageRecord] = []
+    digests: list[bytes] = []
+    looks: list[Look] = []
+    skipped: dict[str, str] = {}
+    scaling = Scaling.chosen(dataset.sixteen_bit)
+    info = ImagesInfo(
+        dataset.name,
+        dataset.trial,
+        settings.height,
+        settings.width,
+        source_hash="",
+        sixteen_bit=str(scaling),
+    )
     with (
         quiet_pillow(),
         create_images(output, info) as writer,
         progress("ingest", len(records), "images") as bar,
     ):
-        for task, results in _decode_all(root, records, settings, workers):
-            readable = []
+        for task, results in _decode_all(root, records, settings, scaling, workers):
+            images = []
             for record, decoded in zip(task, results, strict=True):
                 digest.update(_described(record, dataset.layout).encode() + decoded.digest)
-                if decoded.problem is None:
-                    readable.append((record, decoded))
-                else:
-                    skipped[record.name] = _skip(root / record.name, decoded.problem, settings.on_bad_image)
-            if readable:
-                writer.append([record for record, _ in readable], np.stack([read.image for _, read in readable]))
-                packed += [(record, read.digest) for record, read in readable]
+                if decoded.image is None or decoded.look is None:
+                    skipped[record.name] = _skip(root / record.name, str(decoded.problem), settings.on_bad_image)
+                    continue
+                images.append(decoded.image)
+                packed.append(record)
+                digests.append(decoded.digest)
+                looks.append(decoded.look)
+            if images:
+                writer.append(packed[-len(images) :], np.stack(images))
             bar.advance(len(task))
         writer.set_source_hash(digest.hexdigest())
-        _check_cameras(root, records, [record for record, _ in packed])
-    kept, digests = ([pair[i] for pair in packed] for i in range(2))
-    return Packed(kept, digests, skipped, digest.hexdigest())
+        _check_cameras(root, records, packed)
+    return Packed(packed, digests, looks, skipped, digest.hexdigest())
 
 
 def _described(record: ImageRecord, layout: str) -> str:
@@ -184,7 +211,7 @@ def _skip(path: Path, problem: str, on_bad_image: str) -> str:
         raise UserError(
             path,
             "an image that cannot be read",
-            expected="a JPEG, PNG or BMP image",
+            expected=f"a {NAMED} image",
             found=problem,
             remedy="replace the file, or set ingest.on_bad_image: skip",
         )
@@ -206,7 +233,7 @@ def _check_cameras(root: Path, found: list[ImageRecord], kept: list[ImageRecord]
 
 
 def _decode_all(
-    root: Path, records: list[ImageRecord], settings: Ingest, workers: int
+    root: Path, records: list[ImageRecord], settings: Ingest, scaling: Scaling, workers: int
 ) -> Iterator[tuple[list[ImageRecord], list[Decoded]]]:
     """Decode in parallel and yield in order; only a few tasks per worker are in memory at any time.
 
@@ -217,7 +244,7 @@ def _decode_all(
     def work(task: list[ImageRecord]) -> list[Decoded]:
         # After an error or Ctrl-C nobody asks for the rest.
         running = takewhile(lambda _: not stopped.is_set(), task)
-        return [decode(root / record.name, settings.height, settings.width) for record in running]
+        return [decode(root / record.name, settings.height, settings.width, scaling) for record in running]
 
     with ThreadPoolExecutor(workers) as pool:
 

@@ -6,13 +6,21 @@ from typing import Any
 
 from vireid.data.findings import findings
 from vireid.data.ingest import Packed
+from vireid.data.picture_findings import picture_findings, size_percentiles
 from vireid.data.records import ImageRecord, Modality
 from vireid.data.store import SPLITS
-from vireid.params import Dataset
+from vireid.params import Dataset, Ingest
 
 
-def describe(packed: Packed, dataset: Dataset) -> dict[str, Any]:
-    """Count images and identities per split, modality, camera and identity, and list what is suspicious."""
+def describe(packed: Packed, dataset: Dataset, settings: Ingest) -> dict[str, Any]:
+    """Count images and identities per split, modality, camera and identity, and list what is suspicious.
+
+    Args:
+        packed: What went into `images.h5`.
+        dataset: What it was taken from.
+        settings: The packed size.
+    """
+    pictures = picture_findings(packed.records, packed.looks, settings.height / settings.width)
     return {
         "dataset": dataset.name,
         "layout": dataset.layout,
@@ -20,7 +28,8 @@ def describe(packed: Packed, dataset: Dataset) -> dict[str, Any]:
         "source_hash": packed.source_hash,
         "images": len(packed.records),
         "skipped": packed.skipped,
-        "warnings": findings(packed.records, packed.digests, dataset.layout),
+        "warnings": findings(packed.records, packed.digests, dataset.layout) + pictures,
+        "sizes": size_percentiles(packed.records, packed.looks),
         "splits": {split: _split([r for r in packed.records if r.split == split]) for split in SPLITS},
     }
 

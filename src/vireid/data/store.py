@@ -21,6 +21,7 @@ from vireid.support.hdf5 import create_hdf5, ensure_room, open_hdf5, plain
 
 SCHEMA = "vireid.images/1"
 SPLITS = ("train", "test")
+_REQUIRED = ("dataset", "trial", "height", "width", "source_hash", "superresolve")
 _KINDS = {"image": "u", "pid": "i", "camid": "i", "name": "O"}  # NumPy's letters
 _REMEDY = "run `dvc repro`, which makes it"
 _CHUNK_BYTES = 1 << 20
@@ -37,6 +38,8 @@ class ImagesInfo:
         width: Pixels.
         source_hash: SHA-256 over the split and the original files (hexadecimal).
         superresolve: `none`, or what an overlay replaces and by which weights.
+        sixteen_bit: How grey images of more than eight bits were read, as `Scaling` writes it. A file need not say
+            so; those of the time before it was a parameter were read by their full range.
     """
 
     dataset: str
@@ -45,6 +48,7 @@ class ImagesInfo:
     width: int
     source_hash: str
     superresolve: str = "none"
+    sixteen_bit: str = "full"
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,8 @@ class ImageReader:
 
     def __init__(self, file: h5py.File):
         self._file = file
-        self.info = ImagesInfo(**{item.name: plain(file.attrs[item.name]) for item in fields(ImagesInfo)})
+        names = [item.name for item in fields(ImagesInfo) if item.name in file.attrs]
+        self.info = ImagesInfo(**{name: plain(file.attrs[name]) for name in names})
 
     def read(self, split: str, modality: Modality) -> ImageSet:
         """Read one split of one modality into memory."""
@@ -114,7 +119,7 @@ class ImageReader:
         group = self._file[f"{split}/{modality.group}"]
         name = group["name"].asstr()[:].astype(object)
         optional = {key: group[key][:] for key in OPTIONAL_COLUMNS if key in group}
-        image = StoredImages(Path(self._file.filename), f"{group.name}/image")
+        image = StoredImages(Path(self._file.filename), f"{group.name}/image", _REMEDY)
         return ImageSet(image, group["pid"][:], group["camid"][:], name, optional)
 
     def records(self, split: str, modality: Modality) -> list[ImageRecord]:
@@ -154,8 +159,7 @@ def open_images(path: Path) -> Iterator[ImageReader]:
     Raises:
         UserError: If the file is missing, cut short, or of another format.
     """
-    attributes = [item.name for item in fields(ImagesInfo)]
-    with open_hdf5(path, SCHEMA, attributes, _REMEDY) as file:
+    with open_hdf5(path, SCHEMA, _REQUIRED, _REMEDY) as file:
         reader = ImageReader(file)
         for split in SPLITS:
             for modality in Modality:

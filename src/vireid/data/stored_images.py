@@ -3,8 +3,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import h5py
 import numpy as np
+
+from vireid.support.hdf5 import open_readable, reading
+
+_EXPECTED = "images that can be read"
 
 
 class StoredImages:
@@ -16,11 +19,15 @@ class StoredImages:
     Args:
         path: An images file.
         name: The array's name in it.
+        remedy: What makes the file, as `support.hdf5.open_hdf5` takes it.
+
+    Raises:
+        UserError: If the file cannot be read, also later, when images are looked at.
     """
 
-    def __init__(self, path: Path, name: str):
-        # Kept open; without the cache of chunks for the reason given in `support.hdf5.open_hdf5`.
-        self._files = (h5py.File(path, "r", rdcc_nbytes=0),)
+    def __init__(self, path: Path, name: str, remedy: str):
+        self._remedy = remedy
+        self._files = (open_readable(path, _EXPECTED, remedy),)  # kept open
         self._arrays = (self._files[0][name],)
         self._row = np.arange(len(self._arrays[0]))  # of each image, in its array
         self._array = np.zeros_like(self._row)  # of each image, the number of its array
@@ -54,7 +61,7 @@ class StoredImages:
     def copy(self) -> "StoredImages":
         """Return another view of the same files, to which other images can be assigned."""
         twin = object.__new__(StoredImages)
-        twin._files, twin._arrays = self._files, self._arrays
+        twin._files, twin._arrays, twin._remedy = self._files, self._arrays, self._remedy
         twin._row, twin._array = self._row.copy(), self._array.copy()
         return twin
 
@@ -63,7 +70,9 @@ class StoredImages:
         for places in self._runs():
             first, last = places[0], places[-1]
             source = slice(self._row[first], self._row[last] + 1)
-            self._arrays[self._array[first]].read_direct(out, source, slice(first, last + 1))
+            array = self._arrays[self._array[first]]
+            with reading(Path(array.file.filename), _EXPECTED, self._remedy):
+                array.read_direct(out, source, slice(first, last + 1))
         return out if dtype is None else out.astype(dtype, copy=False)
 
     def _runs(self) -> Iterator[np.ndarray]:

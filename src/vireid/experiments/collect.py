@@ -78,22 +78,27 @@ def numbers(experiment: Experiment, protocol: str, result: str | None, metrics: 
         result: Where below the protocol the numbers stand; None for the protocol's own.
         metrics: Which.
 
+    Returns:
+        Name -> percent, without ranks that were asked for but lie beyond the gallery, which evaluate leaves blank.
+
     Raises:
-        UserError: If one is not there.
+        UserError: If another one is not there.
     """
     node: Any = experiment.metrics
     for part in (*protocol.split("/"), *([result] if result else [])):
         node = node.get(part) if isinstance(node, dict) else None
-    missing = [metric for metric in metrics if not isinstance(node, dict) or metric not in node]
+    values = node if isinstance(node, dict) else {}
+    blank = {f"rank{rank}" for rank in experiment.params["evaluate.ranks"]} if values else set()
+    missing = [metric for metric in metrics if metric not in values and metric not in blank]
     if missing:
         raise UserError(
             f"experiment {experiment.name}",
             f"it has no {', '.join(missing)} of {protocol}" + (f", {result}" if result else ""),
             expected="the table's columns in results/metrics.json",
-            found=", ".join(node) if isinstance(node, dict) else "no such protocol",
+            found=", ".join(values) or "no such protocol",
             remedy="choose another --protocol, or add the rank to evaluate.ranks and run again",
         )
-    return {metric: float(node[metric]) for metric in metrics}
+    return {metric: float(values[metric]) for metric in metrics if metric in values}
 
 
 def closest(plan: Plan, experiments: Sequence[Experiment]) -> str:

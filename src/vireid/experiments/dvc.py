@@ -57,7 +57,7 @@ def all_experiments() -> list[Experiment]:
         UserError: If DVC cannot say.
     """
     with console.status("reading DVC's experiments"):
-        listed = json.loads(_dvc("exp", "show", "--json", "--all-commits"))
+        listed = json.loads(dvc("exp", "show", "--json", "--all-commits"))
     found = []
     for base in listed:
         for item in base["experiments"] or ():
@@ -67,7 +67,7 @@ def all_experiments() -> list[Experiment]:
             params = flat(_content(last["data"]["params"], "params.yaml"))
             state = executor.get("state")
             if state not in _UNFINISHED:
-                state = "finished" if _evaluated(_locked(last["rev"]), params) else "partial"
+                state = "finished" if _evaluated(locked(last["rev"]), params) else "partial"
             found.append(
                 Experiment(
                     name=item["name"] or "",
@@ -86,9 +86,9 @@ def _content(files: dict[str, Any] | None, name: str) -> dict[str, Any]:
     return ((files or {}).get(name) or {}).get("data") or {}
 
 
-def _locked(revision: str) -> dict[str, Any]:
+def locked(revision: str) -> dict[str, Any]:
     """Read what the stages of an experiment last ran with, by stage."""
-    lock = YAML(typ="safe", pure=True).load(_call("git", "show", f"{revision}:dvc.lock").stdout)
+    lock = YAML(typ="safe", pure=True).load(call("git", "show", f"{revision}:dvc.lock").stdout)
     return lock["stages"] if lock else {}
 
 
@@ -124,20 +124,20 @@ def queue(name: str, overrides: Sequence[str]) -> None:
         UserError: If DVC refuses.
     """
     parameters = (part for o in overrides for part in ("--set-param", o))
-    _dvc("exp", "run", "--queue", "--name", name, *parameters, _LAST)
+    dvc("exp", "run", "--queue", "--name", name, *parameters, _LAST)
 
 
 def finds(folder: str) -> bool:
     """Whether a queued experiment, which runs in a copy of what DVC and Git track, will find a folder."""
-    if Path(f"{folder}.dvc").is_file():
+    if Path(f"{Path(folder)}.dvc").is_file():
         return True  # DVC fetches it
-    tracked = Path(folder).is_absolute() or bool(_call("git", "ls-files", "--", folder).stdout)
+    tracked = Path(folder).is_absolute() or bool(call("git", "ls-files", "--", folder).stdout)
     return tracked and Path(folder).is_dir()
 
 
 def untracked_code() -> list[str]:
     """Code that Git does not track, which a queued experiment therefore lacks."""
-    done = _call("git", "ls-files", "--others", "--exclude-standard", "--", "src", "stages", "dvc.yaml")
+    done = call("git", "ls-files", "--others", "--exclude-standard", "--", "src", "stages", "dvc.yaml")
     return done.stdout.decode().splitlines()
 
 
@@ -148,23 +148,27 @@ def files_of(experiment: Experiment, path: str) -> Iterator[Path]:
     Raises:
         UserError: If the experiment does not have it.
     """
-    done = _call("git", "archive", experiment.revision, path)
+    done = call("git", "archive", experiment.revision, path)
     if done.returncode:
         raise UserError(
             f"experiment {experiment.name}",
             f"it has no {path}",
             expected=f"{path} in commit {experiment.revision[:7]}",
             found=done.stderr.decode(errors="replace").strip(),
-            remedy=f"remove it (`dvc exp remove {experiment.name}`) and run it again",
+            remedy=f"give it another name (`dvc exp rename {experiment.name} NAME`) and run this row again",
         )
     with TemporaryDirectory() as folder, tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
         archive.extractall(folder, filter="data")
         yield Path(folder) / path
 
 
-def _dvc(*arguments: str) -> str:
-    """Run DVC and return what it printed on standard output."""
-    done = _call(sys.executable, "-m", "dvc", *arguments)
+def dvc(*arguments: str) -> str:
+    """Run DVC and return what it printed on standard output.
+
+    Raises:
+        UserError: If it ends with an error.
+    """
+    done = call(sys.executable, "-m", "dvc", *arguments)
     if done.returncode:
         lines = [line for line in done.stderr.decode(errors="replace").splitlines() if line.strip()]
         raise UserError(
@@ -177,5 +181,6 @@ def _dvc(*arguments: str) -> str:
     return done.stdout.decode()
 
 
-def _call(*command: str) -> subprocess.CompletedProcess[bytes]:
+def call(*command: str) -> subprocess.CompletedProcess[bytes]:
+    """Run a program to its end, whatever its exit code."""
     return subprocess.run(command, capture_output=True, check=False)  # noqa: S603 (no shell; our own arguments)

@@ -106,7 +106,7 @@ def load_grid(conf: Path, name: str) -> Grid:
         name: As `fprnet/table4`.
 
     Raises:
-        UserError: If there is none of that name, or it is not one.
+        UserError: If there is none of that name, or none at all, or it is not one.
     """
     folder = conf / "experiments"
     known = grids(conf)
@@ -114,7 +114,7 @@ def load_grid(conf: Path, name: str) -> Grid:
         raise UserError(
             folder,
             "there is no such table",
-            expected=f"one of {', '.join(known) or '(none: run in the root of the project)'}",
+            expected=f"one of {', '.join(known)}",
             found=name,
             remedy="name one of these",
         )
@@ -127,6 +127,19 @@ def load_grid(conf: Path, name: str) -> Grid:
 
 
 def grids(conf: Path) -> list[str]:
-    """Names of the tables that there are."""
+    """Names of the tables that there are.
+
+    Raises:
+        UserError: If there is none.
+    """
     folder = conf / "experiments"
-    return sorted(path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.yaml"))
+    names = sorted(path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("[!.]*.yaml"))
+    if not names:
+        raise UserError(
+            folder,
+            "there are no tables",
+            expected="a folder of YAML files, one for each table",
+            found="none" if folder.is_dir() else "no such folder",
+            remedy="run in the root of the project, or name the folder of presets with --conf",
+        )
+    return names

@@ -1,6 +1,6 @@
 """A paper's table and figures from the finished experiments of its rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
@@ -36,8 +36,15 @@ def comparison(plan: Plan, found: Mapping[str, Found], rows: Sequence[str], prot
         metrics=grid.metrics,
         rows=[compared[row] for row in rows],
         reference=compared[grid.reference],
-        notes=_notes(plan, found, protocol),
+        notes=[*_notes(plan, found, protocol), *_blank(compared.values(), grid.metrics)],
     )
+
+
+def _blank(rows: Iterable[ComparedRow], metrics: Sequence[str]) -> list[str]:
+    """Say why no run has a number in some columns, if so."""
+    runs = [numbers for row in rows for of_unit in row.ours.values() for numbers in of_unit.values()]
+    blank = [metric for metric in metrics if runs and not any(metric in numbers for numbers in runs)]
+    return [f"Blank, as the gallery is smaller: {', '.join(blank)}."] if blank else []
 
 
 def _row(plan: Plan, name: str, found: Found | None, protocol: str, by_trial: bool) -> ComparedRow:
@@ -147,18 +154,21 @@ def rank_curves(plan: Plan, found: Mapping[str, Found], protocol: str) -> dict[s
     """CMC at the ranks that all runs report, percent by rank: for each row with finished runs a list of them."""
     reported = [set(run.params["evaluate.ranks"]) for part in found.values() for run in part.finished.values()]
     ranks = sorted(set.intersection(*reported)) if reported else []
-    return {
+    curves = {
         plan.grid.rows[row].label: [
             _ranks(run, protocol, plan.grid.rows[row].result, ranks) for _, run in sorted(part.finished.items())
         ]
         for row, part in found.items()
-        if part.finished and ranks
+        if part.finished
     }
+    return {label: runs for label, runs in curves.items() if any(map(len, runs))}
 
 
 def _ranks(run: Experiment, protocol: str, result: str | None, ranks: Sequence[int]) -> pd.Series:
-    values = numbers(run, protocol, result, [f"rank{rank}" for rank in ranks])
-    return pd.Series(list(values.values()), index=ranks)
+    """Take a run's CMC at some ranks, as far as its gallery goes."""
+    names = {f"rank{rank}": rank for rank in ranks}
+    values = numbers(run, protocol, result, list(names))
+    return pd.Series({names[name]: value for name, value in values.items()}, dtype=float)
 
 
 def training_curves(

@@ -13,10 +13,10 @@ from PIL import Image
 from vireid.data.records import Modality
 from vireid.explanation.grad_cam import Explanation, enlarged
 from vireid.reporting.style import FAINT, INK, figure_file
+from vireid.reporting.text import Place, fitted
 
 _COLOURS = "inferno"  # grows lighter evenly, for readers of every colour vision
 _VEIL = 0.2, 0.55  # opacity of the colours where the map is zero, and what its largest value adds
-_LETTERS = 18  # of a name
 # Lengths in widths of one picture.
 _PITCH = 1.08
 _GAP = 0.3
@@ -27,6 +27,7 @@ _MARGIN = 0.3
 _NARROWEST = 5.4  # has room for the note
 _INCHES = 0.95
 _DPI = 160
+_SOURCE = 6.5  # points
 
 
 def draw_explanations(
@@ -53,14 +54,9 @@ def draw_explanations(
         axes.set_axis_off()
         for place, (name, below) in enumerate([("picture", ""), *layers.items()]):
             left = place * (group + _GAP)
-            _text(
-                axes,
-                left + group / 2,
-                _HEADER - 0.36,
-                _short(name),
-                size=9 if len(name) < 10 else 7,
-                weight="bold",
-            )
+            size = 9 if len(name) < 10 else 7
+            heading = fitted(name, Place(_INCHES * (group + _GAP), lines=1, size=size, dpi=_DPI, weight="bold"))
+            _text(axes, left + group / 2, _HEADER - 0.36, heading, size=size, weight="bold")
             lines, size = (below, 7) if len(columns) > 1 else (below.replace(", ", "\n"), 6)
             _text(axes, left + group / 2, _HEADER - 0.15, lines, size=size, color=FAINT)
             for number, row in enumerate(rows):
@@ -118,7 +114,9 @@ def _label(axes: Axes, top: float, columns: Sequence[Modality], row: dict[Modali
             middle = column * _PITCH + 0.5
             subject = row[of].subject
             _text(axes, middle, top + 0.14, of.group, size=7.5, weight="bold")
-            _text(axes, middle, top + 0.32, subject.source or _short(subject.name), size=6.5, color=FAINT)
+            place = Place(_INCHES * (_PITCH - 0.06), lines=1, size=_SOURCE, dpi=_DPI)
+            source = fitted(subject.source or subject.name, place)
+            _text(axes, middle, top + 0.32, source, size=_SOURCE, color=FAINT)
     item = next(iter(row.values()))
     compared = "compared with itself" if item.alone else f"cosine similarity {item.similarity:.3f}"
     if any(explained.subject.seen for explained in row.values()):
@@ -138,12 +136,5 @@ def _draw_scale(figure: Figure, axes: Axes, across: float, down: float) -> None:
 
 
 def _text(axes: Axes, x: float, y: float, text: str, size: float, color: str = INK, **options: object) -> None:
-    """Write text as it is: a file's name may hold dollar signs, and bytes that are no UTF-8."""
-    plain = text.encode(errors="replace").decode()
-    options = {"va": "center", "ha": "center", "parse_math": False} | options
-    axes.text(x, y, plain, fontsize=size, color=color, **options)
-
-
-def _short(name: str) -> str:
-    """Shorten a path from its front, as the end tells one picture from the next."""
-    return name if len(name) <= _LETTERS else f"…{name[-_LETTERS + 1 :]}"
+    options = {"va": "center", "ha": "center"} | options
+    axes.text(x, y, text, fontsize=size, color=color, **options)

@@ -30,6 +30,7 @@ from torch.nn.functional import cosine_similarity
 from vireid.compute import choose_device
 from vireid.data.augmentation import normalise
 from vireid.data.records import Modality
+from vireid.data.sixteen_bit import Scaling
 from vireid.data.store import ImagesInfo
 from vireid.explanation.layers import find_layer
 from vireid.explanation.subjects import Pair, Subject
@@ -74,6 +75,7 @@ class Explainer:
         name: Its method's name.
         embedding: Name of the embedding.
         size: (height, width) in pixels that the model sees.
+        scaling: How 16-bit pictures are read, as the data set's were.
         seen: Identities that it was trained on or chosen by.
 
     Raises:
@@ -89,6 +91,7 @@ class Explainer:
         self.embedding = choose_embedding(folder, method, embedding)
         self.name = description.method
         self.size = (description.images["height"], description.images["width"])
+        self.scaling = Scaling.parse(ImagesInfo(**description.images).sixteen_bit, folder)
         self.seen = frozenset(description.train_pids + description.holdout_pids)
         fabric = choose_device(compute).fabric()
         self._device = fabric.device

@@ -9,6 +9,7 @@ import numpy as np
 
 from vireid.data.decode import decode, quiet_pillow
 from vireid.data.records import ImageRecord, Modality
+from vireid.data.sixteen_bit import Scaling
 from vireid.data.store import SPLITS, ImageReader
 from vireid.search.pictures import unreadable
 from vireid.support.errors import UserError
@@ -80,20 +81,23 @@ class Asked:
                 raise _no_image(name, f"a name in {images}, which is not there")
 
 
-def gather(asked: Asked, reader: ImageReader | None, size: tuple[int, int], seen: Collection[int]) -> list[Pair]:
+def gather(
+    asked: Asked, reader: ImageReader | None, size: tuple[int, int], scaling: Scaling, seen: Collection[int]
+) -> list[Pair]:
     """Read what was asked for, and put in each row a visible picture beside an infrared one.
 
     Args:
         asked: What was named.
         reader: The images file; None where `asked` does not need it.
         size: (height, width) in pixels that the model sees.
+        scaling: How 16-bit files are read, as the data set's were.
         seen: Identities that the model was trained on.
 
     Raises:
         UserError: If a picture cannot be read or is not in the data set.
     """
-    subjects = from_files(asked.visible, Modality.VISIBLE, size)
-    subjects += from_files(asked.infrared, Modality.INFRARED, size)
+    subjects = from_files(asked.visible, Modality.VISIBLE, size, scaling)
+    subjects += from_files(asked.infrared, Modality.INFRARED, size, scaling)
     pairs = []
     if reader is not None:
         subjects += from_names(reader, asked.names, seen)
@@ -109,13 +113,16 @@ def pair_up(subjects: Sequence[Subject]) -> list[Pair]:
     ]
 
 
-def from_files(paths: Sequence[Path], modality: Modality, size: tuple[int, int]) -> list[Subject]:
+def from_files(
+    paths: Sequence[Path], modality: Modality, size: tuple[int, int], scaling: Scaling
+) -> list[Subject]:
     """Read picture files.
 
     Args:
         paths: The files.
         modality: Their spectrum.
         size: (height, width) in pixels that the model sees.
+        scaling: How 16-bit files are read.
 
     Raises:
         UserError: If one cannot be read.
@@ -123,7 +130,7 @@ def from_files(paths: Sequence[Path], modality: Modality, size: tuple[int, int])
     subjects = []
     for path in paths:
         with quiet_pillow():
-            decoded = decode(path, *size)
+            decoded = decode(path, *size, scaling)
         if decoded.problem is not None:
             raise unreadable(path, decoded.problem, "name another picture")
         subjects.append(Subject(decoded.image, modality, path.as_posix()))

@@ -81,7 +81,22 @@ def check_recipe(name: str, model: dict[str, Any], loss: dict[str, Any], train: 
     cls.check_recipe(model_section, loss_section, train)
 
 
-def build_method(name: str, num_pids: int, model: dict[str, Any], loss: dict[str, Any]) -> "Embedder":
-    """Build a method for a number of training identities; see `check_method` for the rest."""
+def build_method(
+    name: str, num_pids: int, model: dict[str, Any], loss: dict[str, Any], *, from_scratch: bool = False
+) -> "Embedder":
+    """Build a method for a number of training identities.
+
+    Args:
+        name: As of its folder.
+        num_pids: Number of training identities.
+        model: The parameters' section `model`.
+        loss: The parameters' section `loss`.
+        from_scratch: Fetch no pretrained weights, as all will be loaded from a file.
+
+    Raises:
+        UserError: As `check_method`, or if pretrained weights cannot be had.
+    """
     cls, model_section, loss_section = check_method(name, model, loss)
+    if from_scratch:
+        model_section = cls.from_scratch(model_section)
     return cls(num_pids, model_section, loss_section)

@@ -83,6 +83,24 @@ class Embedder(nn.Module, ABC):
             UserError: If something that the sections ask for would never happen in this training.
         """
 
+    @classmethod
+    def from_scratch(cls, model: Section) -> Section:
+        """Return the section that builds the same modules without fetching weights: a file holds all of them.
+
+        By default a truth value `pretrained` becomes false, in the section and in those within it. A method that
+        says in another way where its first weights come from overrides this.
+
+        Args:
+            model: Of the type `Model`.
+        """
+        changed = {}
+        for name, value in model:
+            if isinstance(value, Section):
+                changed[name] = cls.from_scratch(value)
+            elif name == "pretrained" and isinstance(value, bool):
+                changed[name] = False
+        return model.model_copy(update=changed)
+
     @abstractmethod
     def embed(self, images: Tensor, modality: Modality) -> dict[str, Tensor]:
         """Compute every embedding of images of one spectrum.

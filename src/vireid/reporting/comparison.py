@@ -5,17 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 from scipy.stats import t as student
 
 from vireid.support.files import replacing
+from vireid.support.tables import NOTHING, Column, print_table
 
 _CONFIDENCE = 0.95
-_LEAST_WIDTH = 110  # columns, so that no number is cut off; a narrower terminal breaks the lines
-_NOTHING = "\N{EN DASH}"
 _DELTA = "\N{GREEK CAPITAL LETTER DELTA}"
 _PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
 
@@ -30,6 +26,7 @@ class ComparedRow:
         label: Its first cell.
         paper: The paper's numbers by metric, percent; those that it does not print are absent.
         ours: Unit -> run -> metric -> percent. Units are what the spread is over; runs of one are averaged first.
+            Ranks beyond the gallery are absent.
         state: What its cell of runs says.
     """
 
@@ -68,7 +65,11 @@ def paired_difference(row: Units, reference: Units, metric: str) -> tuple[float,
         The difference in percent and the half-width, NaN for a single unit; None if no run is common.
     """
     pairs = [
-        [runs[run][metric] - reference[unit][run][metric] for run in runs if run in reference.get(unit, {})]
+        [
+            runs[run][metric] - reference[unit][run][metric]
+            for run in runs
+            if metric in runs[run] and metric in reference.get(unit, {}).get(run, {})
+        ]
         for unit, runs in row.items()
     ]
     differences = np.array([np.mean(of_unit) for of_unit in pairs if of_unit])
@@ -83,26 +84,23 @@ def paired_difference(row: Units, reference: Units, metric: str) -> tuple[float,
 
 def print_comparison(comparison: Comparison) -> None:
     """Print a table in the terminal, two lines for each row."""
-    table = Table(
-        title=comparison.title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False
-    )
-    table.add_column("", min_width=14)
-    table.add_column("", min_width=5)
+    headings = (*_names(comparison), f"{_DELTA} {comparison.metrics[-1]}", "runs")
+    columns = [Column(""), Column(""), *(Column(heading, number=True) for heading in headings)]
     count = len(comparison.metrics)
-    for heading in (*_names(comparison), f"{_DELTA} {comparison.metrics[-1]}", "runs"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    rows = []
     for label, *cells in _rows(comparison):
         paper, ours, (runs, paper_difference, difference) = cells[:count], cells[count:-3], cells[-3:]
         style = "bold" if difference.startswith("**") else ""
-        table.add_row(
-            Text(label),
-            "paper\nours",
-            *("\n".join(pair) for pair in zip(paper, ours, strict=True)),
-            Text(f"{paper_difference}\n").append(difference.strip("*"), style),
-            f"\n{runs}",
+        rows.append(
+            [
+                label,
+                Text("paper\nours"),
+                *(Text("\n".join(pair)) for pair in zip(paper, ours, strict=True)),
+                Text(f"{paper_difference}\n").append(difference.strip("*"), style),
+                Text(f"\n{runs}"),
+            ]
         )
-    table.caption, table.caption_justify = Text("\n".join(comparison.notes)), "left"
-    Console(width=max(Console().width, _LEAST_WIDTH)).print(table)
+    print_table(comparison.title, columns, rows, comparison.notes)
 
 
 def write_comparison(path: Path, comparison: Comparison) -> None:
@@ -128,7 +126,7 @@ def _rows(comparison: Comparison) -> list[list[str]]:
     return [
         [
             row.label,
-            *(f"{row.paper[metric]:.2f}" if metric in row.paper else _NOTHING for metric in metrics),
+            *(f"{row.paper[metric]:.2f}" if metric in row.paper else NOTHING for metric in metrics),
             *(_mean_and_spread(row.ours, metric) for metric in metrics),
             row.state,
             _paper_difference(row, comparison.reference, compared),
@@ -139,16 +137,19 @@ def _rows(comparison: Comparison) -> list[list[str]]:
 
 
 def _mean_and_spread(units: Units, metric: str) -> str:
-    if not units:
-        return _NOTHING
-    values = [np.mean([numbers[metric] for numbers in runs.values()]) for runs in units.values()]
+    runs_of_units = [
+        [numbers[metric] for numbers in runs.values() if metric in numbers] for runs in units.values()
+    ]
+    values = [np.mean(runs) for runs in runs_of_units if runs]
+    if not values:
+        return NOTHING
     spread = f" {_PLUS_MINUS} {np.std(values, ddof=1):.1f}" if len(values) > 1 else ""
     return f"{np.mean(values):.1f}{spread}"
 
 
 def _paper_difference(row: ComparedRow, reference: ComparedRow, metric: str) -> str:
     if row is reference or metric not in row.paper or metric not in reference.paper:
-        return _NOTHING
+        return NOTHING
     return f"{row.paper[metric] - reference.paper[metric]:+.2f}"
 
 
@@ -156,7 +157,7 @@ def _difference(row: ComparedRow, reference: ComparedRow, metric: str) -> str:
     """Write the paired difference, in bold where its interval does not hold zero."""
     found = None if row is reference else paired_difference(row.ours, reference.ours, metric)
     if found is None:
-        return _NOTHING
+        return NOTHING
     mean, half = found
     if np.isnan(half):
         return f"{mean:+.1f}"

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
@@ -12,6 +13,7 @@ from vireid.support.files import replacing
 _FEW_PLACES = 12  # up to here each is named on the horizontal axis
 _SHORT = 42  # characters of labels of which two stand side by side in the legend
 _FEW_POINTS = 30  # up to here each gets a dot
+_HEADROOM = 1.05  # what the axis shows, of the largest value
 
 
 def draw_curves(
@@ -24,7 +26,7 @@ def draw_curves(
         curves: Name -> curves of its runs, each indexed by what is drawn across.
         title: Heading.
         across: Label of the horizontal axis, whose values are whole numbers.
-        up: Label of the vertical axis, which begins at zero.
+        up: Label of the vertical axis, which shows zero and every value.
         best_last: Whether the legend goes by the last values (training) or by the first (ranks).
     """
     tables = {name: pd.concat(parts, axis=1) for name, parts in curves.items()}
@@ -45,6 +47,7 @@ def draw_curves(
                 linestyle=DASHES[number // len(COLOURS) % len(DASHES)],
                 marker="o" if len(mean) <= _FEW_POINTS else None,
                 markersize=3,
+                clip_on=False,
                 label=f"{name}: {mean.iloc[shown]:.1f}",
             )
             axes.fill_between(
@@ -56,7 +59,8 @@ def draw_curves(
                 linewidth=0,
             )
         axes.set(xlabel=across, ylabel=up, title=title)
-        axes.set_ylim(bottom=0)
+        values = np.concatenate([table.to_numpy().ravel() for table in tables.values()])
+        axes.set_ylim(_HEADROOM * np.nanmin(values, initial=0), _HEADROOM * np.nanmax(values, initial=0) or 1)
         places = sorted({place for table in tables.values() for place in table.index})
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if len(places) <= _FEW_PLACES:

@@ -6,14 +6,15 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
+from vireid.reporting.nothing_to_show import NothingToShow
 from vireid.reporting.style import COLOURS, INK, figure_file
 from vireid.retrieval.features import Features
 from vireid.retrieval.pairs import Pairs, pairs_of
 from vireid.retrieval.protocols import Protocol
-from vireid.support.errors import UserError
 
 _MOST_IMAGES = 2000  # of each modality: two million pairs, which a histogram shows as well as all
 _BINS = 60
+_ALL_EQUAL = 1e-6  # spread of the distances as a share of the largest: no more than float32 rounds
 _SAME, _DIFFERENT = COLOURS[0], COLOURS[1]
 
 
@@ -26,19 +27,19 @@ def draw_distances(path: Path, features: Features, protocol: Protocol) -> None:
         protocol: Says which distance is meant.
 
     Raises:
-        UserError: If there are not two images of one identity and two of different ones.
+        NothingToShow: If there are not two images of one identity and two of different ones, or distances are
+            beyond float32.
     """
     kinds = pairs_of(features, protocol, _MOST_IMAGES)
     if not kinds:
-        raise UserError(
-            "features",
-            "no distances to show",
-            expected="an identity with two images, and another identity",
-            found=f"{len(features.visible)} visible and {len(features.infrared)} infrared images",
-            remedy="evaluate more images",
-        )
+        raise NothingToShow("there are no two images of one identity beside an image of another")
     every = [values for pairs in kinds for values in (pairs.same, pairs.different)]
-    edges = np.linspace(min(map(np.min, every)), max(map(np.max, every)), _BINS + 1)
+    least, largest = min(map(np.min, every)), max(map(np.max, every))
+    if not np.isfinite(largest):
+        raise NothingToShow("there are distances that are too large for float32")
+    if largest - least <= _ALL_EQUAL * largest:  # also where all are 0
+        least, largest = max(0, least - 0.5), largest + 0.5  # one bar, where the distances are
+    edges = np.linspace(least, largest, _BINS + 1)
     with figure_file(path, 3.6 * len(kinds), 3.0) as figure:
         grid = figure.subplots(1, len(kinds), sharex=True, sharey=True, squeeze=False)[0]
         for axes, pairs in zip(grid, kinds, strict=True):

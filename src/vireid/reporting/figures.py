@@ -8,6 +8,7 @@ from vireid.params import Figures
 from vireid.reporting.cmc import draw_cmc
 from vireid.reporting.distances import draw_distances
 from vireid.reporting.embedding_map import draw_embedding_map
+from vireid.reporting.nothing_to_show import NothingToShow
 from vireid.reporting.ranked_lists import draw_ranked_lists, draw_worst_queries
 from vireid.reporting.training import draw_training
 from vireid.retrieval.evaluation import Evaluation
@@ -31,8 +32,10 @@ class Sources:
 
 def draw_figures(
     path: Path, evaluations: Sequence[Evaluation], features: Features, sources: Sources, settings: Figures
-) -> None:
+) -> dict[str, str]:
     """Draw every figure that there is a source for, into a folder that appears whole or not at all.
+
+    A figure that the results have nothing for is left out, and the others are drawn.
 
     Args:
         path: The folder; an earlier one is replaced.
@@ -41,8 +44,11 @@ def draw_figures(
         sources: Pictures and training curves.
         settings: How many queries and identities are shown.
 
+    Returns:
+        The file's name of each figure that was left out, and why.
+
     Raises:
-        UserError: If the training's tables or the images cannot be read, or the features are too few for a figure.
+        UserError: If the training's tables or the images cannot be read.
     """
     shown, images, training = evaluations[0], sources.images, sources.training
     figures = {
@@ -59,7 +65,12 @@ def draw_figures(
         }
     if training is not None:
         figures["training"] = lambda file: draw_training(file, training)
+    left_out = {}
     with replacing(path) as folder:
         folder.mkdir()
         for name, draw in track(figures.items(), "draw", len(figures), "figures"):
-            draw(folder / f"{name}.png")
+            try:
+                draw(folder / f"{name}.png")
+            except NothingToShow as reason:
+                left_out[f"{name}.png"] = str(reason)
+    return left_out

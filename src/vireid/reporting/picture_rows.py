@@ -9,16 +9,19 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Circle, Rectangle
 
 from vireid.reporting.style import FAINT, INK, figure_file
+from vireid.reporting.text import Place, fitted
 
 _RIGHT, _WRONG = "#1a8f3c", "#d1242f"
 _TICK, _CROSS = "\N{CHECK MARK}", "\N{BALLOT X}"
 # Lengths in widths of one picture.
 _PITCH = 1.2
+_BETWEEN = 0.1  # between the names of two pictures
 _GAP = 0.4
 _LABEL = 0.75
 _HEADER = 0.7
 _MARGIN = 0.25
 _DPI = 130
+_SOURCE = 7  # points, size of the faint lines
 
 
 @dataclass(frozen=True)
@@ -28,13 +31,15 @@ class Tile:
     Attributes:
         picture: (H, W, 3) uint8 RGB; all pictures of a figure are of one size.
         value: The bold line.
-        source: The faint line.
+        source: The faint lines: where the picture comes from, on two at most, shortened from the front.
+        identity: Whom it shows, on one more; empty where that is not said.
         correct: Whether it shows the query's identity; None for the query itself, or where nobody knows.
     """
 
     picture: np.ndarray
     value: str
     source: str
+    identity: str = ""
     correct: bool | None = None
 
 
@@ -81,14 +86,14 @@ def draw_rows(path: Path, rows: Sequence[Row], headings: Headings, inches: float
         _draw_heading(axes, apart + 0.5, headings.apart, "center")
         for number, row in enumerate(rows):
             top = _HEADER + number * (aspect + _LABEL)
-            _draw_tile(axes, 0, top, aspect, row.query)
+            _draw_tile(axes, 0, top, inches, row.query)
             axes.add_patch(
                 Rectangle((-0.06, top - 0.06), 1.12, aspect + 0.12, fill=False, edgecolor=INK, linewidth=1)
             )
             for place, tile in enumerate(row.found):
-                _draw_tile(axes, _left(place), top, aspect, tile)
+                _draw_tile(axes, _left(place), top, inches, tile)
             if row.apart:
-                _draw_tile(axes, apart, top, aspect, row.apart)
+                _draw_tile(axes, apart, top, inches, row.apart)
 
 
 def _left(place: int) -> float:
@@ -99,7 +104,8 @@ def _draw_heading(axes: Axes, left: float, text: str, align: str) -> None:
     axes.text(left, 0.32, text, ha=align, va="center", fontsize=8.5, color=FAINT)
 
 
-def _draw_tile(axes: Axes, left: float, top: float, aspect: float, tile: Tile) -> None:
+def _draw_tile(axes: Axes, left: float, top: float, inches: float, tile: Tile) -> None:
+    aspect = tile.picture.shape[0] / tile.picture.shape[1]
     extent = (left, left + 1, top + aspect, top)
     axes.imshow(tile.picture, extent=extent, interpolation="bilinear", aspect="auto", zorder=1)
     colour = INK if tile.correct is None else _RIGHT if tile.correct else _WRONG
@@ -112,4 +118,6 @@ def _draw_tile(axes: Axes, left: float, top: float, aspect: float, tile: Tile) -
         axes.text(left + 0.83, top + 0.18, mark, ha="center", va="center", color="white", fontsize=9)
     below = top + aspect
     axes.text(left + 0.5, below + 0.2, tile.value, ha="center", va="center", fontsize=8, weight="bold")
-    axes.text(left + 0.5, below + 0.42, tile.source, ha="center", va="center", fontsize=7, color=FAINT)
+    source = fitted(tile.source, Place(inches * (_PITCH - _BETWEEN), lines=2, size=_SOURCE, dpi=_DPI))
+    lines = "\n".join(line for line in (source, tile.identity) if line)
+    axes.text(left + 0.5, below + 0.32, lines, ha="center", va="top", fontsize=_SOURCE, color=FAINT)

@@ -94,7 +94,9 @@ class _Tiles:
 
     def found(self, item: RankedList) -> list[Tile]:
         return [
-            Tile(self._gallery_pictures[row], f"{distance:.3f}", _source(self._gallery, row), bool(correct))
+            Tile(
+                self._gallery_pictures[row], f"{distance:.3f}", _source(self._gallery, row), correct=bool(correct)
+            )
             for row, distance, correct in zip(item.gallery, item.distance, item.correct, strict=True)
         ]
 

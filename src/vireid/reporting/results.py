@@ -85,6 +85,9 @@ def _details(evaluation: Evaluation, features: Features) -> dict[str, Any]:
         "gallery_size": evaluation.gallery_size,
         "gallery_identities": selection.identities,
         "short_cells": selection.short_cells,
+        "junk_queries": selection.junk_queries,
+        "junk_gallery": selection.junk_gallery,
+        "blank_ranks": list(evaluation.blank_ranks),
         **_over_trials(evaluation),
         "trials": [
             {

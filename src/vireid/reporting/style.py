@@ -6,6 +6,9 @@ from pathlib import Path
 
 import matplotlib
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from vireid.reporting.text import drawable, font_families
 
 INK = "#1f2933"
 FAINT = "#7b8794"
@@ -13,7 +16,6 @@ FAINT = "#7b8794"
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)))
 _STYLE = {
-    "font.family": "DejaVu Sans",
     "font.size": 10,
     "text.color": INK,
     "axes.edgecolor": FAINT,
@@ -33,6 +35,7 @@ _STYLE = {
     "ytick.labelcolor": INK,
     "lines.linewidth": 1.8,
     "legend.frameon": False,
+    "text.parse_math": False,  # names may hold dollar signs
 }
 
 
@@ -41,6 +44,8 @@ def figure_file(
     path: Path, width: float, height: float, dpi: int = 160, layout: str = "constrained"
 ) -> Iterator[Figure]:
     """Yield an empty figure and save it as PNG; a user's own matplotlib settings do not change it.
+
+    Texts are drawn as they are: a dollar sign begins no formula, and what no font has is escaped.
 
     Args:
         path: The file to write.
@@ -51,7 +56,9 @@ def figure_file(
     """
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(_STYLE)
+        matplotlib.rcParams.update(_STYLE | {"font.family": list(font_families())})
         figure = Figure(figsize=(width, height), layout=layout)
         yield figure
+        for text in figure.findobj(Text):
+            text.set_text(drawable(text.get_text()))
         figure.savefig(path, format="png", dpi=dpi, metadata={"Software": None})

@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from vireid.reporting.nothing_to_show import NothingToShow
 from vireid.reporting.style import COLOURS, INK, figure_file
 from vireid.support.errors import UserError
 
@@ -30,12 +31,13 @@ def read_curves(folder: Path) -> dict[str, dict[str, pd.Series]]:
         folder: Holds `metrics/**/*.tsv`, each with the columns `step` and the metric's own name.
 
     Returns:
-        Panel -> curve -> values by step. Metrics of one sub-folder share a panel, others have their own.
+        Panel -> curve -> values by step. Metrics of one sub-folder share a panel, others have their own. Those
+        without a value yet are left out.
 
     Raises:
         UserError: If there are no tables, or one lacks its columns.
     """
-    files = sorted((folder / "metrics").rglob("*.tsv"))
+    files = sorted((folder / "metrics").rglob("[!.]*.tsv"))
     if not files:
         raise UserError(
             folder,
@@ -47,7 +49,9 @@ def read_curves(folder: Path) -> dict[str, dict[str, pd.Series]]:
     panels: dict[str, dict[str, pd.Series]] = {}
     for file in files:
         parts = file.relative_to(folder / "metrics").with_suffix("").parts
-        panels.setdefault("/".join(parts[:-1]) or parts[-1], {})[parts[-1]] = _read_curve(file)
+        curve = _read_curve(file)
+        if len(curve):
+            panels.setdefault("/".join(parts[:-1]) or parts[-1], {})[parts[-1]] = curve
     order = [name for name in _TITLES if name in panels]
     return {name: panels[name] for name in order + [name for name in panels if name not in order]}
 
@@ -70,9 +74,12 @@ def draw_training(path: Path, folder: Path) -> None:
     """Draw all training curves: losses, learning rate, held-out retrieval, then any other metric.
 
     Raises:
+        NothingToShow: If no metric has a value yet.
         UserError: As `read_curves`.
     """
     panels = read_curves(folder)
+    if not panels:
+        raise NothingToShow("no epoch of the training has been recorded")
     rows = -(-len(panels) // _MOST_COLUMNS)
     columns = -(-len(panels) // rows)
     with figure_file(path, 3.9 * columns, 3.0 * rows) as figure:

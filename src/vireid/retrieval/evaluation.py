@@ -39,6 +39,7 @@ class Evaluation:
         protocol: What was done.
         selection: The queries and galleries.
         ranks: The ranks at which the CMC is reported.
+        blank_ranks: Ranks that were asked for, but lie beyond the gallery, where a CMC has no value.
         match_ranks: (T, Q) int64, rank of the right answer as the protocol's CMC counts; 0 for a query without a
             match.
         average_precision: (T, Q) float64 in (0, 1], NaN for a query without a match.
@@ -50,6 +51,7 @@ class Evaluation:
     protocol: Protocol
     selection: Selection
     ranks: tuple[int, ...]
+    blank_ranks: tuple[int, ...]
     match_ranks: np.ndarray
     average_precision: np.ndarray
     inverse_negative_penalty: np.ndarray
@@ -131,7 +133,7 @@ def evaluate_protocols(
     Raises:
         UserError: As `evaluate`; all protocols are checked before the first is evaluated.
     """
-    selections = [_checked_selection(features, protocol, ranks) for protocol in protocols]
+    selections = [select_images(features, protocol) for protocol in protocols]
     groups: dict[tuple, list[int]] = {}
     for index, protocol in enumerate(protocols):
         groups.setdefault(tuple(getattr(protocol, name) for name in _SHARED), []).append(index)
@@ -149,29 +151,14 @@ def evaluate(features: Features, protocol: Protocol, ranks: Sequence[int]) -> Ev
     Args:
         features: Embeddings of the test images.
         protocol: What to do with them.
-        ranks: Ranks of the CMC to report.
+        ranks: Ranks of the CMC to report, as far as the gallery goes.
 
     Raises:
-        UserError: If the protocol is for another data set, finds no query or no gallery image, has a gallery
-            smaller than the largest rank, or leaves no query with a match.
+        UserError: If the protocol is for another data set, finds no query or no gallery image, or leaves no query
+            with a match.
     """
-    selection = _checked_selection(features, protocol, ranks)
-    return _Work(features, [(protocol, selection)]).evaluate(ranks, lambda distances: None)[0]
-
-
-def _checked_selection(features: Features, protocol: Protocol, ranks: Sequence[int]) -> Selection:
     selection = select_images(features, protocol)
-    length = cmc_length(protocol, selection)
-    if max(ranks) > length:
-        raise UserError(
-            protocol.name,
-            "a gallery smaller than the ranks asked for",
-            expected=f"ranks of at most {length}, as the gallery has {length} of what the CMC counts "
-            f"({protocol.cmc_counting})",
-            found=f"rank {max(ranks)}",
-            remedy=f"ask for ranks of at most {length} (evaluate.ranks, or --rank), or use a larger data set",
-        )
-    return selection
+    return _Work(features, [(protocol, selection)]).evaluate(ranks, lambda distances: None)[0]
 
 
 class _Work:
@@ -222,7 +209,9 @@ class _Work:
             np.stack([values[asked, trial] for asked, trial in zip(rows, trials, strict=True)])
             for values in (scores.match_ranks, scores.average_precision, scores.inverse_negative_penalty)
         )
-        evaluation = Evaluation(protocol, selection, tuple(ranks), *values)
+        length = cmc_length(protocol, selection)
+        reported, blank = (tuple(rank for rank in ranks if (rank <= length) == fits) for fits in (True, False))
+        evaluation = Evaluation(protocol, selection, reported, blank, *values)
         _check_matches(evaluation)
         return evaluation
 

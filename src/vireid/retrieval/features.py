@@ -59,7 +59,7 @@ class FeatureSet:
     """The embedded test images of one modality.
 
     Attributes:
-        pid: (N,) int32.
+        pid: (N,) int32; negative where nobody knows the person, as in Market-1501's junk images.
         camid: (N,) int16.
         name: (N,) str objects, paths relative to the data set's root, each once.
         embeddings: Name -> (N, D) float32, not normalised.
@@ -74,6 +74,11 @@ class FeatureSet:
 
     def __len__(self) -> int:
         return len(self.pid)
+
+    @property
+    def identified(self) -> np.ndarray:
+        """Tell which images show a known person: (N,) bool, False where the pid is negative (junk)."""
+        return self.pid >= 0
 
 
 @dataclass(frozen=True)
@@ -360,7 +365,8 @@ def _check_locations(path: Path, visible: FeatureSet, infrared: FeatureSet) -> N
 
 
 def _check_leak(path: Path, info: FeaturesInfo, visible: FeatureSet, infrared: FeatureSet) -> None:
-    leaked = np.intersect1d(info.train_pids, np.concatenate([visible.pid, infrared.pid]))
+    tested = np.concatenate([images.pid[images.identified] for images in (visible, infrared)])
+    leaked = np.intersect1d(info.train_pids, tested)
     if len(leaked):
         raise UserError(
             path,

@@ -27,6 +27,8 @@ class Selection:
         galleries: For each trial (G,) ascending positions in `pool`.
         identities: Number of identities in the gallery (every identity of the pool is in each gallery).
         short_cells: Number of (identity, camera) pairs that have fewer images than `protocol.shots`.
+        junk_queries: Number of images with a negative pid that would be queries if somebody knew the person.
+        junk_gallery: The same of the gallery.
     """
 
     queries: np.ndarray
@@ -36,10 +38,15 @@ class Selection:
     galleries: tuple[np.ndarray, ...]
     identities: int
     short_cells: int
+    junk_queries: int
+    junk_gallery: int
 
 
 def select_images(features: Features, protocol: Protocol) -> Selection:
     """Draw a protocol's queries and galleries.
+
+    Images with a negative pid are in neither, and only counted: nobody knows whom they show, so they would be
+    neither right nor wrong. Market-1501 marks junk by -1; its distractors, pid 0, are gallery images like others.
 
     Raises:
         UserError: If the protocol is for another data set or for one with other splits, or finds no query or no
@@ -55,8 +62,8 @@ def select_images(features: Features, protocol: Protocol) -> Selection:
         )
     _check_split(features, protocol)
     askers, images = (features.of(m) for m in (protocol.query_modality, protocol.gallery_modality))
-    queries = _rows_of_cameras(features, protocol, "query")
-    pool = _rows_of_cameras(features, protocol, "gallery")
+    queries, junk_queries = _rows_of_cameras(features, protocol, "query")
+    pool, junk_gallery = _rows_of_cameras(features, protocol, "gallery")
     pool = pool[ranking_order(images, pool)]
     query_cells, cells = _cells(askers, queries), _cells(images, pool)
     ask = _draw(protocol.query_draw, protocol, askers, queries)
@@ -70,6 +77,8 @@ def select_images(features: Features, protocol: Protocol) -> Selection:
         galleries=tuple(np.sort(draw(cells, protocol.shots, trial)) for trial in trials),
         identities=len(np.unique(images.pid[pool])),
         short_cells=sum(len(cell) < protocol.shots for cell in cells),
+        junk_queries=junk_queries,
+        junk_gallery=junk_gallery,
     )
 
 
@@ -102,11 +111,22 @@ def _draw(name: str, protocol: Protocol, images: FeatureSet, rows: np.ndarray) -
     return partial(official_draw, places[rows])
 
 
-def _rows_of_cameras(features: Features, protocol: Protocol, role: str) -> np.ndarray:
+def _rows_of_cameras(features: Features, protocol: Protocol, role: str) -> tuple[np.ndarray, int]:
+    """List the images of known people by a role's cameras, and count those of nobody known."""
     camids = getattr(protocol, f"{role}_camids")
     modality = getattr(protocol, f"{role}_modality")
-    present = features.of(modality).camid
+    images = features.of(modality)
+    present = images.camid
     rows = np.flatnonzero(np.isin(present, camids)) if camids else np.arange(len(present))
+    identified = rows[images.identified[rows]]
+    if len(rows) and not len(identified):
+        raise UserError(
+            protocol.name,
+            f"no {role} image of a known person",
+            expected=f"{modality.group} images with a pid from 0 on",
+            found=f"{len(rows)} {modality.group} images, all with a negative pid, which marks junk",
+            remedy="write the people's numbers into the column pid, or leave this protocol out",
+        )
     if not len(rows):
         raise UserError(
             protocol.name,
@@ -115,7 +135,7 @@ def _rows_of_cameras(features: Features, protocol: Protocol, role: str) -> np.nd
             found=f"{len(present)} {modality.group} images, of the cameras {np.unique(present).tolist()}",
             remedy="check the data set and run `dvc repro`, or leave this protocol out of evaluate.protocols",
         )
-    return rows
+    return identified, len(rows) - len(identified)
 
 
 def ranking_order(images: FeatureSet, rows: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ feature vector of the identity's i-th image in that camera in row i; a cell is e
 identities of `test_id.mat` are evaluated. `rand_perm_cam.mat`: see `data.layouts.galleries`.
 """
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -88,8 +89,9 @@ def _read_camera(path: Path, pids: list[int]) -> list[tuple[int, np.ndarray]]:
         raise UserError(
             path, "the features of a camera are missing", expected=_FORMAT, found="nothing", remedy=remedy
         )
+    content = BytesIO(path.read_bytes())  # where the system refuses that, the file is not to blame
     try:
-        cells = loadmat(path, variable_names=["feature"])["feature"].ravel()
+        cells = loadmat(content, variable_names=["feature"])["feature"].ravel()
         matrices = [(pid, np.asarray(cells[pid - 1])) for pid in pids if pid <= len(cells)]
         found = [(pid, matrix.astype(np.float32)) for pid, matrix in matrices if matrix.size]
         if not all(matrix.ndim == 2 for _, matrix in found):

@@ -45,11 +45,13 @@ def pairs_of(features: Features, protocol: Protocol, most: int) -> list[Pairs]:
 
     Returns:
         Within the visible, within the infrared, across; without kinds that lack pairs of one sort or the other.
+        Images with a negative pid are in no pair.
     """
     vectors, pids = {}, {}
     for modality in Modality:
         images = features.of(modality)
         order = np.lexsort([images.name.astype(str), images.camid, images.pid])
+        order = order[images.identified[order]]
         rows = order[np.linspace(0, len(order) - 1, min(most, len(order))).astype(int)]
         embeddings = torch.from_numpy(features.vectors(modality, rows)).double()
         vectors[modality] = unit_length(embeddings) if protocol.normalise else embeddings

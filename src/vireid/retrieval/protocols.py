@@ -270,23 +270,26 @@ def protocols_of(dataset: str) -> list[str]:
     return names
 
 
-def protocol(name: str, gallery_draw: str = "seeded") -> Protocol:
+def protocol(name: str, gallery_draw: str = "seeded", dataset: str | None = None) -> Protocol:
     """Look a protocol up by its name.
 
     Args:
         name: A key of `PROTOCOLS`.
         gallery_draw: How it draws its galleries, if it draws any: `seeded` or `official`.
+        dataset: The data set that it must be defined for; any without it.
 
     Raises:
-        UserError: If there is none of this name; the message lists those there are.
+        UserError: If there is none of this name for the data set; the message lists those there are.
     """
-    if name not in PROTOCOLS:
+    chosen = PROTOCOLS.get(name)
+    if chosen is None or dataset not in (None, chosen.dataset):
+        named = dataset or name.partition("/")[0]
+        names = [key for key, value in PROTOCOLS.items() if value.dataset == named] or list(PROTOCOLS)
         raise UserError(
             "evaluate.protocols",
-            "unknown protocol",
-            expected=f"one of {', '.join(PROTOCOLS)}",
+            "unknown protocol" if chosen is None else "the protocol is for another data set",
+            expected=f"one of {', '.join(names)}",
             found=name,
-            remedy="correct it in params.yaml (or after --protocol)",
+            remedy="correct it (evaluate.protocols, or --protocol); `vireid preset dataset=NAME` sets NAME's own",
         )
-    chosen = PROTOCOLS[name]
     return replace(chosen, gallery_draw=gallery_draw) if chosen.gallery_draw == "seeded" else chosen

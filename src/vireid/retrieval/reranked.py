@@ -144,6 +144,7 @@ def _evaluation(original: Evaluation, trials: Sequence[Scores], settings: Rerank
         original.protocol,
         original.selection,
         original.ranks,
+        original.blank_ranks,
         np.stack([scores.match_ranks[:, 0] for scores in trials]),
         np.stack([scores.average_precision[:, 0] for scores in trials]),
         np.stack([scores.inverse_negative_penalty[:, 0] for scores in trials]),

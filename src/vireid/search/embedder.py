@@ -7,6 +7,8 @@ import numpy as np
 
 from vireid.compute import choose_device
 from vireid.data.records import Modality
+from vireid.data.sixteen_bit import Scaling
+from vireid.data.store import ImagesInfo
 from vireid.methods.base import Method
 from vireid.params import Compute
 from vireid.search.pictures import decode_batches, unreadable
@@ -30,6 +32,7 @@ class Embedder:
         model_hash: SHA-256 of the model's weights.
         embedding: Name of the embedding.
         size: (height, width) in pixels to which pictures are scaled.
+        scaling: How 16-bit pictures are read, as the data set's were.
 
     Raises:
         UserError: If the model cannot be read or has no such embedding.
@@ -40,6 +43,7 @@ class Embedder:
         method = rebuild_model(folder, description)
         self.embedding = choose_embedding(folder, method, embedding)
         self.size = (description.images["height"], description.images["width"])
+        self.scaling = Scaling.parse(ImagesInfo(**description.images).sixteen_bit, folder)
         self._fabric = choose_device(compute).fabric()
         self._method = self._fabric.setup_module(method.eval())
         self._method.mark_forward_method("embed")
@@ -70,7 +74,7 @@ class Embedder:
                 not finite.
         """
         vectors, bad, start = [], {}, 0
-        for batch in decode_batches(paths, *self.size, self._batch_size, self._workers):
+        for batch in decode_batches(paths, *self.size, self.scaling, self._batch_size, self._workers):
             problems = {
                 path: item.problem
                 for path, item in zip(paths[start : start + len(batch)], batch, strict=True)

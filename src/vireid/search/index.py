@@ -37,7 +37,8 @@ def build_index(units: np.ndarray) -> faiss.IndexIVFFlat:
 def save_index(path: Path, index: faiss.IndexIVFFlat) -> str:
     """Write an index whole or not at all; return the SHA-256 of its file."""
     with replacing(path) as partial:
-        faiss.write_index(index, str(partial))
+        with partial.open("wb") as file:  # given a path, FAISS reports a full disk by an error that is no OSError
+            faiss.write_index(index, faiss.PyCallbackIOWriter(file.write))
         return sha256(partial)
 
 

@@ -5,10 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from vireid.data import folder_tree
 from vireid.data.decode import Decoded, decode, quiet_pillow
-from vireid.data.folder_tree import image_names
+from vireid.data.formats import NAMED
 from vireid.data.layouts import manifest
 from vireid.data.records import Modality
+from vireid.data.sixteen_bit import Scaling
+from vireid.data.tree import read_tree
 from vireid.support.errors import UserError
 
 UNKNOWN_PID = -1
@@ -38,18 +41,25 @@ def find_pictures(root: Path) -> list[Picture]:
     if not root.is_dir():
         remedy = "name a folder of pictures"
         raise UserError(root, "no such folder", expected="a folder", found="nothing", remedy=remedy)
-    if (root / manifest.FILE).is_file():
-        return [Picture(record.name, record.pid, record.modality) for record in manifest.find_images(root)]
-    pictures = [Picture(name) for name in image_names(root)]
+    tree = read_tree(root)
+    if manifest.FILE in tree:
+        return [Picture(record.name, record.pid, record.modality) for record in manifest.read_manifest(tree)]
+    pictures = [Picture(name) for name in folder_tree.image_names(tree)]
     if not pictures:
         raise UserError(
             root,
             "no picture in the folder",
-            expected="JPEG, PNG or BMP files in it or below it",
-            found="none",
+            expected=f"{NAMED} files in it or below it",
+            found=folder_tree.none_found(tree),
             remedy="name the folder that holds the pictures",
         )
     return pictures
+
+
+def passed_over(root: Path) -> str:
+    """Say which pictures of a folder are not read, as `folder_tree.passed_over`; a manifest names all it means."""
+    tree = read_tree(root)
+    return "" if manifest.FILE in tree else folder_tree.passed_over(tree)
 
 
 def known(root: Path, paths: Sequence[Path]) -> list[Picture]:
@@ -60,13 +70,15 @@ def known(root: Path, paths: Sequence[Path]) -> list[Picture]:
 
 
 def decode_batches(
-    paths: Sequence[Path], height: int, width: int, batch_size: int, workers: int
+    paths: Sequence[Path], height: int, width: int, scaling: Scaling, batch_size: int, workers: int
 ) -> Iterator[list[Decoded]]:
     """Decode files batch by batch in threads, one batch ahead of the reader."""
     with quiet_pillow(), ThreadPoolExecutor(workers) as pool:
 
         def submit(start: int) -> list:
-            return [pool.submit(decode, path, height, width) for path in paths[start : start + batch_size]]
+            return [
+                pool.submit(decode, path, height, width, scaling) for path in paths[start : start + batch_size]
+            ]
 
         ahead = submit(0)
         for start in range(0, len(paths), batch_size):
@@ -74,7 +86,7 @@ def decode_batches(
             yield [future.result() for future in batch]
 
 
-def require_readable(paths: Sequence[Path], height: int, width: int) -> None:
+def require_readable(paths: Sequence[Path], height: int, width: int, scaling: Scaling) -> None:
     """Check that files can be decoded, before work begins that would be lost.
 
     Raises:
@@ -82,7 +94,7 @@ def require_readable(paths: Sequence[Path], height: int, width: int) -> None:
     """
     for path in paths:
         with quiet_pillow():
-            problem = decode(path, height, width).problem
+            problem = decode(path, height, width, scaling).problem
         if problem is not None:
             raise unreadable(path, problem, "name another picture")
 
@@ -92,7 +104,7 @@ def unreadable(path: Path, problem: str, remedy: str) -> UserError:
     return UserError(
         path,
         "a picture that cannot be read",
-        expected="a JPEG, PNG or BMP image",
+        expected=f"a {NAMED} image",
         found=problem,
         remedy=remedy,
     )

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import faiss
-import h5py
 
 from vireid.data.records import Modality
 from vireid.retrieval import features as features_file
@@ -15,6 +14,7 @@ from vireid.search.gallery import Gallery, check_model, embed_folder, from_featu
 from vireid.search.index import nearest
 from vireid.search.pictures import known
 from vireid.support.errors import UserError
+from vireid.support.hdf5 import open_readable, schema_of
 from vireid.support.progress import progress
 
 
@@ -90,15 +90,10 @@ def open_gallery(
     modality = other if said is None else said
     if path.is_dir():
         return embed_folder(path, modality, said is not None, embedder, skip_bad)
-    if path.is_file() and not h5py.is_hdf5(path):
-        raise UserError(
-            path,
-            "not a gallery",
-            expected="a folder of pictures, a gallery saved by --save, or features.h5",
-            found="a file of another kind",
-            remedy="name the folder that holds the pictures",
-        )
-    if _schema(path) == features_file.SCHEMA:
+    remedy = "name the folder that holds the pictures, or a file that was made by --save or by extract"
+    with open_readable(path, "a folder of pictures, a gallery saved by --save, or features.h5", remedy) as file:
+        schema = schema_of(file)
+    if schema == features_file.SCHEMA:
         gallery = from_features(features_file.read_features(path, embedder.embedding), modality)
     else:
         gallery = read_gallery(path)
@@ -112,15 +107,6 @@ def open_gallery(
         )
     check_model(path, gallery, embedder)
     return gallery, {}
-
-
-def _schema(path: Path) -> str | None:
-    """Say what an HDF5 file calls itself; None where it cannot be read, which whoever reads it will report."""
-    try:
-        with h5py.File(path, "r") as file:
-            return file.attrs.get("schema")
-    except OSError:
-        return None
 
 
 def search(

@@ -5,28 +5,34 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from safetensors.torch import save
 from torch import Tensor
 
 from vireid.compute import choose_device
+from vireid.data.identities import require_superresolved_identities
 from vireid.data.randomness import Stream, generator
 from vireid.data.records import ImageRecord, Modality
+from vireid.data.sixteen_bit import Scaling
 from vireid.data.store import create_images, open_images
+from vireid.data.tree import read_dataset
 from vireid.params import Params, Superresolve
+from vireid.superresolution.originals import Originals, choose_originals
 from vireid.superresolution.report import Curve, draw_comparison, write_report
 from vireid.superresolution.srcnn import (
     SCALE,
-    load_originals,
+    SRCNN,
     resized,
     score_against_bicubic,
     superresolve_images,
     train_srcnn,
 )
-from vireid.support.errors import UserError
 from vireid.support.files import replacing, sha256
 
 
-def superresolve(params: Params, images: Path, overlay: Path, weights: Path, plots: Path) -> dict[str, Any]:
+def superresolve(
+    params: Params, images: Path, overlay: Path, weights: Path, plots: Path
+) -> tuple[dict[str, Any], str]:
     """Train SRCNN on one camera's training images and write the overlay.
 
     Args:
@@ -38,11 +44,11 @@ def superresolve(params: Params, images: Path, overlay: Path, weights: Path, plo
             `comparison.png`.
 
     Returns:
-        `enabled`, `replaced_images` and, where enabled, `psnr` (dB) and `ssim` of bicubic and SRCNN.
+        `enabled`, `replaced_images` and, where enabled, what `_fit` has found; and a warning, or nothing.
 
     Raises:
         UserError: If the camera has no visible training images, or fewer identities than are held out; if an
-            original cannot be read; if a patch is larger than the images.
+            original cannot be read, or DVC would not see when it changes.
     """
     with open_images(images) as file:
         info, visible = file.info, file.records("train", Modality.VISIBLE)
@@ -51,68 +57,68 @@ def superresolve(params: Params, images: Path, overlay: Path, weights: Path, plo
         _save_weights({}, weights)
         write_report(plots, [])
         with create_images(overlay, info):
-            return {"enabled": False, "replaced_images": 0}
-    _check_patch(settings)
+            return {"enabled": False, "replaced_images": 0}, ""
+    _check_originals(Path(params.dataset.root), visible, settings)
     records = _records_of_camera(visible, settings)
-    names, pids = [record.name for record in records], [record.pid for record in records]
-    held_out = np.isin(pids, _draw_holdout(pids, settings, params.seed))
+    held_out = np.isin([r.pid for r in records], _draw_holdout([r.pid for r in records], settings, params.seed))
 
-    fabric = replace(choose_device(params.compute), precision="fp32").fabric()
-    root, device = Path(params.dataset.root), fabric.device
-    originals = load_originals(root, names, SCALE * settings.input.height, SCALE * settings.input.width)
-    unseen = originals[held_out]
-    curve = Curve(unseen, device)
-    network = train_srcnn(originals, np.flatnonzero(~held_out), settings, params.seed, device, curve.log)
-    scores = score_against_bicubic(network, unseen, device)
-    write_report(plots, curve.rows, draw_comparison(network, unseen, device))
+    device = replace(choose_device(params.compute), precision="fp32").fabric().device
+    originals = Originals(
+        Path(params.dataset.root), [record.name for record in records], Scaling.parse(info.sixteen_bit, images)
+    )
+    network, scores, warning = _fit(originals, held_out, params, device, plots)
     _save_weights(network.cpu().state_dict(), weights)
-    del originals
 
-    inputs = load_originals(root, names, settings.apply.height, settings.apply.width)
+    inputs = originals.load(settings.apply.height, settings.apply.width)
     output = settings.output
     sharpened = superresolve_images(network.to(device), inputs, output.height, output.width, device)
     provenance = f"srcnn camera {settings.camera}, weights {sha256(weights)[:12]}"
     with create_images(overlay, replace(info, superresolve=provenance)) as writer:
         writer.append(records, resized(sharpened, info.height, info.width))
-    return {"enabled": True, "replaced_images": len(records), "heldout_images": int(held_out.sum()), **scores}
+    return {"enabled": True, "replaced_images": len(records), **scores}, warning
 
 
-def _check_patch(settings: Superresolve) -> None:
-    largest = SCALE * min(settings.input.height, settings.input.width)
-    if settings.patch > largest:
-        raise UserError(
-            "superresolve.patch",
-            "larger than the images it is cut from",
-            expected=f"at most {largest}, the shorter side of {SCALE}x superresolve.input",
-            found=settings.patch,
-            remedy="lower superresolve.patch; 0 trains on whole images",
-        )
+def _fit(
+    originals: Originals, held_out: np.ndarray, params: Params, device: torch.device, plots: Path
+) -> tuple[SRCNN, dict[str, Any], str]:
+    """Fit SRCNN to the originals that have the detail, and compare it with bicubic enlargement on held-out ones.
+
+    Returns:
+        The network in eval mode; `psnr` (dB) and `ssim` over `heldout_images`, and in `originals` the numbers of
+        images with and without the detail, with the scores of `enlarged` ones where both kinds were held out; and
+        a warning where images lack it, or nothing.
+    """
+    settings = params.superresolve
+    target = SCALE * settings.input.height, SCALE * settings.input.width
+    choice = choose_originals(originals.at_least(*target), held_out, settings.batch_size)
+    unseen, fitted = originals.load(*target, choice.scored), originals.load(*target, choice.fitted)
+    curve = Curve(unseen, device)
+    network = train_srcnn(fitted, settings, params.seed, device, curve.log)
+    del fitted
+    scores = score_against_bicubic(network, unseen, device)
+    counts: dict[str, Any] = choice.report()
+    if choice.enlarged.any():
+        counts["enlarged"] = score_against_bicubic(network, originals.load(*target, choice.enlarged), device)
+    write_report(plots, curve.rows, draw_comparison(network, unseen, device))
+    return network, {"heldout_images": len(unseen), **scores, "originals": counts}, choice.warning(*target)
+
+
+def _check_originals(root: Path, visible: list[ImageRecord], settings: Superresolve) -> None:
+    """Check that the images are read that ingest has read: nothing has been linked or hidden since."""
+    names = [record.name for record in visible if record.camid == settings.camera]
+    remedy = "restore the file, or run `dvc repro` to ingest again"
+    read_dataset(root).require(names, "an original is missing", "the image that ingest packed", remedy)
 
 
 def _records_of_camera(visible: list[ImageRecord], settings: Superresolve) -> list[ImageRecord]:
     records = [record for record in visible if record.camid == settings.camera]
-    if not records:
-        raise UserError(
-            "superresolve.camera",
-            "this camera has no visible training images",
-            expected=f"one of {', '.join(map(str, sorted({record.camid for record in visible})))}",
-            found=settings.camera,
-            remedy="choose one of these, or set superresolve.enabled: false",
-        )
+    require_superresolved_identities({r.camid for r in visible}, {r.pid for r in records}, settings)
     return records
 
 
 def _draw_holdout(pids: list[int], settings: Superresolve, seed: int) -> np.ndarray:
-    present = np.unique(pids)
-    if len(present) <= settings.holdout_pids:
-        raise UserError(
-            "superresolve.holdout_pids",
-            "no identity would be left to train SRCNN on",
-            expected=f"fewer than {len(present)}",
-            found=settings.holdout_pids,
-            remedy="lower superresolve.holdout_pids",
-        )
-    return generator(seed, Stream.SUPERRESOLUTION_HOLDOUT).choice(present, settings.holdout_pids, replace=False)
+    drawn = generator(seed, Stream.SUPERRESOLUTION_HOLDOUT)
+    return drawn.choice(np.unique(pids), settings.holdout_pids, replace=False)
 
 
 def _save_weights(state: dict[str, Tensor], path: Path) -> None:

@@ -11,7 +11,6 @@ state, is a guess); plain SGD at 0.001 ends below bicubic.
 """
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -20,11 +19,8 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate, mse_loss
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
-from vireid.data.decode import decode, quiet_pillow
 from vireid.params import Superresolve
-from vireid.support.errors import UserError
-from vireid.support.files import inside
-from vireid.support.progress import progress, track
+from vireid.support.progress import progress
 
 # From luma (B, 1, h, w) to luma (B, 1, 4h, 4w).
 Enlarge = Callable[[Tensor], Tensor]
@@ -90,38 +86,8 @@ def enlarged(enlarge: Enlarge, images: Tensor) -> Tensor:
     return ycbcr_to_rgb(torch.cat([enlarge(ycbcr[:, :1]), bicubic(ycbcr[:, 1:], SCALE)], dim=1))
 
 
-def load_originals(root: Path, names: list[str], height: int, width: int) -> np.ndarray:
-    """Decode image files at a size of their own, not the packed one.
-
-    Returns:
-        (N, height, width, 3) uint8 RGB.
-
-    Raises:
-        UserError: If a file cannot be decoded.
-    """
-    images = np.empty((len(names), height, width, 3), np.uint8)
-    with quiet_pillow():
-        for row, name in enumerate(track(names, "load originals", len(names), "images")):
-            images[row] = _original(root, name, height, width)
-    return images
-
-
-def _original(root: Path, name: str, height: int, width: int) -> np.ndarray:
-    decoded = decode(inside(root, name), height, width)
-    if decoded.image is None:
-        raise UserError(
-            root / name,
-            "an image that cannot be read",
-            expected="the image that ingest packed",
-            found=decoded.problem,
-            remedy="restore the file, or run `dvc repro` to ingest again",
-        )
-    return decoded.image
-
-
 def train_srcnn(
     images: np.ndarray,
-    rows: np.ndarray,
     settings: Superresolve,
     seed: int,
     device: torch.device,
@@ -131,7 +97,6 @@ def train_srcnn(
 
     Args:
         images: (N, 4h, 4w, 3) uint8 RGB.
-        rows: (M,) int64, which of them to train on.
         settings: Recipe.
         seed: Decides initial weights, batches and dropout.
         device: Where to train.
@@ -151,7 +116,7 @@ def train_srcnn(
         for step in range(settings.iterations):
             if step == int(settings.lr_drop_at * settings.iterations):
                 optimizer.param_groups[0]["lr"] /= 10
-            target = _draw(images, rows, settings, generator).to(device)
+            target = _draw(images, settings, generator).to(device)
             loss = mse_loss(network(bicubic(target, 1 / SCALE)), target)
             optimizer.zero_grad()
             loss.backward()
@@ -174,10 +139,10 @@ def _optimizer(network: SRCNN, settings: Superresolve) -> torch.optim.Optimizer:
     return torch.optim.SGD(network.parameters(), settings.lr, momentum=settings.momentum)
 
 
-def _draw(images: np.ndarray, rows: np.ndarray, settings: Superresolve, generator: torch.Generator) -> Tensor:
+def _draw(images: np.ndarray, settings: Superresolve, generator: torch.Generator) -> Tensor:
     """Draw the luma of a batch of patches (whole images where `patch` is 0), half of them mirrored."""
     height, width = (settings.patch or size for size in images.shape[1:3])
-    drawn = rows[torch.randint(len(rows), (settings.batch_size,), generator=generator).numpy()]
+    drawn = torch.randint(len(images), (settings.batch_size,), generator=generator).numpy()
     top = torch.randint(images.shape[1] - height + 1, (), generator=generator)
     left = torch.randint(images.shape[2] - width + 1, (), generator=generator)
     patches = images[drawn, top : top + height, left : left + width]

@@ -1,14 +1,18 @@
 """One kind of error for everything a user can mend, and the place where it is printed."""
 
-import errno
 import functools
 from collections.abc import Callable
 from typing import NoReturn, ParamSpec, TypeVar
 
 import typer
 
+from vireid.support.refusals import refusal
+from vireid.support.surroundings import put_right
+
 P = ParamSpec("P")
 R = TypeVar("R")
+
+_INTERRUPTED = 130  # the exit code that shells give a program which was ended with Ctrl-C
 
 
 class UserError(Exception):
@@ -19,7 +23,7 @@ class UserError(Exception):
         problem: What is wrong, in a few words.
         expected: What should have been there.
         found: What was there.
-        remedy: What the user can do about it.
+        remedy: What the user can do about it; never something that destroys a file which may be sound.
     """
 
     def __init__(self, where: object, problem: str, *, expected: object, found: object, remedy: str):
@@ -29,24 +33,30 @@ class UserError(Exception):
 
 
 def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
-    """Make a command end with a message and exit code 1, without a traceback, on what a user can mend."""
+    """Make a command end with a message and without a traceback on what a user can mend, and on Ctrl-C.
+
+    The exit code is 1, and 130 after Ctrl-C. An interruption's own text is printed where it has one, as that of a
+    training which can go on.
+    """
 
     @functools.wraps(command)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        put_right()
         try:
             return command(*args, **kwargs)
         except UserError as error:
-            _fail(str(error))
+            _fail(f"error: {error}")
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                _fail(f"{error.filename or 'output'}: the disk is full; free some space and run again")
-            if error.filename is None:
+            message = refusal(error)
+            if message is None:
                 raise
-            _fail(f"{error.filename}: {error.strerror}; correct the path or its permissions")
+            _fail(f"error: {message}")
+        except KeyboardInterrupt as error:
+            _fail(str(error) or "interrupted", _INTERRUPTED)
 
     return guarded
 
 
-def _fail(message: str) -> NoReturn:
-    typer.echo(f"error: {message}", err=True)
-    raise typer.Exit(code=1)
+def _fail(message: str, code: int = 1) -> NoReturn:
+    typer.echo(message, err=True)
+    raise typer.Exit(code)

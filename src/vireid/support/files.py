@@ -61,6 +61,18 @@ def inside(root: Path, name: str) -> Path:
     return path
 
 
+def remedy_of_missing(path: Path, remedy: str) -> str:
+    """Say what to do about a missing file, to somebody who may be in a subfolder of the project.
+
+    Args:
+        path: What is missing.
+        remedy: What makes it, as the end of a sentence.
+    """
+    if path.is_absolute() or Path("dvc.yaml").is_file():
+        return remedy
+    return f"run in the root of the project, or correct the path; or {remedy}"
+
+
 def sha256(path: Path) -> str:
     """Hash one file's bytes, as a hexadecimal string."""
     with path.open("rb") as file:

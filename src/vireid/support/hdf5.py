@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,9 +12,12 @@ from typing import Any
 import h5py
 import numpy as np
 
+from vireid.support import refusals
 from vireid.support.errors import UserError
-from vireid.support.files import replacing
+from vireid.support.files import remedy_of_missing, replacing
 
+# How the messages of the library begin; errors of other code inside a `with` are none of ours.
+_LIBRARYS = re.compile(r"(Unable to|Can't|Link iteration failed)\b")
 _FLUSHED_LATER = 64 << 20  # bytes, more than the chunk caches of one file hold
 
 
@@ -28,17 +32,11 @@ def open_hdf5(path: Path, schema: str, attributes: Sequence[str], remedy: str) -
         remedy: What makes the file, as the end of a sentence ("run `dvc repro ingest`").
 
     Raises:
-        UserError: If the file is missing, cut short, of another format, or lacks an attribute.
+        UserError: If the file is missing, cannot be read now, is broken, of another format, or lacks an attribute;
+            also if what is read inside the `with` turns out to be broken.
     """
-    if not path.is_file():
-        raise UserError(path, "the file is missing", expected=schema, found="nothing", remedy=remedy)
-    try:
-        file = h5py.File(path, "r", rdcc_nbytes=0)  # a cache of whole chunks halves the rate of single images
-    except OSError as error:
-        remedy = f"delete it and {remedy}"
-        raise UserError(path, "not a whole HDF5 file", expected=schema, found=error, remedy=remedy) from error
-    with file:
-        found = plain(file.attrs.get("schema", "no attribute `schema`"))
+    with open_readable(path, schema, remedy) as file, reading(path, schema, remedy):
+        found = schema_of(file)
         if found != schema:
             raise UserError(path, "another file format", expected=schema, found=found, remedy=remedy)
         missing = [key for key in attributes if key not in file.attrs]
@@ -51,6 +49,72 @@ def open_hdf5(path: Path, schema: str, attributes: Sequence[str], remedy: str) -
                 remedy=remedy,
             )
         yield file
+
+
+def open_readable(path: Path, expected: str, remedy: str) -> h5py.File:
+    """Open any HDF5 file for reading.
+
+    Args:
+        path: The file.
+        expected: What it should be, for messages.
+        remedy: What makes it, as `open_hdf5` takes it.
+
+    Raises:
+        UserError: If the file is missing, cannot be read now, or is no whole HDF5 file.
+    """
+    if not path.is_file():
+        raise UserError(
+            path,
+            "the file is missing",
+            expected=expected,
+            found="a folder" if path.is_dir() else "nothing",
+            remedy=remedy_of_missing(path, remedy),
+        )
+    with reading(path, expected, remedy):
+        # A cache of whole chunks halves the rate of single images.
+        return h5py.File(path, "r", rdcc_nbytes=0)
+
+
+def schema_of(file: h5py.File) -> str:
+    """Return what a file calls itself."""
+    return str(plain(file.attrs.get("schema", "no attribute `schema`")))
+
+
+@contextmanager
+def reading(path: Path, expected: str, remedy: str) -> Iterator[None]:
+    """Turn HDF5's errors inside the `with` into one that says whether the file itself is broken.
+
+    Args:
+        path: The file that is read.
+        expected: What it should be.
+        remedy: What makes it, as `open_hdf5` takes it.
+
+    Raises:
+        UserError: If the system refuses to read the file, or its content is no whole HDF5 file.
+    """
+    try:
+        yield
+    except (OSError, KeyError, RuntimeError) as error:
+        text = str(error.args[-1]) if error.args else ""
+        if not _LIBRARYS.match(text):
+            raise
+        if isinstance(error, OSError) and error.errno:  # the content is not to blame
+            held = error.errno == errno.EAGAIN
+            raise UserError(
+                path,
+                "another program has the file open for writing" if held else "the file cannot be read",
+                expected=expected,
+                found="its lock" if held else refusals.reason(error),
+                remedy=refusals.remedy(error),
+            ) from error
+        unsigned = "signature not found" in text
+        raise UserError(
+            path,
+            "not an HDF5 file" if unsigned else "not a whole HDF5 file",
+            expected=expected,
+            found=text,
+            remedy=f"if a program is still writing or copying it, wait for that; or else {remedy}",
+        ) from error
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from rich.progress import (
 from rich.text import Text
 
 T = TypeVar("T")
-console = Console(stderr=True)
+console = Console(stderr=True, markup=False, emoji=False, highlight=False)  # names are no markup
 
 
 class _Rate(ProgressColumn):
@@ -41,12 +41,12 @@ def progress(description: str, total: int, unit: str) -> Iterator["Bar"]:
         unit: What one item is, in the plural ("images").
     """
     columns = [
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         _Rate(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
     ]
     with Progress(*columns, console=console) as display:
         yield Bar(display, display.add_task(description, total=total, unit=unit, note=""))

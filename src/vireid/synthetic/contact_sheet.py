@@ -5,6 +5,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from vireid.data.decode import decode
+from vireid.data.sixteen_bit import FULL_RANGE
 from vireid.support.errors import UserError
 from vireid.support.files import replacing
 from vireid.synthetic.randomness import Draw, Stream
@@ -30,7 +31,8 @@ def draw_contact_sheet(root: Path, output: Path, num_pids: int, seed: int) -> No
         UserError: If the folder does not hold so many identities seen by all six cameras.
     """
     everywhere = [
-        {path.name for path in (root / f"cam{camid}").glob("*") if any(path.glob("*.jpg"))} for camid in COLUMNS
+        {path.name for path in (root / f"cam{camid}").glob("[!.]*") if any(path.glob("[!.]*.jpg"))}
+        for camid in COLUMNS
     ]
     pids = sorted(set.intersection(*everywhere))
     if not 1 <= num_pids <= len(pids):
@@ -43,14 +45,16 @@ def draw_contact_sheet(root: Path, output: Path, num_pids: int, seed: int) -> No
         )
     draw = Draw(seed, Stream.SHEET)
     chosen = sorted(pids[index] for index in draw.state.permutation(len(pids))[:num_pids])
-    rows = [[_tile(draw.among(sorted((root / f"cam{c}" / pid).glob("*.jpg")))) for c in COLUMNS] for pid in chosen]
+    rows = [
+        [_tile(draw.among(sorted((root / f"cam{c}" / pid).glob("[!.]*.jpg")))) for c in COLUMNS] for pid in chosen
+    ]
     sheet = _assemble(rows)
     with replacing(output) as partial:
         sheet.save(partial, "PNG", optimize=True)
 
 
 def _tile(path: Path) -> Image.Image:
-    decoded = decode(path, TILE_HEIGHT, TILE_WIDTH)
+    decoded = decode(path, TILE_HEIGHT, TILE_WIDTH, FULL_RANGE)
     if decoded.image is None:
         raise UserError(
             path,

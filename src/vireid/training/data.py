@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vireid.data.identities import require_both_modalities, require_training_identities
 from vireid.data.randomness import Stream, generator
 from vireid.data.records import Modality
 from vireid.data.store import ImageSet, ImagesInfo, open_images
@@ -98,25 +99,10 @@ def _in_memory(parts: tuple[ImageSet, ...]) -> tuple[ImageSet, ...]:
 
 def _pids_of_both(sets: list[ImageSet]) -> np.ndarray:
     visible, infrared = (np.unique(images.pid) for images in sets)
-    lacking = np.setxor1d(visible, infrared)
-    if len(lacking):
-        raise UserError(
-            "training images",
-            f"{len(lacking)} identities lack one modality",
-            expected="visible and infrared images of every training identity",
-            found=f"identities {', '.join(map(str, lacking[:10]))}",
-            remedy="take them out of the data set's training split",
-        )
+    require_both_modalities(visible.tolist(), infrared.tolist())
     return visible
 
 
 def _draw_holdout(pids: np.ndarray, settings: Train, seed: int) -> np.ndarray:
-    if len(pids) - settings.holdout_pids < settings.num_pids:
-        raise UserError(
-            "train.holdout_pids",
-            "too few training identities are left",
-            expected=f"at least train.num_pids = {settings.num_pids}",
-            found=f"{len(pids)} - {settings.holdout_pids}",
-            remedy="lower train.holdout_pids or train.num_pids",
-        )
+    require_training_identities(len(pids), settings)
     return np.sort(generator(seed, Stream.HOLDOUT).choice(pids, settings.holdout_pids, replace=False))

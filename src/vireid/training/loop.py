@@ -1,7 +1,7 @@
 """The training loop: sums `weight * loss`, logs every term, and knows no paper."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,8 @@ from vireid.losses.gather import alone
 from vireid.methods.base import Batch, Method
 from vireid.params import Train
 from vireid.support.errors import UserError
-from vireid.support.progress import Bar, progress
+from vireid.support.progress import Bar, console, progress
+from vireid.support.weights import load_weights
 from vireid.training.data import TrainingImages
 from vireid.training.embedding import concatenate, embed_images
 from vireid.training.holdout import holdout_scores
@@ -71,10 +72,25 @@ class Trainer:
 
         Raises:
             UserError: If the loss is no longer finite.
+            KeyboardInterrupt: After Ctrl-C, with a text that says where the next run goes on.
         """
-        self._restore(resume.load())
+        self._restore(resume)
+        saved, last = len(self.history), self.settings.epochs
+        if saved:
+            next_one = f"at epoch {saved + 1} of {last}" if saved < last else f"after epoch {last}, the last one"
+            console.print(f"resuming {next_one}")
         for epoch, curves in enumerate(self.history):
             log(epoch, curves)
+        try:
+            for epoch in self._epochs(log):
+                resume.save(self._state())
+                saved = epoch + 1
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(_interrupted(saved, last)) from None
+        return self.best
+
+    def _epochs(self, log: Callable[[int, Curves], None]) -> Iterator[int]:
+        """Train the epochs that are left and yield each that is done."""
         total = self.settings.epochs * self.steps * self.settings.num_pids * self.settings.num_instances * 2
         with progress(f"train {type(self.method.module).__name__}", total, "images") as bar:
             bar.advance(total * len(self.history) // self.settings.epochs)
@@ -82,8 +98,7 @@ class Trainer:
                 curves = self._epoch(epoch, bar) | self._validate(epoch)
                 self.history.append(curves)
                 log(epoch, curves)
-                resume.save(self._state())
-        return self.best
+                yield epoch
 
     def _epoch(self, epoch: int, bar: Bar) -> Curves:
         self.method.module.on_epoch(epoch, self.history)
@@ -146,10 +161,11 @@ class Trainer:
             "best": vars(self.best),
         }
 
-    def _restore(self, state: dict[str, Any] | None) -> None:
+    def _restore(self, resume: ResumePoint) -> None:
+        state = resume.load()
         if state is None:
             return
-        self.method.module.load_state_dict(state["method"], strict=True)
+        load_weights(self.method.module, state["method"], resume.folder, resume.anew)
         self.optimizer.load_state_dict(state["optimizer"])
         torch.set_rng_state(state["rng"])
         if state["cuda_rng"]:
@@ -181,6 +197,13 @@ def build_optimizer(method: Method, settings: Train) -> torch.optim.Optimizer:
         weight_decay=settings.weight_decay,
         nesterov=settings.nesterov,
     )
+
+
+def _interrupted(saved: int, last: int) -> str:
+    """Say what an interruption leaves and what to do; under DVC the same command is `dvc repro`."""
+    if not saved:
+        return f"interrupted in epoch 1 of {last}, before anything was saved"
+    return f"interrupted after epoch {saved} of {last}; the same command (`dvc repro`) goes on from there"
 
 
 def _not_finite(where: str, what: str, found: str) -> UserError:

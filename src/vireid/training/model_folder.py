@@ -15,10 +15,12 @@ from vireid.data.store import ImagesInfo
 from vireid.methods import build_method
 from vireid.methods.base import Method
 from vireid.support.errors import UserError
-from vireid.support.files import replacing, sha256, write_json
+from vireid.support.files import remedy_of_missing, replacing, sha256, write_json
+from vireid.support.weights import load_weights
 
 SCHEMA = "vireid.model/1"
 _WEIGHTS, _DESCRIPTION = "weights.safetensors", "model.json"
+_REMEDY = "train one with `dvc repro train`, or bring the right model back with `dvc checkout`"
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,23 @@ def save_model(folder: Path, state: dict[str, Tensor], description: ModelDescrip
         write_json(partial / _DESCRIPTION, content, decimals=None)
 
 
+def require_model(folder: Path) -> None:
+    """Check that a model's files are there.
+
+    Raises:
+        UserError: If one is not.
+    """
+    missing = [name for name in (_WEIGHTS, _DESCRIPTION) if not (folder / name).is_file()]
+    if missing:
+        raise UserError(
+            folder,
+            "the model is incomplete" if folder.is_dir() else "there is no model",
+            expected=f"a folder with {_WEIGHTS} and {_DESCRIPTION}",
+            found=f"no {' and no '.join(missing)}" if folder.is_dir() else "no such folder",
+            remedy=remedy_of_missing(folder, _REMEDY),
+        )
+
+
 def read_description(folder: Path) -> tuple[ModelDescription, str]:
     """Read and check a model's JSON.
 
@@ -68,9 +87,7 @@ def read_description(folder: Path) -> tuple[ModelDescription, str]:
     Raises:
         UserError: If the folder lacks a file, is of another format, or the weights are not those described.
     """
-    for name in (_WEIGHTS, _DESCRIPTION):
-        if not (folder / name).is_file():
-            raise _unusable(folder, "the model is incomplete", f"{_WEIGHTS} and {_DESCRIPTION}", f"no {name}")
+    require_model(folder)
     try:
         content = dict(json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
@@ -104,8 +121,9 @@ def load_model(folder: Path, method: str, images: ImagesInfo) -> tuple[Method, M
     description, model_hash = read_description(folder)
     if description.method != method:
         raise _unusable(folder, "a model of another method", method, description.method)
-    for key in ("dataset", "trial", "source_hash", "height", "width"):
-        expected, found = getattr(images, key), description.images[key]
+    trained_on = ImagesInfo(**description.images)
+    for key in ("dataset", "trial", "source_hash", "height", "width", "sixteen_bit"):
+        expected, found = getattr(images, key), getattr(trained_on, key)
         if expected != found:
             raise _unusable(folder, f"a model trained with another {key}", expected, found)
     return rebuild_model(folder, description), description, model_hash
@@ -121,21 +139,14 @@ def rebuild_model(folder: Path, description: ModelDescription) -> Method:
     Raises:
         UserError: If the weights do not fit.
     """
-    model = without_pretraining(description.model)  # every weight comes from the file
-    rebuilt = build_method(description.method, len(description.train_pids), model, description.loss)
+    path, pids = folder / _WEIGHTS, len(description.train_pids)
+    rebuilt = build_method(description.method, pids, description.model, description.loss, from_scratch=True)
     try:
-        rebuilt.load_state_dict(load_file(folder / _WEIGHTS), strict=True)
-    except (RuntimeError, SafetensorError) as error:
-        raise _unusable(
-            folder / _WEIGHTS, "the weights do not fit the model", description.method, error
-        ) from error
+        state = load_file(path)
+    except SafetensorError as error:
+        raise _unusable(path, "no weights can be read", "a safetensors file", error) from error
+    load_weights(rebuilt, state, path, _REMEDY)
     return rebuilt
-
-
-def without_pretraining(model: dict[str, Any]) -> dict[str, Any]:
-    """Copy a section `model` with every `pretrained` in it false, wherever the method has one, if it has any."""
-    changed = {key: without_pretraining(value) for key, value in model.items() if isinstance(value, dict)}
-    return model | changed | ({"pretrained": False} if "pretrained" in model else {})
 
 
 def check_disjoint(train_pids: list[int], test_pids: np.ndarray) -> None:
@@ -155,8 +166,7 @@ def check_disjoint(train_pids: list[int], test_pids: np.ndarray) -> None:
 
 
 def _unusable(where: object, problem: str, expected: object, found: object) -> UserError:
-    remedy = "train again with `dvc repro train`, or bring the right model back with `dvc checkout`"
-    return UserError(where, problem, expected=expected, found=found, remedy=remedy)
+    return UserError(where, problem, expected=expected, found=found, remedy=_REMEDY)
 
 
 def cpu_state(method: torch.nn.Module) -> dict[str, Tensor]:

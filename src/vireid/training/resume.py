@@ -64,6 +64,11 @@ class ResumePoint:
     def __exit__(self, *error: object) -> None:
         self._lock.release()
 
+    @property
+    def anew(self) -> str:
+        """How to begin this training again, for messages; the state may be sound, so it is not deleted."""
+        return f"move the folder {self.folder} elsewhere to start this training anew"
+
     def load(self) -> dict[str, Any] | None:
         """Return the last saved state, or None at a fresh start."""
         if not self._state.is_file():
@@ -76,7 +81,7 @@ class ResumePoint:
                 "the state of an interrupted training cannot be read",
                 expected="what this training saved after its last epoch",
                 found=error,
-                remedy=f"delete the folder {self.folder} to start this training anew",
+                remedy=f"{self.anew}; if memory was short, free some and run again",
             ) from error
 
     def save(self, state: dict[str, Any]) -> None:

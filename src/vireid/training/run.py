@@ -11,7 +11,7 @@ from vireid.methods import build_method, check_recipe
 from vireid.params import Params
 from vireid.training.data import load_training_images
 from vireid.training.loader import Loader
-from vireid.training.loop import Curves, Trainer
+from vireid.training.loop import Best, Curves, Trainer
 from vireid.training.model_folder import ModelDescription, save_model
 from vireid.training.resume import ResumePoint
 
@@ -56,6 +56,7 @@ def train(params: Params, images: Path, overlay: Path, model: Path, curves: Path
             compute=asdict(device),
         )
         save_model(model, best.weights, description)
+        _summarise(live, best)
         resume.clear()
     return description
 
@@ -65,4 +66,11 @@ def _log(live: Live, epoch: int, curves: Curves) -> None:
     live.step = epoch + 1
     for name, value in curves.items():
         live.log_metric(name, float(f"{value:.6g}"))
+    live.make_summary()
+
+
+def _summarise(live: Live, best: Best) -> None:
+    """Put the epoch that is kept, counted from 1, and its held-out scores (percent) beside the last epoch's."""
+    scores = {name.removeprefix("holdout/"): float(f"{value:.6g}") for name, value in best.scores.items()}
+    live.summary["best"] = {"epoch": best.epoch + 1} | scores
     live.make_summary()

@@ -1,12 +1,9 @@
 """The smallest method that trains: two stems, one small trunk, mean pooling and a classifier."""
 
-from typing import Annotated
-
-from pydantic import Field
 from torch import Tensor, nn
 
 from vireid.backbones.pooling import pool
-from vireid.backbones.trunks import build_trunk
+from vireid.backbones.trunks import SharedTrunkSettings, build_trunk
 from vireid.backbones.two_stream import TwoStream
 from vireid.data.records import Modality
 from vireid.losses.accuracy import top1_rate
@@ -19,7 +16,7 @@ from vireid.params import Probability, Section
 class Model(Section):
     """Architecture."""
 
-    share_from: Annotated[int, Field(ge=1, le=5)]
+    trunk: SharedTrunkSettings
 
 
 class Loss(Section):
@@ -35,7 +32,7 @@ class Toy(Method[Tensor]):
 
     def __init__(self, num_pids: int, model: Model, loss: Loss):
         super().__init__()
-        self.backbone = TwoStream(build_trunk("resnet10_half", pretrained=False, last_stride=1), model.share_from)
+        self.backbone = TwoStream(build_trunk(model.trunk), model.trunk.share_from)
         width = self.backbone.channels[-1]
         self.classifier, self.label_smoothing = nn.Linear(width, num_pids), loss.label_smoothing
         self.embedding_dims, self.loss_weights = {"pooled": width}, {"identity": 1.0}

@@ -1,11 +1,15 @@
 """What the layouts have in common: recognising a folder, disjoint splits, files that are there, one order."""
 
 import os
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from vireid.data.formats import SUFFIXES
 from vireid.data.records import ImageRecord
+from vireid.data.tree import Tree
 from vireid.support.errors import UserError
+from vireid.support.text import printable
 
 TITLES = {"sysu_mm01": "SYSU-MM01", "regdb": "RegDB", "llcm": "LLCM", "manifest": "a manifest"}
 ENTRIES = {
@@ -14,6 +18,8 @@ ENTRIES = {
     "llcm": ("vis", "nir", "test_vis", "test_nir", "idx"),
     "manifest": ("manifest.csv",),
 }
+ENDING = rf"({'|'.join(map(re.escape, SUFFIXES))})"  # of an image's name, in a regular expression
+OTHER_ENDINGS = f"or {', '.join(SUFFIXES[1:])}"
 LARGEST_PID = 2**31 - 1  # what the column of images.h5 holds
 _SPLITS = ("train", "test")
 
@@ -109,22 +115,14 @@ def labels_of(path: Path, records: Sequence[ImageRecord], labels: Iterable[int])
     return label_of
 
 
-def require_files(root: Path, names: Iterable[str]) -> None:
+def require_files(tree: Tree, names: Iterable[str]) -> None:
     """Check that the files of a list are there.
 
     Raises:
-        UserError: If one is not.
+        UserError: If one is not, or DVC would not see when it changes.
     """
-    # Path.is_file raises for a name that is too long.
-    missing = [name for name in names if not os.path.isfile(root / name)]  # noqa: PTH113
-    if missing:
-        raise UserError(
-            root / missing[0],
-            "a listed image is missing",
-            expected="every image of the lists",
-            found=f"{len(missing)} listed images that are not there",
-            remedy="complete the data set, or restore its own lists",
-        )
+    remedy = "complete the data set, or restore its own lists"
+    tree.require(names, "a listed image is missing", "every image of the lists", remedy)
 
 
 def require_every_camera(root: Path, records: Iterable[ImageRecord], folder_of: Mapping[int, str]) -> None:
@@ -185,23 +183,21 @@ def require_utf8(root: Path, name: str) -> None:
         ) from error
 
 
-def files_in(folder: Path) -> list[Path]:
-    """List a folder by name; an absent one is empty.
+def images_in(tree: Tree, folder: str) -> list[str]:
+    """List what is in an identity's folder, relative to the data set; nothing where there is no such folder.
 
     Raises:
-        UserError: If there is something else of its name.
+        UserError: If there is a file of its name.
     """
-    if not folder.exists():
-        return []
-    if not folder.is_dir():
+    if folder in tree:
         raise UserError(
-            folder,
+            tree.root / folder,
             "not a folder",
             expected="a folder of one identity's images",
             found="a file",
             remedy="complete the data set; an interrupted copy or unpacking may have left this",
         )
-    return sorted(folder.iterdir())
+    return [f"{folder}/{name}" for name in tree.children(folder)]
 
 
 def refuse_strays(root: Path, strays: Sequence[str], expected: str) -> None:
@@ -215,7 +211,7 @@ def refuse_strays(root: Path, strays: Sequence[str], expected: str) -> None:
             root / strays[0],
             "a file that is not of the layout",
             expected=expected,
-            found=strays[0] if len(strays) == 1 else f"{len(strays)} such files; this is the first",
+            found=printable(strays[0]) if len(strays) == 1 else f"{len(strays)} such files; this is the first",
             remedy="move it out of the data set" if len(strays) == 1 else "move them out of the data set",
         )
 

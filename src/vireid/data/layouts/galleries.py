@@ -7,18 +7,30 @@ where v stands for the v-th of the n files by name. A gallery takes the first on
 
 from collections.abc import Sequence
 from dataclasses import replace
+from io import BytesIO
 from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 
 from vireid.data.records import ImageRecord
+from vireid.data.tree import Tree
 from vireid.support.errors import UserError
 
+_EXPECTED = "a MATLAB file with the variable rand_perm_cam"
 _REMEDY = (
     "copy rand_perm_cam.mat from the authors' evaluation code (github.com/wuancong/SYSU-MM01) into exp, "
     "or have none there and set dataset.gallery_draw: seeded"
 )
+
+
+def require_galleries(tree: Tree, name: str) -> None:
+    """Check that the official galleries of a data set are read.
+
+    Raises:
+        UserError: If they are not there, or DVC would not see when they change.
+    """
+    tree.require([name], "the official galleries are missing", _EXPECTED, _REMEDY)
 
 
 def with_official_places(records: Sequence[ImageRecord], path: Path) -> list[ImageRecord]:
@@ -26,10 +38,10 @@ def with_official_places(records: Sequence[ImageRecord], path: Path) -> list[Ima
 
     Args:
         records: Ordered by split, modality, identity, camera and name.
-        path: `rand_perm_cam.mat`.
+        path: `rand_perm_cam.mat`; it is there.
 
     Raises:
-        UserError: If the file is missing, is none of this kind, or does not fit the images.
+        UserError: If the file is none of this kind, or does not fit the images.
     """
     shuffles = _read(path)
     found = []
@@ -57,15 +69,12 @@ def with_official_places(records: Sequence[ImageRecord], path: Path) -> list[Ima
 def _read(path: Path) -> np.ndarray:
     from scipy.io import loadmat
 
-    expected = "a MATLAB file with the variable rand_perm_cam"
-    if not path.is_file():
-        problem = "the official galleries are missing"
-        raise UserError(path, problem, expected=expected, found="nothing", remedy=_REMEDY)
+    content = BytesIO(path.read_bytes())  # where the system refuses that, the file is not to blame
     try:
-        return loadmat(path)["rand_perm_cam"]
+        return loadmat(content)["rand_perm_cam"]
     except Exception as error:  # SciPy's parser raises whatever a broken file provokes
         problem, found = "not the official galleries", f"{type(error).__name__}: {error}"
-        raise UserError(path, problem, expected=expected, found=found, remedy=_REMEDY) from error
+        raise UserError(path, problem, expected=_EXPECTED, found=found, remedy=_REMEDY) from error
 
 
 def _places(path: Path, shuffles: np.ndarray, camid: int, pid: int, count: int) -> np.ndarray:

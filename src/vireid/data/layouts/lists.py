@@ -2,33 +2,43 @@
 
 import re
 from collections import Counter
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 
 from vireid.data.layouts.checks import some
+from vireid.data.tree import Tree
 from vireid.support.errors import UserError
 from vireid.support.files import inside
+from vireid.support.text_files import read_text
 
 _ID_LINE = re.compile(r"\d+(,\d+)*,?")
+_REMEDY = "restore the official file"
 _IMAGE_LINE = re.compile(r"(?P<name>\S.*?)\s+(?P<label>\d+)")
+
+
+def require_list(tree: Tree, name: str) -> Path:
+    """Check that a list of a data set is read, and give its path.
+
+    Raises:
+        UserError: If it is not there, or DVC would not see when it changes.
+    """
+    remedy = f"copy the {Path(name).parent} folder that comes with the data set"
+    tree.require([name], "a split file is missing", "the data set's own lists", remedy)
+    return tree.root / name
 
 
 def read_pids(path: Path) -> set[int]:
     """Read one line of comma-separated identities.
 
     Raises:
-        UserError: If the file is missing, holds anything else, or names an identity twice.
+        UserError: If the file holds anything else, or names an identity twice.
     """
-    text = _read(path, "one line of comma-separated identities").strip()
+    expected = "one line of comma-separated integers"
+    text = read_text(path, "not a split file", expected, _REMEDY).strip()
     if not _ID_LINE.fullmatch(text):
-        raise UserError(
-            path,
-            "not a split file",
-            expected="one line of comma-separated integers",
-            found=repr(text[:60]),
-            remedy="restore the official file",
-        )
+        raise UserError(path, "not a split file", expected=expected, found=repr(text[:60]), remedy=_REMEDY)
     return _each_once(path, [int(item) for item in text.split(",") if item])
 
 
@@ -40,8 +50,9 @@ def read_matlab_pids(path: Path) -> set[int]:
     """
     from scipy.io import loadmat
 
+    content = BytesIO(path.read_bytes())  # where the system refuses that, the file is not to blame
     try:
-        values = loadmat(path)["id"].ravel()
+        values = loadmat(content)["id"].ravel()
         pids = [int(value) for value in values]
         if not pids or min(pids) < 0 or (values != values.astype(np.int64)).any():
             raise ValueError(f"not identities: {values[:10]}")
@@ -51,7 +62,7 @@ def read_matlab_pids(path: Path) -> set[int]:
             "not a split file",
             expected="a MATLAB file with a matrix `id` of integers",
             found=f"{type(error).__name__}: {error}",
-            remedy="restore the official file, or write the identities as a text file beside it",
+            remedy=f"{_REMEDY}, or write the identities as a text file beside it",
         ) from error
     return _each_once(path, pids)
 
@@ -64,16 +75,16 @@ def _each_once(path: Path, pids: list[int]) -> set[int]:
             "an identity is listed twice",
             expected="each identity once",
             found=some(repeated),
-            remedy="restore the official file",
+            remedy=_REMEDY,
         )
     return set(pids)
 
 
-def read_images(root: Path, name: str) -> dict[str, int]:
+def read_images(tree: Tree, name: str) -> dict[str, int]:
     """Read a list of images: `relative/path label` on each line; blank lines are passed over.
 
     Args:
-        root: The data set.
+        tree: The data set.
         name: The list, relative to it.
 
     Returns:
@@ -83,18 +94,19 @@ def read_images(root: Path, name: str) -> dict[str, int]:
         UserError: If the list is missing or empty, a line is of another form, an image stands in it twice, or a
             path leads out of the data set.
     """
-    path = root / name
+    path = require_list(tree, name)
     expected = "`relative/path label` on each line"
     labels: dict[str, int] = {}
-    for number, line in enumerate(_read(path, expected).splitlines(), start=1):
+    lines = read_text(path, "not an image list", expected, _REMEDY).splitlines()
+    for number, line in enumerate(lines, start=1):
         text = line.strip()
         if not text:
             continue
         match = _IMAGE_LINE.fullmatch(text)
-        if match is None or "\ufffd" in text:
+        if match is None:
             raise _refused(path, number, "not a line of an image list", expected, text)
         try:
-            inside(root, match["name"])
+            inside(tree.root, match["name"])
         except UserError as error:
             raise _refused(path, number, error.problem, "paths below the data set", match["name"]) from error
         if match["name"] in labels:
@@ -105,18 +117,6 @@ def read_images(root: Path, name: str) -> dict[str, int]:
     return labels
 
 
-def _read(path: Path, expected: str) -> str:
-    if not path.is_file():
-        raise UserError(
-            path,
-            "a split file is missing",
-            expected=expected,
-            found="nothing",
-            remedy=f"copy the {path.parent.name} folder that comes with the data set",
-        )
-    return path.read_text(encoding="utf-8", errors="replace")
-
-
 def _refused(path: Path, number: int, problem: str, expected: str, found: str) -> UserError:
     where = f"{path}, line {number}"
-    return UserError(where, problem, expected=expected, found=repr(found[:80]), remedy="restore the official file")
+    return UserError(where, problem, expected=expected, found=repr(found[:80]), remedy=_REMEDY)

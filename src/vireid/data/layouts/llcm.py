@@ -10,7 +10,9 @@ import re
 from pathlib import Path
 
 from vireid.data.layouts.checks import (
-    files_in,
+    ENDING,
+    OTHER_ENDINGS,
+    images_in,
     in_order,
     labels_of,
     refuse_strays,
@@ -19,18 +21,20 @@ from vireid.data.layouts.checks import (
     require_files,
     require_folders,
 )
-from vireid.data.layouts.lists import read_images, read_pids
+from vireid.data.layouts.lists import read_images, read_pids, require_list
 from vireid.data.records import ImageRecord, Modality
+from vireid.data.tree import Tree, first_of, read_dataset
 from vireid.support.errors import UserError
+from vireid.support.text import printable
 
 CAMERAS = {Modality.VISIBLE: (1, 2, 3, 4, 5, 6, 7, 8, 9), Modality.INFRARED: (1, 2, 4, 5, 6, 7, 8, 9)}
 _WORDS = {Modality.VISIBLE: "vis", Modality.INFRARED: "nir"}
 _TRAIN_IMAGE = re.compile(
-    r"(?P<word>vis|nir)/(?P<pid>\d{4})/(?P=pid)_c0(?P<camid>[1-9])_s\d+_f\d+_(?P=word)\.(jpg|jpeg|png|bmp)",
+    rf"(?P<word>vis|nir)/(?P<pid>\d{{4}})/(?P=pid)_c0(?P<camid>[1-9])_s\d+_f\d+_(?P=word){ENDING}",
     re.IGNORECASE,
 )
 _TEST_IMAGE = re.compile(
-    r"test_(?P<word>vis|nir)/cam(?P<camid>[1-9])/(?P<pid>\d{4})/[^/]+\.(jpg|jpeg|png|bmp)", re.IGNORECASE
+    rf"test_(?P<word>vis|nir)/cam(?P<camid>[1-9])/(?P<pid>\d{{4}})/[^/]+{ENDING}", re.IGNORECASE
 )
 
 
@@ -39,16 +43,18 @@ def find_images(root: Path) -> list[ImageRecord]:
 
     Raises:
         UserError: If a folder, list or listed image is missing, a list or a file name is not in the official form,
-            a test identity or camera has no image, or an identity is in both train and test.
+            a test identity or camera has no image, or an identity is in both train and test; if `read_dataset`
+            does not read the folder.
     """
     require_folders(root, "llcm")
-    train = [record for modality in Modality for record in _train_images(root, modality)]
-    test_pids = read_pids(root / "idx" / "test_id.txt")
+    tree = read_dataset(root)
+    train = [record for modality in Modality for record in _train_images(tree, modality)]
+    test_pids = read_pids(require_list(tree, "idx/test_id.txt"))
     require_disjoint(
         root / "idx", {r.pid for r in train}, test_pids, "idx/train_vis.txt, idx/train_nir.txt or idx/test_id.txt"
     )
-    require_files(root, (record.name for record in train))
-    test = [record for modality in Modality for record in _test_images(root, modality, test_pids)]
+    require_files(tree, (record.name for record in train))
+    test = [record for modality in Modality for record in _test_images(tree, modality, test_pids)]
     for pid in sorted(test_pids - {record.pid for record in test}):
         raise UserError(
             root,
@@ -60,45 +66,47 @@ def find_images(root: Path) -> list[ImageRecord]:
     return in_order(train + test)
 
 
-def _train_images(root: Path, modality: Modality) -> list[ImageRecord]:
+def _train_images(tree: Tree, modality: Modality) -> list[ImageRecord]:
     word = _WORDS[modality]
     path = f"idx/train_{word}.txt"
-    listed = read_images(root, path)
+    listed = read_images(tree, path)
     records = []
     for name in listed:
         match = _TRAIN_IMAGE.fullmatch(name)
         if match is None or match["word"].lower() != word:
             raise UserError(
-                root / path,
+                tree.root / path,
                 f"not a {word} training image of LLCM",
-                expected=f"{word}/<pid>/<pid>_c0<1-9>_s<digits>_f<digits>_{word}.jpg",
-                found=name,
+                expected=f"{word}/<pid>/<pid>_c0<1-9>_s<digits>_f<digits>_{word}.jpg ({OTHER_ENDINGS})",
+                found=printable(name),
                 remedy="restore the official file",
             )
         records.append(ImageRecord(name, int(match["pid"]), int(match["camid"]), modality, "train"))
-    labels_of(root / path, records, listed.values())
+    labels_of(tree.root / path, records, listed.values())
     return records
 
 
-def _test_images(root: Path, modality: Modality, pids: set[int]) -> list[ImageRecord]:
-    folder = root / f"test_{_WORDS[modality]}"
-    expected = [f"cam{camid}" for camid in CAMERAS[modality]]
-    found = sorted(path.name for path in folder.iterdir())
-    if found != expected:
+def _test_images(tree: Tree, modality: Modality, pids: set[int]) -> list[ImageRecord]:
+    folder = f"test_{_WORDS[modality]}"
+    expected, names = [f"cam{camid}" for camid in CAMERAS[modality]], tree.children(folder)
+    if names != expected:
+        lacking = [name for name in expected if name not in names]
+        strange = [name for name in names if name not in expected]
         raise UserError(
-            folder,
+            tree.root / folder,
             "not the cameras of LLCM",
             expected=", ".join(expected),
-            found=", ".join(found) or "nothing",
+            found="; ".join(
+                f"{what} {first_of(part)}" for what, part in (("no", lacking), ("also", strange)) if part
+            ),
             remedy="restore the data set's own folders",
         )
     records = []
     for camid in CAMERAS[modality]:
         for pid in pids:
-            files = files_in(folder / f"cam{camid}" / f"{pid:04d}")
-            names = [path.relative_to(root).as_posix() for path in files]
+            names = images_in(tree, f"{folder}/cam{camid}/{pid:04d}")
             records += [ImageRecord(name, pid, camid, modality, "test") for name in names]
     strays = [record.name for record in records if not _TEST_IMAGE.fullmatch(record.name)]
-    refuse_strays(root, strays, f"{folder.name}/cam<1-9>/<4 digits>/<name>.jpg (or png, bmp)")
-    require_every_camera(root, records, {camid: f"{folder.name}/cam{camid}" for camid in CAMERAS[modality]})
+    refuse_strays(tree.root, strays, f"{folder}/cam<1-9>/<4 digits>/<name>.jpg ({OTHER_ENDINGS})")
+    require_every_camera(tree.root, records, {camid: f"{folder}/cam{camid}" for camid in CAMERAS[modality]})
     return records

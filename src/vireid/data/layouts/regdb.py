@@ -10,6 +10,8 @@ import re
 from pathlib import Path
 
 from vireid.data.layouts.checks import (
+    ENDING,
+    OTHER_ENDINGS,
     in_order,
     labels_of,
     require_disjoint,
@@ -19,14 +21,16 @@ from vireid.data.layouts.checks import (
 )
 from vireid.data.layouts.lists import read_images
 from vireid.data.records import ImageRecord, Modality
+from vireid.data.tree import Tree, read_dataset
 from vireid.support.errors import UserError
+from vireid.support.text import printable
 
 TRIALS = range(1, 11)
 CAMERAS = {Modality.VISIBLE: 1, Modality.INFRARED: 2}
 """Numbers of ours: RegDB has one camera of each kind and does not number them."""
 _WORDS = {Modality.VISIBLE: "visible", Modality.INFRARED: "thermal"}
 _IMAGE = re.compile(
-    r"(?P<folder>Visible|Thermal)/(?P<pid>\d+)/[^/]+_(?P<letter>[vt])_\d+_\d+\.(bmp|png|jpg|jpeg)", re.IGNORECASE
+    rf"(?P<folder>Visible|Thermal)/(?P<pid>\d+)/[^/]+_(?P<letter>[vt])_\d+_\d+{ENDING}", re.IGNORECASE
 )
 
 
@@ -40,42 +44,43 @@ def find_images(root: Path, trial: int) -> list[ImageRecord]:
     Raises:
         UserError: If a folder, list or listed image is missing, a list is not in the official format, names an
             image of the other spectrum or labels an identity in two ways, the two lists of a split differ in their
-            identities, or an identity is in both train and test.
+            identities, or an identity is in both train and test; if `read_dataset` does not read the folder.
     """
     require_folders(root, "regdb")
+    tree = read_dataset(root)
     labels: dict[str, dict[int, int]] = {}
     records = []
     for split in ("train", "test"):
         for modality in Modality:
-            listed, labels_of_pids = _read_list(root, split, modality, trial)
+            listed, labels_of_pids = _read_list(tree, split, modality, trial)
             records += listed
             _require_agreement(
                 root / "idx", split, trial, labels.setdefault(split, labels_of_pids), labels_of_pids
             )
     lists = f"idx/train_*_{trial}.txt and idx/test_*_{trial}.txt"
     require_disjoint(root / "idx", labels["train"], labels["test"], lists)
-    require_files(root, (record.name for record in records))
+    require_files(tree, (record.name for record in records))
     return in_order(records)
 
 
-def _read_list(root: Path, split: str, modality: Modality, trial: int) -> tuple[list[ImageRecord], dict[int, int]]:
+def _read_list(tree: Tree, split: str, modality: Modality, trial: int) -> tuple[list[ImageRecord], dict[int, int]]:
     """Read one list; also the label of each identity."""
     word = _WORDS[modality]
     path = f"idx/{split}_{word}_{trial}.txt"
-    listed = read_images(root, path)
+    listed = read_images(tree, path)
     records = []
     for name in listed:
         match = _IMAGE.fullmatch(name)
         if match is None or {match["folder"].lower(), match["letter"].lower()} != {word, word[0]}:
             raise UserError(
-                root / path,
+                tree.root / path,
                 f"not a {word} image of RegDB",
-                expected=f"{word.title()}/<identity>/<words>_{word[0]}_<digits>_<digits>.bmp (or png, jpg)",
-                found=name,
+                expected=f"{word.title()}/<identity>/<words>_{word[0]}_<digits>_<digits>.jpg ({OTHER_ENDINGS})",
+                found=printable(name),
                 remedy="restore the official file",
             )
         records.append(ImageRecord(name, int(match["pid"]), CAMERAS[modality], modality, split))
-    return records, labels_of(root / path, records, listed.values())
+    return records, labels_of(tree.root / path, records, listed.values())
 
 
 def _require_agreement(

@@ -9,16 +9,19 @@ import re
 from pathlib import Path
 
 from vireid.data.layouts.checks import (
-    files_in,
+    ENDING,
+    OTHER_ENDINGS,
+    images_in,
     in_order,
     refuse_strays,
     require_disjoint,
     require_every_camera,
     require_folders,
 )
-from vireid.data.layouts.galleries import with_official_places
-from vireid.data.layouts.lists import read_matlab_pids, read_pids
+from vireid.data.layouts.galleries import require_galleries, with_official_places
+from vireid.data.layouts.lists import read_matlab_pids, read_pids, require_list
 from vireid.data.records import ImageRecord, Modality
+from vireid.data.tree import Tree, read_dataset
 from vireid.support.errors import UserError
 
 MODALITY_OF_CAMERA = {
@@ -29,7 +32,8 @@ MODALITY_OF_CAMERA = {
     5: Modality.VISIBLE,
     6: Modality.INFRARED,
 }
-_IMAGE = re.compile(r"cam(?P<camid>[1-6])/(?P<pid>\d{4})/\d+\.(jpg|jpeg|png|bmp)", re.IGNORECASE)
+_IMAGE = re.compile(rf"cam(?P<camid>[1-6])/(?P<pid>\d{{4}})/\d+{ENDING}", re.IGNORECASE)
+_SHUFFLES = "exp/rand_perm_cam.mat"
 
 
 def find_images(root: Path, train_on_val: bool = True, official: bool = False) -> list[ImageRecord]:
@@ -42,37 +46,42 @@ def find_images(root: Path, train_on_val: bool = True, official: bool = False) -
 
     Raises:
         UserError: If a camera folder or split file is missing or empty, a split file is not in the official
-            format, an identity is in both train and test, has no image, or a file's name is not of the layout.
+            format, an identity is in both train and test, has no image, or a file's name is not of the layout;
+            if `read_dataset` does not read the folder.
     """
     require_folders(root, "sysu_mm01")
+    tree = read_dataset(root)
     lists = {"train": ("train_id", "val_id") if train_on_val else ("train_id",), "test": ("test_id",)}
-    pids = {split: set().union(*(_read_pids(root / "exp", n) for n in names)) for split, names in lists.items()}
+    pids = {split: set().union(*(_read_pids(tree, name) for name in names)) for split, names in lists.items()}
     files = "exp/train_id.txt, exp/val_id.txt or exp/test_id.txt"
     require_disjoint(root / "exp", pids["train"], pids["test"], files)
-    records = in_order(record for split in pids for pid in pids[split] for record in _images_of(root, pid, split))
+    records = in_order(record for split in pids for pid in pids[split] for record in _images_of(tree, pid, split))
     strays = [record.name for record in records if not _IMAGE.fullmatch(record.name)]
-    refuse_strays(root, strays, "cam<1-6>/<4 digits>/<digits>.jpg (or png, bmp)")
+    refuse_strays(root, strays, f"cam<1-6>/<4 digits>/<digits>.jpg ({OTHER_ENDINGS})")
     require_every_camera(root, records, {camid: f"cam{camid}" for camid in MODALITY_OF_CAMERA})
-    shuffles = root / "exp" / "rand_perm_cam.mat"
     # Read wherever it is there, so that choosing between official and seeded galleries reruns no training.
-    return with_official_places(records, shuffles) if official or shuffles.is_file() else records
+    if official or _SHUFFLES in tree:
+        require_galleries(tree, _SHUFFLES)
+        return with_official_places(records, root / _SHUFFLES)
+    return records
 
 
-def _read_pids(folder: Path, name: str) -> set[int]:
+def _read_pids(tree: Tree, name: str) -> set[int]:
     """Read a list of identities from its text file, or from its MATLAB file where there is no other."""
-    text, matlab = folder / f"{name}.txt", folder / f"{name}.mat"
-    return read_matlab_pids(matlab) if matlab.is_file() and not text.exists() else read_pids(text)
+    text, matlab = f"exp/{name}.txt", f"exp/{name}.mat"
+    if matlab in tree and text not in tree:
+        return read_matlab_pids(require_list(tree, matlab))
+    return read_pids(require_list(tree, text))
 
 
-def _images_of(root: Path, pid: int, split: str) -> list[ImageRecord]:
+def _images_of(tree: Tree, pid: int, split: str) -> list[ImageRecord]:
     records = []
     for camid, modality in MODALITY_OF_CAMERA.items():
-        folder = root / f"cam{camid}" / f"{pid:04d}"
-        names = [path.relative_to(root).as_posix() for path in files_in(folder)]
+        names = images_in(tree, f"cam{camid}/{pid:04d}")
         records += [ImageRecord(name, pid, camid, modality, split) for name in names]
     if not records:
         raise UserError(
-            root,
+            tree.root,
             f"identity {pid} of the {split} split has no image",
             expected=f"cam*/{pid:04d}/*.jpg",
             found="no file in any camera",

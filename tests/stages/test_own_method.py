@@ -1,0 +1,70 @@
+"""A method of one's own with its own sections, from train to explain. CPU, seconds."""
+
+import pytest
+from ruamel.yaml import YAML
+from torch import nn
+from typer.testing import CliRunner
+
+from tests.made import read_yaml, write_params
+from tests.methods.own import Own
+from vireid.cli import app
+from vireid.methods import METHODS, build_method
+from vireid.params import Section
+
+
+@pytest.fixture
+def own_project(project, dataset, monkeypatch):
+    """The project with the method in its parameters."""
+    monkeypatch.setitem(METHODS, "own", "tests.methods.own:Own")
+    write_params(project / "params.yaml", dataset)
+    values = read_yaml(project / "params.yaml")
+    values |= {"method": "own", "recipe": "own", "model": {"width": 8}, "loss": {"identity": 1.0}}
+    YAML().dump(values, project / "params.yaml")
+    return project
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_own_method_is_trained_embedded_searched_with_and_explained(stage, own_project, dataset):
+    for name in ("train", "extract"):
+        result = stage(name)
+        assert result.exit_code == 0, result.output
+    query = ("--query-modality", "infrared", "--gallery-modality", "visible", "--device", "cpu")
+    result = run("search", dataset / "cam3/0013/0001.jpg", "--gallery", dataset / "cam1", *query)
+    assert result.exit_code == 0, result.output
+    result = run("explain", "--pid", 13, "--layer", "maps.0")
+    assert result.exit_code == 0, result.output
+    assert "of own's embedding pooled" in result.stdout
+
+
+class Words(Section):
+    """A section that says in a word where the first weights come from."""
+
+    width: int
+    pretrained: str
+
+
+class Fetching(Own):
+    """Fetches its weights unless its section says `nothing`."""
+
+    Model = Words
+
+    def __init__(self, num_pids, model, loss):
+        super().__init__(num_pids, model, loss)
+        self.fetched = nn.Parameter(self.classifier.bias.detach().clone())
+        assert model.pretrained == "nothing", "a file holds all weights"
+
+    @classmethod
+    def from_scratch(cls, model):
+        """See `Method.from_scratch`."""
+        return model.model_copy(update={"pretrained": "nothing"})
+
+
+def test_method_says_itself_how_it_is_built_without_fetching_weights(monkeypatch):
+    monkeypatch.setitem(METHODS, "fetching", f"{__name__}:Fetching")
+    sections = {"width": 8, "pretrained": "somewhere"}, {"identity": 1.0}
+    with pytest.raises(AssertionError, match="a file holds all weights"):
+        build_method("fetching", 4, *sections)
+    assert isinstance(build_method("fetching", 4, *sections, from_scratch=True), Fetching)

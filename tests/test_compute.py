@@ -1,0 +1,40 @@
+"""One device, one process, whatever the environment says. CPU, seconds."""
+
+import pytest
+import torch
+from lightning_fabric.plugins.environments import LightningEnvironment
+
+from vireid.compute import Device
+
+LAUNCHERS = {
+    "slurm": {"SLURM_NTASKS": "8", "SLURM_JOB_NAME": "reid", "SLURM_PROCID": "5", "SLURM_LOCALID": "1"},
+    "slurm without a rank": {"SLURM_NTASKS": "8", "SLURM_JOB_NAME": "reid"},
+    "torchrun": {"TORCHELASTIC_RUN_ID": "x", "RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "3", "GROUP_RANK": "1"},
+    "half of torchrun": {"RANK": "3", "WORLD_SIZE": "4"},
+    "lsf": {
+        "LSB_JOBID": "1",
+        "LSB_DJOB_RANKFILE": "nowhere",
+        "JSM_NAMESPACE_LOCAL_RANK": "1",
+        "JSM_NAMESPACE_SIZE": "2",
+    },
+    "mpi": {"OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_RANK": "2", "PMI_SIZE": "4", "PMI_RANK": "2"},
+    "kubeflow": {"KUBERNETES_PORT": "x", "MASTER_ADDR": "y", "MASTER_PORT": "1", "WORLD_SIZE": "4", "RANK": "1"},
+    "xla": {"PJRT_DEVICE": "TPU", "XRT_TPU_CONFIG": "x"},
+}
+
+
+@pytest.fixture(autouse=True)
+def _leave_torch_as_it_is():
+    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(deterministic)
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_fabric_is_one_process_inside_any_launchers_job(monkeypatch, launcher):
+    for name, value in LAUNCHERS[launcher].items():
+        monkeypatch.setenv(name, value)
+    fabric = Device("cpu", "fp32", 1).fabric()
+    assert (fabric.world_size, fabric.global_rank, fabric.local_rank, fabric.device.type) == (1, 0, 0, "cpu")
+    assert isinstance(fabric._connector.cluster_environment, LightningEnvironment)
