@@ -18,8 +18,8 @@ from vireid.data.identities import (
 )
 from vireid.data.ingest import find_images, require_root, wrong_choices
 from vireid.data.records import ImageRecord, Modality
-from vireid.params import Dataset, Params, load_params
 from vireid.layers import flat
+from vireid.params import Dataset, Params, load_params
 from vireid.retrieval.features import DEFAULT, JOIN
 from vireid.retrieval.galleries import select_images
 from vireid.retrieval.listed import as_features, require_match
