@@ -1,5 +1,6 @@
 """Small made-up data sets and parameters for the tests."""
 
+import json
 from collections.abc import Callable
 from copy import deepcopy
 from functools import cache, partial
@@ -12,7 +13,10 @@ import torch
 from PIL import Image
 from ruamel.yaml import YAML
 
+from vireid.layers import compose
+
 ROOT = Path(__file__).resolve().parents[1]
+CONF = ROOT / "conf"
 TRAIN, VAL, TEST = tuple(range(1, 11)), (11, 12), (13, 14)
 CAMERAS = {1: "visible", 2: "visible", 3: "infrared", 4: "visible", 5: "visible", 6: "infrared"}
 HEIGHT, WIDTH = 40, 20
@@ -123,22 +127,22 @@ def _parsed(content):
     return partial(deepcopy, values)
 
 
+def recipe_of(name: str, schedule: str = "demo") -> dict:
+    """Whole parameters of a method's preset under a schedule, on the embedded data set; they may be changed."""
+    return deepcopy(_composed(name, schedule))
+
+
+@cache
+def _composed(name, schedule):
+    composition = compose(CONF, {"schedule": schedule, "dataset": "synthetic", "method": name})
+    return json.loads(json.dumps(composition.values))  # plain dicts, lists and numbers
+
+
 def write_params(path, root, method="fprnet", **changes):
     """Write tiny parameters for a data set; `changes` are dotted keys with `__` for the dot."""
-    values = read_yaml(ROOT / "params.yaml")
-    preset = read_yaml(ROOT / "conf" / "method" / f"{method}.yaml")
-    recipe = preset["schedules"]["demo"]
-    values |= {"method": preset["method"], "recipe": method, "loss": recipe["loss"]}
-    values["model"] = tiny_model(preset["method"], recipe["model"])
-    values["dataset"] |= {
-        "name": "synthetic",
-        "layout": "sysu_mm01",
-        "root": str(root),
-        "train_on_val": True,
-        "gallery_draw": "seeded",
-        "trial": 0,
-        "sixteen_bit": deepcopy(SIXTEEN_BIT),
-    }
+    values = recipe_of(method)
+    values["model"] = tiny_model(values["method"], values["model"])
+    values["dataset"]["root"] = str(root)
     for key, value in TINY.items():
         put(values, key, value)
     for key, value in changes.items():
@@ -159,6 +163,11 @@ def tiny_model(method: str, model: dict) -> dict:
     """A section `model` of a method made tiny, or as it is where the method says nothing of it."""
     tiny = tiny_of(method)
     return tiny(model) if tiny else model
+
+
+def small_trunk(model: dict, **changes) -> dict:
+    """A section `model` with the smallest trunk, from scratch, and with changes of the trunk."""
+    return model | {"trunk": model["trunk"] | {"name": "resnet10_half", "pretrained": False} | changes}
 
 
 def built_small(settings):

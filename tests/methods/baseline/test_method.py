@@ -6,20 +6,20 @@ from dataclasses import replace
 import pytest
 import torch
 
-from tests.made import ROOT, read_yaml
+from tests.made import recipe_of, small_trunk
 from tests.methods.batches import embed_all, losses_of, paired_batch, weighted_sum
 from vireid.backbones.pooling import pool
 from vireid.losses.gather import alone
 from vireid.methods.baseline.method import Baseline, Loss, Model, Outputs
 
-PAPER = read_yaml(ROOT / "conf" / "method" / "baseline.yaml")["schedules"]["paper"]
+PAPER = recipe_of("baseline", "paper")
 BATCH = paired_batch([0, 1], 48, 24, seed=1)
 
 
-def built(num_pids=2, model=None, loss=None):
+def built(num_pids=2, loss=None, **trunk):
     torch.manual_seed(0)
-    chosen = PAPER["model"] | {"backbone": "resnet10_half", "pretrained": False} | (model or {})
-    return Baseline(num_pids, Model.model_validate(chosen), Loss.model_validate(PAPER["loss"] | (loss or {})))
+    model = small_trunk(PAPER["model"], **trunk)
+    return Baseline(num_pids, Model.model_validate(model), Loss.model_validate(PAPER["loss"] | (loss or {})))
 
 
 def test_trunk_learns_at_a_factor_of_the_rate():
@@ -78,7 +78,7 @@ def test_accuracy_counts_right_predictions():
 
 @pytest.mark.parametrize("share_from", [1, 5])
 def test_sharing_decides_how_many_parameters_there_are(share_from):
-    method = built(model={"share_from": share_from})
+    method = built(share_from=share_from)
     count = sum(p.numel() for p in method.backbone.parameters())
     single = sum(p.numel() for p in method.backbone.shared.parameters())
     copies = sum(p.numel() for p in method.backbone.separate[0].parameters())
@@ -86,9 +86,9 @@ def test_sharing_decides_how_many_parameters_there_are(share_from):
     assert (single == 0) == (share_from == 5)
 
 
-@pytest.mark.parametrize("backbone", ["resnet18", "resnet50"])
-def test_larger_trunks_are_trained_and_embed(backbone):
-    method = built(model={"backbone": backbone})
+@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v2", "resnet50"])
+def test_larger_trunks_are_trained_and_embed(name):
+    method = built(name=name)
     weighted_sum(method, losses_of(method, BATCH)).backward()
     gradients = [p.grad for p in method.parameters() if p.requires_grad]
     assert all(gradient is not None and torch.isfinite(gradient).all() for gradient in gradients)

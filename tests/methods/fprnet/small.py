@@ -2,18 +2,17 @@
 
 import torch
 
-from tests.made import ROOT, read_yaml
+from tests.made import recipe_of, small_trunk
 from tests.methods.batches import paired_batch
 from vireid.losses.gather import alone
 from vireid.methods.fprnet.method import FPRNet, Loss, Model
 
 (DEMO, PAPER), (RELEASE_DEMO, RELEASE) = (
-    [read_yaml(ROOT / "conf" / "method" / f"{name}.yaml")["schedules"][schedule] for schedule in ("demo", "paper")]
+    [recipe_of(name, schedule) for schedule in ("demo", "paper")]
     for name in ("fprnet", "fprnet_release")
 )
 BEST_SET = ["r5", "i5", "i4", "r4", "r5", "i5", "i2", "r2"]
-SHRUNK = {"backbone": "resnet10_half", "pretrained": False, "pyramid_width": 16, "joint_dims": [32]}
-SHRUNK |= {"fusion_dims": [8, 4]}
+SHRUNK = {"pyramid_width": 16, "joint_dims": [32], "fusion_dims": [8, 4]}
 BATCH = paired_batch([0, 1, 2], 48, 24, seed=1)
 
 
@@ -21,7 +20,7 @@ def built(num_pids=3, features=BEST_SET, mode="horizontal", loss=None, recipe=PA
     """A small FPRnet with changed parameters."""
     torch.manual_seed(0)
     fusion = {"mode": mode, "features": features}
-    model = recipe["model"] | SHRUNK | {"fusion": fusion} | changes
+    model = small_trunk(recipe["model"]) | SHRUNK | {"fusion": fusion} | changes
     return FPRNet(num_pids, Model.model_validate(model), Loss.model_validate(recipe["loss"] | (loss or {})))
 
 

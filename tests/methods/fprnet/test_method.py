@@ -280,8 +280,8 @@ def test_released_correction_has_its_value_but_no_gradient():
     assert not single.grad.any()
 
 
-def released_at_full_size(**changes):
-    model = RELEASE["model"] | {"pretrained": False} | changes
+def released_at_full_size(**trunk):
+    model = RELEASE["model"] | {"trunk": RELEASE["model"]["trunk"] | {"pretrained": False} | trunk}
     with torch.device("meta"):
         return FPRNet(395, Model.model_validate(model), Loss.model_validate(RELEASE["loss"]))
 

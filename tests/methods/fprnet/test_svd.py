@@ -5,11 +5,12 @@ from itertools import pairwise
 import pytest
 import torch
 
-from tests.made import ROOT, read_yaml
+from tests.made import CONF, recipe_of
 from tests.methods.batches import losses_of, step_on
 from tests.methods.cases import CASES
 from tests.methods.fprnet.small import BATCH, DEMO, PAPER, RELEASE, built
 from tests.methods.processes import train_in_two_processes
+from vireid.layers import preset_names
 from vireid.methods import check_recipe
 from vireid.params import Train
 from vireid.support.errors import UserError
@@ -106,7 +107,7 @@ def test_held_layers_stay_whatever_the_optimiser_remembers_and_everything_else_m
 @pytest.mark.slow
 def test_two_processes_train_through_a_cycle_and_end_with_the_same_weights(tmp_path):
     """Epochs 1 and 2 hold; `DistributedDataParallel` could not follow a gradient that is switched off."""
-    method, num_pids, model, loss = CASES["fprnet-quick"]
+    method, num_pids, model, loss = CASES["fprnet-smoke"]
     cycles = model | {"svd": CYCLES | {"cycles": 1, "first_epoch": 1}}
     case = (method, num_pids, cycles, loss)
     first, second = train_in_two_processes(tmp_path, {"cycles": case}, epochs=5)["cycles"]
@@ -133,7 +134,7 @@ def checked(recipe, **svd):
 
 
 def test_cycle_that_would_never_begin_is_refused():
-    quick = read_yaml(ROOT / "conf" / "method" / "fprnet.yaml")["schedules"]["quick"]
+    quick = recipe_of("fprnet", "quick")
     lengths = {"restraint": 5, "relaxation": 5}
     checked(quick, cycles=2, first_epoch=9, **lengths)  # the last begins as 19 of 20 epochs are done
     for changes in (
@@ -152,11 +153,11 @@ def test_cycles_of_the_presets_fit_their_schedules():
     assert PAPER["model"]["svd"]["cycles"] == 4
     checked(DEMO, cycles=3)
     for name in ("fprnet", "fprnet_release"):
-        for recipe in read_yaml(ROOT / "conf" / "method" / f"{name}.yaml")["schedules"].values():
-            checked(recipe)
+        for schedule in preset_names(CONF, "schedule"):
+            checked(recipe_of(name, schedule))
 
 
 @pytest.mark.parametrize("name", ["baseline", "fprnet", "tffn"])
 def test_methods_without_cycles_refuse_no_recipe(name):
-    demo = read_yaml(ROOT / "conf" / "method" / f"{name}.yaml")["schedules"]["demo"]
+    demo = recipe_of(name)
     check_recipe(name, demo["model"], demo["loss"], Train.model_validate(demo["train"] | {"epochs": 1}))

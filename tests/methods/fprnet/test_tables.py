@@ -5,7 +5,7 @@ from functools import cache
 import pytest
 import torch
 
-from tests.made import ROOT
+from tests.made import ROOT, small_trunk
 from tests.methods.batches import embed_all, losses_of, of_one_spectrum, paired_batch, step_on
 from vireid.data.records import Modality
 from vireid.experiments.grid import load_grid
@@ -27,8 +27,8 @@ def built(row, **changes):
     """Build a row by the paper's schedule, with its widths divided by 16, and with changes to its model."""
     table, _, name = row.partition("/")
     values = settings(table)[name]
-    model = values["model"]
-    small = {"backbone": "resnet10_half", "pretrained": False, "pyramid_width": model["pyramid_width"] // 16}
+    model = small_trunk(values["model"])
+    small = {"pyramid_width": model["pyramid_width"] // 16}
     small |= {key: [width // 16 for width in model[key]] for key in ("joint_dims", "fusion_dims")}
     torch.manual_seed(0)
     return build_method("fprnet", 4, model | small | changes, values["loss"])

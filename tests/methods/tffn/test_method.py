@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy, leaky_relu, normalize
 
-from tests.made import ROOT, read_yaml
+from tests.made import ROOT, read_yaml, recipe_of, small_trunk
 from tests.methods.batches import embed_all, losses_of, of_one_spectrum, paired_batch, step_on
 from vireid.data.records import Modality
 from vireid.losses.gather import alone
@@ -15,16 +15,16 @@ from vireid.methods.tffn.method import TFFN, GraphFusion, LevelFusion, Loss, Mod
 from vireid.params import check_section
 from vireid.support.errors import UserError
 
-PAPER = read_yaml(ROOT / "conf" / "method" / "tffn.yaml")["schedules"]["paper"]
+PAPER = recipe_of("tffn", "paper")
 BATCH = paired_batch([0, 1, 0, 1], 64, 32, seed=1)
 LABELS = BATCH.labels
 TABLE_3 = read_yaml(ROOT / "conf" / "experiments" / "tffn" / "table3.yaml")["rows"]
 
 
-def built(num_pids=2, loss=None, **changes):
+def built(num_pids=2, loss=None, trunk=None, **changes):
     """A small TFFN of the paper's preset with changed parameters."""
     torch.manual_seed(0)
-    model = PAPER["model"] | {"backbone": "resnet10_half", "pretrained": False, "width": 16} | changes
+    model = small_trunk(PAPER["model"], **(trunk or {})) | {"width": 16} | changes
     return TFFN(num_pids, Model.model_validate(model), Loss.model_validate(PAPER["loss"] | (loss or {})))
 
 
@@ -138,7 +138,7 @@ def test_attention_of_levels_sees_all_of_them_through_a_sixteenth_of_the_channel
 @pytest.fixture(scope="module")
 def full_size():
     with torch.device("meta"):
-        model = PAPER["model"] | {"pretrained": False}
+        model = PAPER["model"] | {"trunk": PAPER["model"]["trunk"] | {"pretrained": False}}
         return TFFN(395, Model.model_validate(model), Loss.model_validate(PAPER["loss"]))
 
 
@@ -150,7 +150,7 @@ def test_full_size_has_the_counted_parameters(full_size):
 
 @pytest.mark.parametrize("share_from", [1, 2])
 def test_stem_is_separate_and_the_first_stage_as_chosen(share_from):
-    backbone = built(share_from=share_from).backbone
+    backbone = built(trunk={"share_from": share_from}).backbone
     assert [len(branch.stages) for branch in backbone.separate] == [share_from - 1] * 2
     assert len(backbone.shared) == 5 - share_from
 
@@ -216,7 +216,7 @@ def test_fused_are_the_levels_behind_their_necks():
 
 @pytest.mark.parametrize("last_stride", [1, 2])
 def test_levels_are_pooled_by_the_mean_of_the_last_map(last_stride):
-    method = built(last_stride=last_stride).eval()
+    method = built(trunk={"last_stride": last_stride}).eval()
     with torch.inference_mode():
         last = method.backbone(BATCH.images, BATCH.visible)[-1]
         assert tuple(last.shape[-2:]) == (4 // last_stride, 2 // last_stride)
@@ -334,7 +334,7 @@ def test_without_graph_fusion_there_is_no_lambda():
 
 
 def test_new_layers_can_learn_faster_than_the_trunk():
-    trunk, new = built(trunk_lr_factor=0.1).param_groups(0.1)
+    trunk, new = built(trunk={"lr_factor": 0.1}).param_groups(0.1)
     assert (trunk["lr"], new["lr"]) == pytest.approx((0.01, 0.1))
     method = built()
     assert {group["lr"] for group in method.param_groups(0.01)} == {0.01}
@@ -365,7 +365,8 @@ def test_papers_recipe_is_that_of_sections_2_1_2_3_and_3_1():
     assert (train["num_pids"], train["num_instances"], train["epochs"]) == (4, 4, 70)
     assert (train["optimizer"], train["lr"], train["momentum"]) == ("sgd", 0.01, 0.9)
     assert (train["schedule"], train["milestones"], train["gamma"]) == ("step", [30, 50], 0.1)
-    assert (train["steps_per_epoch"], train["holdout_pids"], model["pretrained"]) == ("full", 0, True)
+    assert (train["steps_per_epoch"], train["holdout_pids"], model["trunk"]["pretrained"]) == ("full", 0, True)
     assert (train["warmup_epochs"], train["nesterov"], train["weight_decay"]) == (10, True, 0.0005)
     assert train["augmentation"] == {"pad": 10, "flip": 0.5, "erase": 0.5, "channel_mix": 0, "signed_mix": False}
-    assert (model["width"], model["heads"], model["last_stride"], model["share_from"]) == (1024, 4, 1, 2)
+    assert (model["width"], model["heads"]) == (1024, 4)
+    assert (model["trunk"]["last_stride"], model["trunk"]["share_from"]) == (1, 2)
