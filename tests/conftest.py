@@ -9,6 +9,18 @@ import torch
 from tests.made import draw_dataset, write_params
 
 os.environ["DVC_NO_ANALYTICS"] = "1"
+# Where the suite runs decides neither widths nor colours; a test that needs one of these sets it.
+for name in (
+    "COLUMNS",
+    "LINES",
+    "FORCE_COLOR",
+    "NO_COLOR",
+    "TTY_COMPATIBLE",
+    "TTY_INTERACTIVE",
+    "GITHUB_ACTIONS",
+    "PY_COLORS",
+):
+    os.environ.pop(name, None)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -210,7 +210,7 @@ def packed(root, output):
         trial=0,
         sixteen_bit=SIXTEEN_BIT,
     )
-    settings = Ingest(height=32, width=32, on_bad_image="error")
+    settings = Ingest(height=40, width=40, on_bad_image="error")
     return pack_images(find_images(root), data, settings, 1, output).source_hash
 
 

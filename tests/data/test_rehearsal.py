@@ -17,7 +17,7 @@ from vireid.params import Dataset, Ingest
 pytestmark = pytest.mark.slow
 
 LISTS = ROOT.parent / "shared" / "sysu-mm01"
-TINY = Ingest(height=32, width=32, on_bad_image="error")
+TINY = Ingest(height=33, width=33, on_bad_image="error")
 
 
 def draw(root, names):

@@ -32,6 +32,16 @@ def test_numbers_are_whole_at_every_width(printed, width):
     assert "\N{HORIZONTAL ELLIPSIS}" not in text
 
 
+def test_numbers_are_whole_in_a_terminal_that_knows_nothing(printed, monkeypatch):
+    """A runner of continuous integration has TERM=dumb and says it is a terminal: rich then takes 80 places."""
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    columns = [Column("protocol"), *(Column(f"rank{rank}", number=True) for rank in range(12))]
+    text = "\n".join(printed([[LONG, *(f"{rank}.25" for rank in range(12))]], columns=columns))
+    for rank in range(12):
+        assert f" {rank}.25" in text
+
+
 def test_name_folds_behind_its_slashes_where_the_terminal_is_narrow(printed):
     lines = printed([[LONG, "100.00", "16.67"]], 38)
     names = [line.split()[0] for line in lines[4:] if line.strip()]

@@ -62,7 +62,8 @@ def print_table(
             )
         )
     console.print(Text(printable(title), "bold"), soft_wrap=not bounded)
-    Console(width=_total(widths)).print(table)
+    # With a height as well: of a width alone, rich makes 80 where TERM is dumb.
+    Console(width=_total(widths), height=console.height).print(table)
     for note in notes:
         console.print(Text(printable(note)), soft_wrap=not bounded)
 
