@@ -49,7 +49,7 @@ class Composition:
     """Composed parameters.
 
     Attributes:
-        values: Nested, with the comments of the files.
+        values: Nested.
         origins: Dotted key -> name of the layer that decides it.
     """
 
@@ -187,7 +187,7 @@ def _put(
             raise UserError(
                 layer.name,
                 "a preset sets a key that is not there",
-                expected=f"in {'.'.join(path) or 'it'} one of {', '.join(values)}",
+                expected=f"one of {', '.join('.'.join((*path, known)) for known in values) or 'no key at all'}",
                 found=dotted,
                 remedy="correct the preset",
             )

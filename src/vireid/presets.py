@@ -33,7 +33,7 @@ def apply_presets(values: CommentedMap, chosen: Mapping[str, str], conf: Path) -
     chosen = dict(chosen)
     if "schedule" in chosen:
         chosen.setdefault("method", values["recipe"])
-    composition = compose(conf, named_presets(values) | chosen)
+    composition = compose(conf, presets_in_force(values, conf) | chosen)
     keys = {key for group in chosen for key in decided_keys(conf, group)}
     if "method" in chosen:
         keys = {key for key in keys if key.split(".")[0] not in _OF_METHOD} | {*_OF_METHOD, "recipe"}
@@ -58,32 +58,27 @@ def put(values: CommentedMap, key: str, value: Any) -> None:
         comment.column = 0
 
 
-def named_presets(values: Mapping[str, Any]) -> dict[str, str]:
-    """Say by group which presets parameters name as theirs; SRCNN's recipe has no name in them."""
-    return {"schedule": values["schedule"], "dataset": values["dataset"]["name"], "method": values["recipe"]}
+def presets_in_force(values: Mapping[str, Any], conf: Path) -> dict[str, str]:
+    """Say by group which presets parameters have.
 
-
-def in_force(values: Mapping[str, Any], conf: Path, group: str) -> str | None:
-    """Name the preset of a group that parameters have, if they have one.
+    SRCNN's recipe has no name in them: it is the preset that has their values, and is missing where none has.
 
     Args:
         values: What params.yaml holds.
         conf: The folder of presets.
-        group: One of `layers.GROUPS`.
 
     Raises:
         UserError: If a preset that the parameters name is not there.
     """
-    named = named_presets(values)
-    if group in named:
-        return named[group]
+    group = "superresolve"
+    named = {"schedule": values["schedule"], "dataset": values["dataset"]["name"], "method": values["recipe"]}
     present, keys = flat(values), decided_keys(conf, group)
     for name in preset_names(conf, group):
         composed = flat(compose(conf, named | {group: name}).values)
         decided = keys if composed["superresolve.enabled"] else {"superresolve.enabled"}
         if all(composed[key] == present[key] for key in decided):
-            return name
-    return None
+            return named | {group: name}
+    return named
 
 
 def described(conf: Path, group: str) -> dict[str, str]:

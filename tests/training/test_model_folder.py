@@ -1,7 +1,6 @@
 """artifacts/model: what is saved is loaded, and a model that does not belong here is refused. CPU, seconds."""
 
 import json
-from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests.made import ROOT, read_yaml, tiny_model
+from tests.made import recipe_of, tiny_model
 from vireid.data.records import Modality
 from vireid.data.store import ImagesInfo
 from vireid.methods import build_method
@@ -22,10 +21,9 @@ from vireid.training.model_folder import (
     load_model,
     read_description,
     save_model,
-    without_pretraining,
 )
 
-RECIPE = read_yaml(ROOT / "conf" / "method" / "baseline.yaml")["schedules"]["demo"]
+RECIPE = recipe_of("baseline")
 IMAGES = ImagesInfo("synthetic", 2, 32, 16, "ab" * 32)
 DESCRIPTION = ModelDescription(
     method="baseline",
@@ -85,29 +83,12 @@ def test_weights_in_channels_last_are_saved_alike(folder, method, tmp_path):
     assert sha256(tmp_path / "again" / "weights.safetensors") == sha256(folder / "weights.safetensors")
 
 
-def test_model_that_was_pretrained_is_loaded_without_imagenet_weights(folder, monkeypatch):
-    from vireid.backbones import trunks
-
-    rewrite(folder, model=DESCRIPTION.model | {"pretrained": True})
-    monkeypatch.setattr(trunks, "IMAGENET_WEIGHTS", {})
+def test_model_that_was_pretrained_is_loaded_without_imagenet_weights(folder):
+    pretrained = DESCRIPTION.model | {"trunk": DESCRIPTION.model["trunk"] | {"pretrained": True}}
+    with pytest.raises(UserError, match="pretrained"):
+        build_method("baseline", 3, pretrained, DESCRIPTION.loss)  # there are none for this trunk
+    rewrite(folder, model=pretrained)
     load_model(folder, "baseline", IMAGES)
-
-
-@pytest.mark.parametrize(
-    ("model", "expected"),
-    [
-        ({"width": 5, "pretrained": True}, {"width": 5, "pretrained": False}),
-        (
-            {"trunk": {"name": "resnet50", "pretrained": True}, "dims": [1, 2]},
-            {"trunk": {"name": "resnet50", "pretrained": False}, "dims": [1, 2]},
-        ),
-        ({"share_from": 1, "svd": {}}, {"share_from": 1, "svd": {}}),
-    ],
-)
-def test_pretraining_is_switched_off_wherever_a_method_has_it_and_nothing_else_is_changed(model, expected):
-    before = deepcopy(model)
-    assert without_pretraining(model) == expected
-    assert model == before
 
 
 @pytest.mark.parametrize("name", ["weights.safetensors", "model.json"])

@@ -107,7 +107,7 @@ def test_held_layers_stay_whatever_the_optimiser_remembers_and_everything_else_m
 @pytest.mark.slow
 def test_two_processes_train_through_a_cycle_and_end_with_the_same_weights(tmp_path):
     """Epochs 1 and 2 hold; `DistributedDataParallel` could not follow a gradient that is switched off."""
-    method, num_pids, model, loss = CASES["fprnet-smoke"]
+    method, num_pids, model, loss = CASES["fprnet-demo"]
     cycles = model | {"svd": CYCLES | {"cycles": 1, "first_epoch": 1}}
     case = (method, num_pids, cycles, loss)
     first, second = train_in_two_processes(tmp_path, {"cycles": case}, epochs=5)["cycles"]
