@@ -170,6 +170,13 @@ def small_trunk(model: dict, **changes) -> dict:
     return model | {"trunk": model["trunk"] | {"name": "resnet10_half", "pretrained": False} | changes}
 
 
+def built_trunk(name: str, pretrained: bool = False, last_stride: int = 2):
+    """A trunk by its settings."""
+    from vireid.backbones.trunks import TrunkSettings, build_trunk
+
+    return build_trunk(TrunkSettings(name=name, pretrained=pretrained, last_stride=last_stride))
+
+
 def built_small(settings):
     """Build the method of whole parameters for 4 identities, tiny."""
     from vireid.methods import build_method

@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from vireid.backbones.trunks import build_trunk
+from tests.made import built_trunk
 from vireid.backbones.two_stream import TwoStream, per_modality
 from vireid.data.records import Modality
 
 
 def two_stream(share_from):
     torch.manual_seed(0)
-    return TwoStream(build_trunk("resnet10_half", False, 1), share_from)
+    return TwoStream(built_trunk("resnet10_half", last_stride=1), share_from)
 
 
 def different_copies(share_from):
@@ -49,7 +49,7 @@ def test_branch_of_an_absent_modality_is_not_called(present):
 
 @pytest.mark.parametrize("share_from", [1, 2, 3, 4, 5])
 def test_maps_do_not_depend_on_where_sharing_begins_at_the_start(share_from):
-    trunk = build_trunk("resnet10_half", False, 1).eval()
+    trunk = built_trunk("resnet10_half", last_stride=1).eval()
     network = TwoStream(trunk, share_from).eval()
     pictures = images(3)
     with torch.inference_mode():

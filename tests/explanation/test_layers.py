@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from vireid.backbones.trunks import build_trunk
+from tests.made import built_trunk
 from vireid.backbones.two_stream import TwoStream
 from vireid.data.records import Modality
 from vireid.explanation.layers import default_layers, find_layer, sharing
@@ -29,7 +29,7 @@ class _Model(Embedder):
 
 
 def model(share_from):
-    return _Model(TwoStream(build_trunk("resnet10_half", False, 2), share_from))
+    return _Model(TwoStream(built_trunk("resnet10_half"), share_from))
 
 
 @pytest.mark.parametrize(("share_from", "names"), [(1, STAGES), (2, STAGES[1:]), (4, STAGES[3:]), (5, STAGES)])

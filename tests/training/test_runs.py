@@ -309,7 +309,7 @@ def test_state_that_does_not_fit_into_the_memory_is_not_to_be_deleted(workplace,
     def fail(*_, **__):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
 
-    with ResumePoint({}, []) as point:
+    with resume_point() as point:
         point.save({"history": [1]})
         monkeypatch.setattr(torch, "load", fail)
         with pytest.raises(UserError, match="free some and run again") as error:

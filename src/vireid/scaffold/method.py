@@ -1,4 +1,4 @@
-"""The smallest method that trains: two stems, one small trunk, mean pooling and a classifier."""
+"""newcomer: two stems, one shared trunk, mean pooling and a classifier; the smallest method that trains."""
 
 from torch import Tensor, nn
 
@@ -25,7 +25,7 @@ class Loss(Section):
     label_smoothing: Probability
 
 
-class Toy(Method[Tensor]):
+class Newcomer(Method[Tensor]):
     """Ranked is the pooled last map."""
 
     Model, Loss = Model, Loss
