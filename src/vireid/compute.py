@@ -7,7 +7,7 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments import LightningEnvironment
 
-from vireid.params import Compute
+from vireid.params import DeviceSettings
 from vireid.support.errors import UserError
 
 _FABRIC_PRECISION = {"fp32": "32-true", "bf16": "bf16-mixed"}
@@ -22,17 +22,19 @@ class Device:
         precision: `fp32`, or `bf16` for automatic mixed precision.
         threads: CPU threads inside one operation; the last bits of a sum depend on it.
         memory_format: Always channels last, which convolutions in bf16 need to be fast.
+        devices: How many of the accelerator, with a process each.
     """
 
     accelerator: str
     precision: str
     threads: int
     memory_format: str = "channels_last"
+    devices: int = 1
 
     def fabric(self) -> Fabric:
         """Set up deterministic arithmetic and a Fabric for this device.
 
-        It is one process, whatever a cluster's scheduler or a launcher has put into the environment.
+        It has the processes of `devices`, whatever a scheduler or a launcher has put into the environment.
         """
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS does not repeat
         torch.set_num_threads(self.threads)
@@ -41,7 +43,7 @@ class Device:
         torch.utils.deterministic.fill_uninitialized_memory = False
         fabric = Fabric(
             accelerator=self.accelerator,
-            devices=1,
+            devices=self.devices,
             precision=_FABRIC_PRECISION[self.precision],
             plugins=LightningEnvironment(),  # named, so that none is looked for
         )
@@ -49,7 +51,7 @@ class Device:
         return fabric
 
 
-def choose_device(compute: Compute) -> Device:
+def choose_device(compute: DeviceSettings) -> Device:
     """Turn the parameters into what this machine will use.
 
     Raises:

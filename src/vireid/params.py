@@ -205,13 +205,18 @@ class Figures(Section):
     embedded_pids: Count
 
 
-class Compute(Section):
-    """Device, arithmetic and processes; `auto` takes what the machine has, and what it took is recorded."""
+class DeviceSettings(Section):
+    """Device, arithmetic and threads; `auto` takes what the machine has, and what it took is recorded."""
 
     device: Literal["auto", "cpu", "cuda"]
     precision: Literal["auto", "fp32", "bf16"]
     threads: Count
     workers: Count
+
+
+class Compute(DeviceSettings):
+    """The same for a run, and GiB that its training images may take."""
+
     image_memory: NonNegative
 
 

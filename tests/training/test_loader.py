@@ -8,6 +8,8 @@ import torch
 
 from vireid.data.augmentation import normalise
 from vireid.data.randomness import Stream, generator
+from vireid.support.progress import progress
+from vireid.training import data
 from vireid.training import loader as module
 from vireid.training.data import load_training_images
 from vireid.training.loader import Loader
@@ -76,9 +78,10 @@ def test_steps_of_an_epoch_change_images_in_ways_of_their_own(images, settings, 
 
 
 def test_images_are_copied_to_a_device_in_blocks(images, settings, monkeypatch):
-    monkeypatch.setattr(module, "_BLOCK", 7)
+    monkeypatch.setattr(data, "_BLOCK", 7)
     for part in images.fitted:
-        copy = module._copied(part.image, CPU)
+        with progress("copy", len(part), "images") as bar:
+            copy = data.copied(part.image, CPU, bar)
         assert copy.dtype == torch.uint8
         assert np.array_equal(copy, np.asarray(part.image))
 

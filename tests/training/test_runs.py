@@ -455,6 +455,7 @@ def test_description_names_identities_images_and_arithmetic(trained, params):
         "precision": "fp32",
         "threads": 1,
         "memory_format": "channels_last",
+        "devices": 1,
     }
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from vireid.params import Compute
+    from vireid.params import DeviceSettings
 
 
 class DeviceName(StrEnum):
@@ -21,16 +21,15 @@ class DeviceName(StrEnum):
 DEVICE = typer.Option(help="Where to compute.")
 
 
-def compute_on(device: DeviceName, precision: str = "auto") -> "Compute":
+def compute_on(device: DeviceName, precision: str = "auto") -> "DeviceSettings":
     """Use all cores: nothing that such a command does has to repeat to the bit.
 
     Args:
         device: Where.
         precision: `auto`, `fp32` or `bf16`.
     """
-    from vireid.params import Compute, check_section
+    from vireid.params import DeviceSettings, check_section
 
     cores = os.cpu_count() or 1
     values = {"device": device.value, "precision": precision, "threads": cores, "workers": cores}
-    values["image_memory"] = 0.0  # of training images
-    return check_section(Compute, values, "--device", remedy="correct the option")
+    return check_section(DeviceSettings, values, "--device", remedy="correct the option")

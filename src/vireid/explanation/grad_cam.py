@@ -35,7 +35,7 @@ from vireid.data.store import ImagesInfo
 from vireid.explanation.layers import find_layer
 from vireid.explanation.subjects import Pair, Subject
 from vireid.methods.base import Embedder
-from vireid.params import Compute
+from vireid.params import DeviceSettings
 from vireid.search.embedder import choose_embedding, require_finite
 from vireid.support.errors import UserError
 from vireid.training.model_folder import load_model, read_description, rebuild_model
@@ -82,7 +82,7 @@ class Explainer:
         UserError: If the model cannot be read, is not for these images, or has no such embedding.
     """
 
-    def __init__(self, folder: Path, embedding: str, compute: Compute, images: ImagesInfo | None):
+    def __init__(self, folder: Path, embedding: str, compute: DeviceSettings, images: ImagesInfo | None):
         description, _ = read_description(folder)
         if images is None:
             method = rebuild_model(folder, description)

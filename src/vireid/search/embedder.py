@@ -10,7 +10,7 @@ from vireid.data.records import Modality
 from vireid.data.sixteen_bit import Scaling
 from vireid.data.store import ImagesInfo
 from vireid.methods.base import Method
-from vireid.params import Compute
+from vireid.params import DeviceSettings
 from vireid.search.pictures import decode_batches, unreadable
 from vireid.support.errors import UserError
 from vireid.training.embedding import embed_batch
@@ -38,7 +38,7 @@ class Embedder:
         UserError: If the model cannot be read or has no such embedding.
     """
 
-    def __init__(self, folder: Path, embedding: str, compute: Compute, batch_size: int):
+    def __init__(self, folder: Path, embedding: str, compute: DeviceSettings, batch_size: int):
         description, self.model_hash = read_description(folder)
         method = rebuild_model(folder, description)
         self.embedding = choose_embedding(folder, method, embedding)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from vireid.compute import choose_device
 from vireid.data.identities import require_superresolved_identities
-from vireid.data.randomness import Stream, generator
+from vireid.data.randomness import Stream, draw_holdout
 from vireid.data.records import ImageRecord, Modality
 from vireid.data.sixteen_bit import Scaling
 from vireid.data.store import create_images, open_images
@@ -60,7 +60,9 @@ def superresolve(
             return {"enabled": False, "replaced_images": 0}, ""
     _check_originals(Path(params.dataset.root), visible, settings)
     records = _records_of_camera(visible, settings)
-    held_out = np.isin([r.pid for r in records], _draw_holdout([r.pid for r in records], settings, params.seed))
+    pids = [record.pid for record in records]
+    stream = Stream.SUPERRESOLUTION_HOLDOUT
+    held_out = np.isin(pids, draw_holdout(pids, settings.holdout_pids, params.seed, stream))
 
     device = replace(choose_device(params.compute), precision="fp32").fabric().device
     originals = Originals(
@@ -114,11 +116,6 @@ def _records_of_camera(visible: list[ImageRecord], settings: Superresolve) -> li
     records = [record for record in visible if record.camid == settings.camera]
     require_superresolved_identities({r.camid for r in visible}, {r.pid for r in records}, settings)
     return records
-
-
-def _draw_holdout(pids: list[int], settings: Superresolve, seed: int) -> np.ndarray:
-    drawn = generator(seed, Stream.SUPERRESOLUTION_HOLDOUT)
-    return drawn.choice(np.unique(pids), settings.holdout_pids, replace=False)
 
 
 def _save_weights(state: dict[str, Tensor], path: Path) -> None:

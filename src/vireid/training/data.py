@@ -5,14 +5,17 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from vireid.data.identities import require_both_modalities, require_training_identities
-from vireid.data.randomness import Stream, generator
+from vireid.data.randomness import Stream, draw_holdout
 from vireid.data.records import Modality
 from vireid.data.store import ImageSet, ImagesInfo, open_images
+from vireid.data.stored_images import StoredImages
 from vireid.params import Train
 from vireid.support.errors import UserError
-from vireid.support.progress import progress
+from vireid.support.progress import Bar, progress
 
 _GIB = 1 << 30
 _BLOCK = 1024  # images read at a time
@@ -69,7 +72,8 @@ def load_training_images(images: Path, overlay: Path, settings: Train, seed: int
         originals = [file.stored("train", modality) for modality in Modality]
         replacements = [replaced.stored("train", modality) for modality in Modality]
     pids = _pids_of_both(originals)
-    held_out = _draw_holdout(pids, settings, seed)
+    require_training_identities(len(pids), settings)
+    held_out = draw_holdout(pids, settings.holdout_pids, seed, Stream.HOLDOUT)
     # What chooses the epoch is as the test images are: never super-resolved.
     holdout = tuple(part.of(held_out) for part in originals)
     fitted_pids = np.setdiff1d(pids, held_out)
@@ -88,21 +92,31 @@ def _in_memory(parts: tuple[ImageSet, ...]) -> tuple[ImageSet, ...]:
     loaded = []
     with progress("load training images", sum(map(len, parts)), "images") as bar:
         for part in parts:
-            image = np.empty(part.image.shape, np.uint8)
-            for start in range(0, len(part), _BLOCK):
-                block = part.image[start : start + _BLOCK]
-                image[start : start + _BLOCK] = block
-                bar.advance(len(block))
-            loaded.append(replace(part, image=image))
+            image = copied(part.image, torch.device("cpu"), bar)
+            loaded.append(replace(part, image=image.numpy()))
     return tuple(loaded)
+
+
+def copied(images: np.ndarray | StoredImages, device: torch.device, bar: Bar) -> Tensor:
+    """Copy images to a device, a block at a time: those that are still in a file may not fit the host's memory.
+
+    Args:
+        images: (N, H, W, 3) uint8.
+        device: Where to.
+        bar: Is advanced by every image.
+
+    Returns:
+        (N, H, W, 3) uint8.
+    """
+    copy = torch.empty(images.shape, dtype=torch.uint8, device=device)
+    for start in range(0, len(images), _BLOCK):
+        block = np.asarray(images[start : start + _BLOCK])
+        copy[start : start + _BLOCK] = torch.from_numpy(block)
+        bar.advance(len(block))
+    return copy
 
 
 def _pids_of_both(sets: list[ImageSet]) -> np.ndarray:
     visible, infrared = (np.unique(images.pid) for images in sets)
     require_both_modalities(visible.tolist(), infrared.tolist())
     return visible
-
-
-def _draw_holdout(pids: np.ndarray, settings: Train, seed: int) -> np.ndarray:
-    require_training_identities(len(pids), settings)
-    return np.sort(generator(seed, Stream.HOLDOUT).choice(pids, settings.holdout_pids, replace=False))

@@ -15,12 +15,11 @@ from vireid.data.stored_images import StoredImages
 from vireid.methods.base import Batch
 from vireid.params import Train
 from vireid.support.progress import progress
-from vireid.training.data import TrainingImages
+from vireid.training.data import TrainingImages, copied
 
 Source = np.ndarray | StoredImages | Tensor  # (N, H, W, 3) uint8
 
 _AHEAD = 2  # batches per worker
-_BLOCK = 1024  # images copied at a time
 _SHARE_OF_DEVICE = 0.5  # of its free memory, that images may take
 
 
@@ -83,18 +82,8 @@ def _on_device(sources: Sequence[Source], device: torch.device) -> list[Source]:
     free, _ = torch.cuda.mem_get_info(device)
     if sum(source.nbytes for source in sources) > _SHARE_OF_DEVICE * free:
         return list(sources)
-    return [_copied(source, device) for source in sources]
-
-
-def _copied(source: Source, device: torch.device) -> Tensor:
-    """Copy images to a device, a block at a time: those that are still in a file may not fit the host's memory."""
-    copy = torch.empty(source.shape, dtype=torch.uint8, device=device)
-    with progress("copy images to the GPU", len(source), "images") as bar:
-        for start in range(0, len(source), _BLOCK):
-            block = np.asarray(source[start : start + _BLOCK])
-            copy[start : start + _BLOCK] = torch.from_numpy(block)
-            bar.advance(len(block))
-    return copy
+    with progress("copy images to the GPU", sum(map(len, sources)), "images") as bar:
+        return [copied(source, device, bar) for source in sources]
 
 
 def _taken(source: Source, rows: np.ndarray, device: torch.device) -> Tensor:
