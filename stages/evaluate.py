@@ -32,7 +32,7 @@ def main(
     """
     from vireid.params import load_params
     from vireid.reporting.results import write_cmc, write_evaluation, write_metrics
-    from vireid.reporting.tables import print_results
+    from vireid.reporting.results_table import print_results
     from vireid.retrieval.collapse import collapse_warning
     from vireid.retrieval.features import read_features, require_split
     from vireid.retrieval.protocols import protocol

@@ -113,7 +113,7 @@ def test_figures_have_pictures_where_there_are_images(path, tmp_path):
         tmp_path / "images.h5", ImagesInfo("synthetic", 0, 8, 4, features.info.source_hash)
     ) as file:
         for modality in Modality:
-            part = features.of(modality)
+            part = features.group(modality)
             records = [ImageRecord(name, 1, 1, modality, "test") for name in part.name]
             file.append(records, np.full((len(part), 8, 4, 3), 128, np.uint8))
     result = run(path, "--figures", tmp_path / "figures", "--images", tmp_path / "images.h5")

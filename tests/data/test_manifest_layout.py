@@ -222,8 +222,8 @@ def test_location_is_packed_and_what_the_manifest_says_is_hashed(root, tmp_path)
     hashes.add(packed(root, tmp_path / "images.h5"))
     with open_images(tmp_path / "images.h5") as file:
         part = file.read("test", Modality.INFRARED)
-        assert part.optional["location"].tolist() == part.of(part.pid).optional["location"].tolist() == [3]
-        assert part.of(np.array([9])).optional["location"].tolist() == []
+        assert part.optional["location"].tolist() == part.select(part.pid).optional["location"].tolist() == [3]
+        assert part.select(np.array([9])).optional["location"].tolist() == []
     write(root, HEADER, *(row.replace(",1,visible", ",5,visible") for row in ROWS))
     hashes.add(packed(root, tmp_path / "images.h5"))
     assert len(hashes) == 3

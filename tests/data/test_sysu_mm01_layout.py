@@ -9,7 +9,7 @@ import pytest
 from scipy.io import loadmat, savemat
 
 from tests.made import CAMERAS, IMAGES_PER_CAMERA, ROOT, TEST, TRAIN, VAL, draw_dataset
-from vireid.data.layouts.galleries import with_official_places
+from vireid.data.layouts.official_galleries import with_official_places
 from vireid.data.layouts.sysu_mm01 import find_images
 from vireid.data.records import ImageRecord, Modality
 from vireid.support.errors import UserError

@@ -136,7 +136,7 @@ def changed():
         ),
         ({"metrics": ["rank-1"]}, "rank-1"),
         ({"metrics": []}, "metrics"),
-        ({"rows": {"Full Row": {"label": "x", "set": {}}}}, "Full Row"),
+        ({"rows": {"Full GridRow": {"label": "x", "set": {}}}}, "Full GridRow"),
         ({"rows": {"full": {"label": "x", "set": {}, "paper": {"mAP": 131.0}}}}, "131"),
         ({"rows": {"full": {"label": "x", "sets": {}}}}, "sets"),
     ],

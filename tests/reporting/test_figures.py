@@ -38,7 +38,7 @@ def images(features, tmp_path_factory):
     path = tmp_path_factory.mktemp("images") / "images.h5"
     with create_images(path, ImagesInfo("synthetic", 0, 8, 4, "cd" * 32)) as writer:
         for modality in Modality:
-            part = features.of(modality)
+            part = features.group(modality)
             records = [
                 ImageRecord(name, int(pid), int(camid), modality, "test")
                 for name, pid, camid in zip(part.name, part.pid, part.camid, strict=True)

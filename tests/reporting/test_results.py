@@ -10,7 +10,7 @@ import pytest
 
 from tests.retrieval.made import feature_set, features_of, random_features
 from vireid.reporting.results import nested_metrics, write_cmc, write_evaluation, write_metrics
-from vireid.reporting.tables import print_results
+from vireid.reporting.results_table import print_results
 from vireid.retrieval.evaluation import evaluate
 from vireid.retrieval.protocols import PROTOCOLS, protocol
 from vireid.support.files import sha256
@@ -76,12 +76,12 @@ def test_means_agree_between_metrics_and_evaluation(features, evaluations, tmp_p
 def test_cmc_has_a_row_for_each_protocol_and_rank_in_percent(evaluations, tmp_path):
     write_cmc(tmp_path / "cmc.csv", evaluations)
     table = pd.read_csv(tmp_path / "cmc.csv")
-    assert list(table) == ["protocol", "rank", "found"]
+    assert list(table) == ["protocol", "rank", "matched"]
     assert list(table["protocol"].unique()) == NAMES
     for evaluation, (_, rows) in zip(evaluations, table.groupby("protocol", sort=False), strict=True):
         assert rows["rank"].tolist() == list(range(1, 31))
-        np.testing.assert_allclose(rows["found"], 100 * evaluation.cmc.mean(axis=0), atol=1e-4)
-        assert rows["found"].is_monotonic_increasing
+        np.testing.assert_allclose(rows["matched"], 100 * evaluation.cmc.mean(axis=0), atol=1e-4)
+        assert rows["matched"].is_monotonic_increasing
 
 
 def test_long_cmc_is_cut(tmp_path):

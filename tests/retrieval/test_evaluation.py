@@ -322,9 +322,9 @@ def test_a_gallery_of_several_trials_is_scored_once(monkeypatch):
     sets = [feature_set(images, np.random.default_rng(seed).standard_normal((54, 3))) for seed in (1, 2)]
     scored = []
 
-    def counted(comparison, rows, galleries, counting, advance):
+    def counted(pool, rows, galleries, counting, advance):
         scored.append(len(galleries))
-        return scoring.score(comparison, rows, galleries, counting, advance)
+        return scoring.score(pool, rows, galleries, counting, advance)
 
     monkeypatch.setattr(evaluation, "score", counted)
     evaluate(features_of(*sets, "llcm"), protocol("llcm/visible_to_infrared_as_released"), (1, 5))

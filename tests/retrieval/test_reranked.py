@@ -115,7 +115,7 @@ def test_a_large_single_trial_is_searched_by_index_with_the_same_result(features
 
 
 def test_progress_ends_at_its_total(features):
-    work = reranked._Work(features, evaluate(features, ALL, RANKS), FEW)
+    work = reranked._RerankedEvaluation(features, evaluate(features, ALL, RANKS), FEW)
     steps = []
     work.evaluate(steps.append)
     assert sum(steps) == work.distances

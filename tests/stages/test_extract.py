@@ -46,7 +46,7 @@ def test_stage_embeds_every_test_image_as_the_model_does(stage, trained):
     for name in method.embedding_dims:
         features = read_features(trained / FEATURES, name)
         for modality, images in zip(Modality, tests, strict=True):
-            found = features.of(modality)
+            found = features.group(modality)
             assert found.name.tolist() == images.name.tolist()
             assert found.pid.tolist() == images.pid.tolist()
             assert found.camid.tolist() == images.camid.tolist()

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from vireid.synthetic.draws import Draw, Stream
 from vireid.synthetic.materials import (
     CLOTH_COLOURS,
     INFRARED,
@@ -13,7 +14,6 @@ from vireid.synthetic.materials import (
     draw_hair,
     draw_skin,
 )
-from vireid.synthetic.randomness import Draw, Stream
 from vireid.synthetic.wardrobe import draw_identity
 
 COUNT = 8000

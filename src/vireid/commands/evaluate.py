@@ -56,7 +56,7 @@ def evaluate(
     from vireid.params import Evaluate, Figures, Reranking
     from vireid.reporting.figures import Sources, draw_figures
     from vireid.reporting.results import write_evaluation
-    from vireid.reporting.tables import print_results
+    from vireid.reporting.results_table import print_results
     from vireid.retrieval.collapse import collapse_warning
     from vireid.retrieval.features import read_features
     from vireid.retrieval.protocols import protocol, protocols_of

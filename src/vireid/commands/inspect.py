@@ -104,8 +104,8 @@ def _sizes(modality: str, sides: dict[str, dict[str, int]]) -> str:
 def _recognised(root: Path) -> str:
     from vireid.data.layouts.checks import ENTRIES, TITLES, hint, layout_of
 
-    found = layout_of(root)
-    if found is None:
+    detected = layout_of(root)
+    if detected is None:
         raise UserError(
             root,
             "not a folder that looks like a data set",
@@ -113,7 +113,7 @@ def _recognised(root: Path) -> str:
             found=_shown(root) + (hint(root) if root.is_dir() else ""),
             remedy="name the folder that holds these, or for your own images write a manifest: `vireid manifest`",
         )
-    return found
+    return detected
 
 
 def _shown(path: Path) -> str:

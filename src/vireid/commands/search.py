@@ -75,9 +75,9 @@ def search(
 
     Example: vireid search query.jpg --gallery photos --query-modality infrared --gallery-modality visible
     """
-    from vireid.reporting.search_results import draw_found, print_found
     from vireid.search.embedder import Embedder
     from vireid.search.gallery import open_index, save_gallery
+    from vireid.search.hits_sheet import draw_hits, print_hits
     from vireid.search.pictures import passed_over, require_readable
     from vireid.search.run import known_queries, open_gallery
     from vireid.search.run import search as find
@@ -91,17 +91,17 @@ def search(
     if save is not None:
         save_gallery(save, source)
     index = open_index(gallery, source, exact)
-    found = find(embedder, source, index, asked, top)
-    print_found(found)
+    hits = find(embedder, source, index, asked, top)
+    print_hits(hits)
     _report(f"{len(source.name):,} {source.modality.group} pictures", index is None, save, bad)
     others = passed_over(gallery) if gallery.is_dir() else ""
     if others:
         typer.echo(f"passed over: {others}")
     root = pictures or source.root
-    drawn = root and draw_found(
-        sheet, found, root, embedder.size, embedder.scaling, (asked.modality, source.modality)
+    drawn = root and draw_hits(
+        sheet, hits, root, embedder.size, embedder.scaling, (asked.modality, source.modality)
     )
-    typer.echo(f"{sheet}: {drawn} of {len(found)} queries" if drawn else _NO_SHEET)
+    typer.echo(f"{sheet}: {drawn} of {len(hits)} queries" if drawn else _NO_SHEET)
 
 
 def _check_outputs(sheet: Path, save: Path | None, gallery: Path, queries: list[Path]) -> None:

@@ -21,7 +21,7 @@ def yardsticks(
     from vireid.data.store import open_images
     from vireid.params import load_params
     from vireid.reporting.results import nested_metrics
-    from vireid.reporting.tables import print_results
+    from vireid.reporting.results_table import print_results
     from vireid.retrieval.evaluation import evaluate_protocols
     from vireid.retrieval.protocols import protocol
     from vireid.retrieval.yardsticks import yardstick_features

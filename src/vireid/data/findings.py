@@ -35,7 +35,7 @@ def suspicions(records: Sequence[ImageRecord]) -> list[str]:
     Returns:
         One sentence for each kind of thing that is suspicious, with its count.
     """
-    found = []
+    sentences = []
     for split in SPLITS:
         part = [record for record in records if record.split == split]
         pids = {record.pid for record in part}
@@ -43,18 +43,18 @@ def suspicions(records: Sequence[ImageRecord]) -> list[str]:
             images = Counter(record.pid for record in part if record.modality is modality)
             what = f"{modality.group} {split}"
             if not images:
-                found.append(f"no {what} image at all")
+                sentences.append(f"no {what} image at all")
                 continue
-            found += _listed(f"{split} identities without {modality.group} images", pids - images.keys())
+            sentences += _listed(f"{split} identities without {modality.group} images", pids - images.keys())
             few = [pid for pid, count in images.items() if count < FEW]
-            found += _listed(f"{split} identities with fewer than {FEW} {modality.group} images", few)
+            sentences += _listed(f"{split} identities with fewer than {FEW} {modality.group} images", few)
     for modality in Modality:
         cameras = {s: {r.camid for r in records if (r.split, r.modality) == (s, modality)} for s in SPLITS}
         for split, other in (SPLITS, SPLITS[::-1]):
             missing = cameras[other] - cameras[split]
             if cameras[split]:
-                found += _listed(f"{modality.group} cameras without an image in {split}", missing)
-    return found
+                sentences += _listed(f"{modality.group} cameras without an image in {split}", missing)
+    return sentences
 
 
 def shared_cameras(records: Sequence[ImageRecord]) -> list[str]:

@@ -218,16 +218,16 @@ def _skip(path: Path, problem: str, on_bad_image: str) -> str:
     return problem
 
 
-def _check_cameras(root: Path, found: list[ImageRecord], kept: list[ImageRecord]) -> None:
+def _check_cameras(root: Path, listed: list[ImageRecord], kept: list[ImageRecord]) -> None:
     """Refuse to leave out all images of a camera in a split."""
-    before, after = ({(r.split, r.modality, r.camid) for r in records} for records in (found, kept))
+    before, after = ({(r.split, r.modality, r.camid) for r in records} for records in (listed, kept))
     if before != after:
         split, modality, camid = min(before - after)
         raise UserError(
             root,
             f"no {split} image of {modality.group} camera {camid} can be read",
             expected="a few unreadable images at most, for ingest.on_bad_image: skip",
-            found=f"{len(found) - len(kept)} of {len(found)} images that cannot be read",
+            found=f"{len(listed) - len(kept)} of {len(listed)} images that cannot be read",
             remedy="replace the files; an interrupted copy or unpacking may have cut them short",
         )
 

@@ -36,10 +36,10 @@ def describe(packed: Packed, dataset: Dataset, settings: Ingest) -> dict[str, An
 
 def _split(records: list[ImageRecord]) -> dict[str, Any]:
     by_modality = {m.group: [r for r in records if r.modality == m] for m in Modality}
-    per_pid = {m: Counter(r.pid for r in found) for m, found in by_modality.items()}
+    per_pid = {m: Counter(r.pid for r in records) for m, records in by_modality.items()}
     return {
         **_counts(records),
-        "modalities": {m: _counts(found) | {"cameras": _cameras(found)} for m, found in by_modality.items()},
+        "modalities": {m: _counts(records) | {"cameras": _cameras(records)} for m, records in by_modality.items()},
         "images_per_identity": {
             str(pid): {m: per_pid[m][pid] for m in by_modality} for pid in sorted({r.pid for r in records})
         },

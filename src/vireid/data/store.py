@@ -72,7 +72,7 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.pid)
 
-    def of(self, pids: np.ndarray) -> "ImageSet":
+    def select(self, pids: np.ndarray) -> "ImageSet":
         """Keep the images of some identities."""
         rows = np.isin(self.pid, pids)
         optional = {key: values[rows] for key, values in self.optional.items()}

@@ -27,13 +27,13 @@ def differing(params: Mapping[str, Any], plan: Plan, row: str) -> dict[str, tupl
     """
     expected = flat(plan.settings[row])
     free = _free(params, expected, plain=plan.grid.rows[row].result is None)
-    found = {
+    different = {
         key: (params.get(key), expected.get(key))
         for key in sorted(params.keys() | expected.keys())
         if params.get(key) != expected.get(key) and not f"{key}.".startswith(free)
     }
     needed = {"evaluate.protocols": expected["evaluate.protocols"], "evaluate.ranks": plan.grid.ranks}
-    return found | {
+    return different | {
         key: (params.get(key), values) for key, values in needed.items() if not _holds(params.get(key), values)
     }
 

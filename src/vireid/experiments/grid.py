@@ -20,7 +20,7 @@ Metric = Annotated[str, Field(pattern="^(rank[1-9][0-9]*|mAP|mINP)$")]
 Numbers = dict[Metric, Annotated[float, Field(ge=0, le=100)]]
 
 
-class Row(Section):
+class GridRow(Section):
     """One row of a table.
 
     Attributes:
@@ -80,7 +80,7 @@ class Grid(Section):
     presets: dict[str, str]
     metrics: Annotated[list[Metric], Field(min_length=1)]
     reference: str
-    rows: dict[RowName, Row]
+    rows: dict[RowName, GridRow]
 
     @property
     def ranks(self) -> list[int]:
@@ -89,7 +89,7 @@ class Grid(Section):
 
     @field_validator("rows")
     @classmethod
-    def _check_rows(cls, rows: dict[str, Row], info: Any) -> dict[str, Row]:
+    def _check_rows(cls, rows: dict[str, GridRow], info: Any) -> dict[str, GridRow]:
         reference = info.data.get("reference")
         if reference not in rows or not rows[reference].reachable:
             raise PydanticCustomError(

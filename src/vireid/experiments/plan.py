@@ -9,7 +9,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from vireid.experiments.grid import Grid, Row
+from vireid.experiments.grid import Grid, GridRow
 from vireid.experiments.repetition import Repetition
 from vireid.layers import read_preset
 from vireid.methods import check_recipe
@@ -96,12 +96,12 @@ def make_plan(
             found="\n" + "\n".join(problems),
             remedy="correct the rows, or params.yaml",
         )
-    some = next(iter(settings.values()), before)
-    prefix = f"{name.replace('/', '-')}-{some['dataset']['name']}-{some['schedule']}"
+    first = next(iter(settings.values()), before)
+    prefix = f"{name.replace('/', '-')}-{first['dataset']['name']}-{first['schedule']}"
     return Plan(name, grid, prefix, _plain(before), settings)
 
 
-def _put_row(values: Any, grid: Grid, row: Row, presets: Mapping[str, str], conf: Path) -> None:
+def _put_row(values: Any, grid: Grid, row: GridRow, presets: Mapping[str, str], conf: Path) -> None:
     """Put the presets and then the row's own values in place."""
     chosen = dict(presets) | grid.presets | (row.presets or {})
     apply_presets(values, chosen, conf)

@@ -35,8 +35,8 @@ def averaged_over(repetitions: Collection[Repetition]) -> str:
     'mean and standard deviation over the trials 1, 2 (seed 0)'
     """
     numbers = {"trial": trials_of(repetitions), "seed": seeds_of(repetitions)}
-    varied = [f"the {kind}s {', '.join(map(str, some))}" for kind, some in numbers.items() if len(some) > 1]
-    fixed = ", ".join(f"{kind} {some[0]}" for kind, some in numbers.items() if len(some) == 1)
+    varied = [f"the {kind}s {', '.join(map(str, values))}" for kind, values in numbers.items() if len(values) > 1]
+    fixed = ", ".join(f"{kind} {values[0]}" for kind, values in numbers.items() if len(values) == 1)
     if not varied:
         return f"one run each ({fixed})"
     over = "mean and standard deviation over " + ", each the mean over ".join(varied)

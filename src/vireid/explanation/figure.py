@@ -12,8 +12,8 @@ from PIL import Image
 
 from vireid.data.records import Modality
 from vireid.explanation.grad_cam import Explanation, enlarged
+from vireid.reporting.figure_text import Place, fitted
 from vireid.reporting.style import FAINT, INK, figure_file
-from vireid.reporting.text import Place, fitted
 
 _COLOURS = "inferno"  # grows lighter evenly, for readers of every colour vision
 _VEIL = 0.2, 0.55  # opacity of the colours where the map is zero, and what its largest value adds
@@ -41,7 +41,7 @@ def draw_explanations(
         layers: Name of each layer, as the explanations have them, to what stands below it.
         note: What stands below the figure: what was explained.
     """
-    columns = [of for of in Modality if any(of in row for row in rows)]
+    columns = [modality for modality in Modality if any(modality in row for row in rows)]
     height, width, _ = next(iter(rows[0].values())).subject.image.shape
     aspect = height / width
     group = _PITCH * (len(columns) - 1) + 1
@@ -61,9 +61,9 @@ def draw_explanations(
             _text(axes, left + group / 2, _HEADER - 0.15, lines, size=size, color=FAINT)
             for number, row in enumerate(rows):
                 top = _HEADER + number * (aspect + _LABEL)
-                for column, of in enumerate(columns):
-                    if of in row:
-                        _draw_tile(axes, left + column * _PITCH, top, aspect, row[of], place - 1)
+                for column, modality in enumerate(columns):
+                    if modality in row:
+                        _draw_tile(axes, left + column * _PITCH, top, aspect, row[modality], place - 1)
         for number, row in enumerate(rows):
             _label(axes, _HEADER + number * (aspect + _LABEL) + aspect, columns, row)
         axes.text(0, down - _FOOTER / 2, note, ha="left", va="center", fontsize=7, color=FAINT, linespacing=1.4)
@@ -109,11 +109,11 @@ def _draw_tile(axes: Axes, left: float, top: float, aspect: float, item: Explana
 
 def _label(axes: Axes, top: float, columns: Sequence[Modality], row: dict[Modality, Explanation]) -> None:
     """Write below the pictures what they are, and how alike."""
-    for column, of in enumerate(columns):
-        if of in row:
+    for column, modality in enumerate(columns):
+        if modality in row:
             middle = column * _PITCH + 0.5
-            subject = row[of].subject
-            _text(axes, middle, top + 0.14, of.group, size=7.5, weight="bold")
+            subject = row[modality].subject
+            _text(axes, middle, top + 0.14, modality.group, size=7.5, weight="bold")
             place = Place(_INCHES * (_PITCH - 0.06), lines=1, size=_SOURCE, dpi=_DPI)
             source = fitted(subject.source or subject.name, place)
             _text(axes, middle, top + 0.32, source, size=_SOURCE, color=FAINT)
@@ -121,7 +121,7 @@ def _label(axes: Axes, top: float, columns: Sequence[Modality], row: dict[Modali
     compared = "compared with itself" if item.alone else f"cosine similarity {item.similarity:.3f}"
     if any(explained.subject.seen for explained in row.values()):
         compared += "\nseen in training"
-    places = [column * _PITCH + 0.5 for column, of in enumerate(columns) if of in row]
+    places = [column * _PITCH + 0.5 for column, modality in enumerate(columns) if modality in row]
     _text(axes, sum(places) / len(places), top + 0.43, compared, size=7, va="top", linespacing=1.4)
 
 

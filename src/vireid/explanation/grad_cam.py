@@ -108,19 +108,19 @@ class Explainer:
         Raises:
             UserError: If there is no such layer, it has no map, or an embedding is not finite.
         """
-        pixels = {of: self._pixels(subject) for of, subject in pair.items()}
+        pixels = {modality: self._pixels(subject) for modality, subject in pair.items()}
         with torch.no_grad():
-            vectors = {of: self._embed(values, of)[0] for of, values in pixels.items()}
+            vectors = {modality: self._embed(values, modality)[0] for modality, values in pixels.items()}
         require_finite(torch.stack(list(vectors.values())).cpu().numpy())
         alone = with_itself or len(pair) == 1
         explained = {}
-        for of, subject in pair.items():
-            reference = of if alone else next(other for other in pair if other is not of)
-            score = self._score(of, vectors[reference])
-            modules = [(name, find_layer(self.method, name, of)) for name in layers]
-            maps = [self._map(*named, score, pixels[of], of) for named in modules]
-            similarity = cosine_similarity(vectors[of], vectors[reference], dim=0).item()
-            explained[of] = Explanation(subject, similarity, alone, maps)
+        for modality, subject in pair.items():
+            reference = modality if alone else next(other for other in pair if other is not modality)
+            score = self._score(modality, vectors[reference])
+            modules = [(name, find_layer(self.method, name, modality)) for name in layers]
+            maps = [self._map(*named, score, pixels[modality], modality) for named in modules]
+            similarity = cosine_similarity(vectors[modality], vectors[reference], dim=0).item()
+            explained[modality] = Explanation(subject, similarity, alone, maps)
         return explained
 
     def _pixels(self, subject: Subject) -> Tensor:

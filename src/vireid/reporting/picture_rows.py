@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle, Rectangle
 
+from vireid.reporting.figure_text import Place, fitted
 from vireid.reporting.style import FAINT, INK, figure_file
-from vireid.reporting.text import Place, fitted
 
 _RIGHT, _WRONG = "#1a8f3c", "#d1242f"
 _TICK, _CROSS = "\N{CHECK MARK}", "\N{BALLOT X}"
@@ -44,11 +44,11 @@ class Tile:
 
 
 @dataclass(frozen=True)
-class Row:
+class PictureRow:
     """A query, what was found for it, and, set apart from these, one more picture or none."""
 
     query: Tile
-    found: Sequence[Tile]
+    hits: Sequence[Tile]
     apart: Tile | None = None
 
 
@@ -57,11 +57,11 @@ class Headings:
     """What stands above the three columns, a line or two each."""
 
     query: str
-    found: str
+    hits: str
     apart: str = ""
 
 
-def draw_rows(path: Path, rows: Sequence[Row], headings: Headings, inches: float = 0.72) -> None:
+def draw_rows(path: Path, rows: Sequence[PictureRow], headings: Headings, inches: float = 0.72) -> None:
     """Draw one row of pictures below the other.
 
     Args:
@@ -72,7 +72,7 @@ def draw_rows(path: Path, rows: Sequence[Row], headings: Headings, inches: float
     """
     height, width, _ = rows[0].query.picture.shape
     aspect = height / width
-    places = max(len(row.found) for row in rows)
+    places = max(len(row.hits) for row in rows)
     end = _left(places - 1) + 1
     apart = end + _PITCH - 1 + _GAP
     across = apart + 1 if any(row.apart for row in rows) else end
@@ -82,7 +82,7 @@ def draw_rows(path: Path, rows: Sequence[Row], headings: Headings, inches: float
         axes.set(xlim=(-_MARGIN, across + _MARGIN), ylim=(down, 0))
         axes.set_axis_off()
         _draw_heading(axes, 0.5, headings.query, "center")
-        _draw_heading(axes, _left(0), headings.found, "left")
+        _draw_heading(axes, _left(0), headings.hits, "left")
         _draw_heading(axes, apart + 0.5, headings.apart, "center")
         for number, row in enumerate(rows):
             top = _HEADER + number * (aspect + _LABEL)
@@ -90,7 +90,7 @@ def draw_rows(path: Path, rows: Sequence[Row], headings: Headings, inches: float
             axes.add_patch(
                 Rectangle((-0.06, top - 0.06), 1.12, aspect + 0.12, fill=False, edgecolor=INK, linewidth=1)
             )
-            for place, tile in enumerate(row.found):
+            for place, tile in enumerate(row.hits):
                 _draw_tile(axes, _left(place), top, inches, tile)
             if row.apart:
                 _draw_tile(axes, apart, top, inches, row.apart)

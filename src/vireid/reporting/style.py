@@ -8,7 +8,7 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from vireid.reporting.text import drawable, font_families
+from vireid.reporting.figure_text import drawable, font_families
 
 INK = "#1f2933"
 FAINT = "#7b8794"

@@ -40,7 +40,7 @@ def collapse_warning(features: Features, protocol: Protocol) -> str:
 
 
 def _has_collapsed(features: Features, modality: Modality, protocol: Protocol) -> bool:
-    rows = np.flatnonzero(features.of(modality).identified)
+    rows = np.flatnonzero(features.group(modality).identified)
     if len(rows) < 2:
         return False
     rows = rows[np.linspace(0, len(rows) - 1, min(_MOST_IMAGES, len(rows))).astype(int)]

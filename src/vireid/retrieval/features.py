@@ -97,13 +97,13 @@ class Features:
     visible: FeatureSet
     infrared: FeatureSet
 
-    def of(self, modality: Modality) -> FeatureSet:
+    def group(self, modality: Modality) -> FeatureSet:
         """Return the images of one modality."""
         return {Modality.VISIBLE: self.visible, Modality.INFRARED: self.infrared}[modality]
 
     def vectors(self, modality: Modality, rows: np.ndarray) -> np.ndarray:
         """Return the ranked embedding of some images, (len(rows), D) float32."""
-        return self.of(modality).embeddings[self.embedding][rows]
+        return self.group(modality).embeddings[self.embedding][rows]
 
 
 def write_features(path: Path, info: FeaturesInfo, visible: FeatureSet, infrared: FeatureSet) -> None:

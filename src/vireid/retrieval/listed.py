@@ -69,7 +69,7 @@ def require_match(features: Features, protocol: Protocol, selection: Selection) 
 def _pids_and_places(
     features: Features, protocol: Protocol, modality: Modality, rows: np.ndarray
 ) -> set[tuple[int, int]]:
-    images = features.of(modality)
+    images = features.group(modality)
     location = images.optional.get("location")
     places = protocol.places(images.camid[rows], None if location is None else location[rows])
     return set(zip(images.pid[rows].tolist(), places.tolist(), strict=True))

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from vireid.data.layouts.checks import require_disjoint
-from vireid.data.layouts.galleries import with_official_places
 from vireid.data.layouts.lists import read_matlab_pids, read_pids
+from vireid.data.layouts.official_galleries import with_official_places
 from vireid.data.layouts.sysu_mm01 import MODALITY_OF_CAMERA
 from vireid.data.records import ImageRecord, Modality
 from vireid.retrieval.features import Features, FeatureSet, FeaturesInfo
@@ -93,8 +93,8 @@ def _read_camera(path: Path, pids: list[int]) -> list[tuple[int, np.ndarray]]:
     try:
         cells = loadmat(content, variable_names=["feature"])["feature"].ravel()
         matrices = [(pid, np.asarray(cells[pid - 1])) for pid in pids if pid <= len(cells)]
-        found = [(pid, matrix.astype(np.float32)) for pid, matrix in matrices if matrix.size]
-        if not all(matrix.ndim == 2 for _, matrix in found):
+        filled = [(pid, matrix.astype(np.float32)) for pid, matrix in matrices if matrix.size]
+        if not all(matrix.ndim == 2 for _, matrix in filled):
             raise ValueError("a cell that is no matrix")
     except NotImplementedError as error:
         remedy = "save it in MATLAB with save(name, 'feature', '-v7')"

@@ -130,12 +130,12 @@ def _propose(
 
 def _nearest(block: DistanceBlock, candidates: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Choose the nearest candidates, behind the image itself: (N, count), and the largest distance, (N,)."""
-    own = np.arange(len(candidates))[:, None]
+    itself = np.arange(len(candidates))[:, None]
     keys = sorting_keys(_distances(block, candidates), candidates)
-    keys[candidates == own] = np.iinfo(np.int64).max  # it may or may not have been proposed
+    keys[candidates == itself] = np.iinfo(np.int64).max  # it may or may not have been proposed
     kept = smallest(keys, count - 1)
     last = (kept[:, -1] >> 32).astype(np.int32).view(np.float32)
-    return np.hstack([own, positions(kept)]).astype(np.int32), last
+    return np.hstack([itself, positions(kept)]).astype(np.int32), last
 
 
 def _distances(block: DistanceBlock, candidates: np.ndarray) -> np.ndarray:

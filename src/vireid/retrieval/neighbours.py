@@ -102,7 +102,7 @@ def find_neighbours(
         One for each set, in positions of that set.
     """
     size = 1 + max(int(items[-1]) for items in sets)
-    found = [
+    neighbours_of_sets = [
         Neighbours(np.empty((len(items), min(count, len(items))), np.int32), np.empty(len(items), np.float32))
         for items in sets
     ]
@@ -110,15 +110,15 @@ def find_neighbours(
     for rows in blocks(size, max(1, _BLOCK_ITEMS // size)):
         distances = block(rows, slice(None))
         keys = _own_first(sorting_keys(distances, np.arange(size)), rows)
-        for items, place, neighbours in zip(sets, places, found, strict=True):
+        for items, place, neighbours in zip(sets, places, neighbours_of_sets, strict=True):
             members = np.flatnonzero(place[rows] >= 0)
             if len(members):
-                own = place[rows[members]]
+                rows_of_set = place[rows[members]]
                 kept = smallest(_part(keys, members, items), neighbours.nearest.shape[1])
-                neighbours.nearest[own] = place[positions(kept)]
-                neighbours.furthest[own] = _part(distances, members, items).max(axis=1)
+                neighbours.nearest[rows_of_set] = place[positions(kept)]
+                neighbours.furthest[rows_of_set] = _part(distances, members, items).max(axis=1)
         advance(len(rows))
-    return found
+    return neighbours_of_sets
 
 
 def compare_with_all(block: DistanceBlock, rows: np.ndarray, neighbours: Neighbours) -> None:

@@ -65,9 +65,9 @@ def average_precision(ranks: Tensor) -> Tensor:
         >>> average_precision(torch.tensor([[1, 3]]))
         tensor([0.8333], dtype=torch.float64)
     """
-    found = ranks > 0
-    precisions = (found.cumsum(-1).double() / ranks).where(found, 0)
-    return precisions.cumsum(-1)[..., -1] / found.sum(-1)  # in the order of the ranks, whatever else M counts
+    matched = ranks > 0
+    precisions = (matched.cumsum(-1).double() / ranks).where(matched, 0)
+    return precisions.cumsum(-1)[..., -1] / matched.sum(-1)  # in the order of the ranks, whatever else M counts
 
 
 def inverse_negative_penalty(ranks: Tensor) -> Tensor:
@@ -124,5 +124,5 @@ def cumulative_matching(ranks: Tensor, length: int) -> Tensor:
         >>> cumulative_matching(torch.tensor([1, 3, 0, 1]), length=3)
         tensor([0.6667, 0.6667, 1.0000], dtype=torch.float64)
     """
-    found = torch.bincount(ranks[ranks > 0], minlength=length + 1)[1 : length + 1]
-    return found.cumsum(0).double() / (ranks > 0).sum()
+    first_places = torch.bincount(ranks[ranks > 0], minlength=length + 1)[1 : length + 1]
+    return first_places.cumsum(0).double() / (ranks > 0).sum()

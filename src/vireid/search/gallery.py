@@ -114,7 +114,7 @@ def _choose(root: Path, modality: Modality, assume: bool) -> list[Picture]:
 
 def from_features(features: Features, modality: Modality) -> Gallery:
     """Take the images of one modality of a features file."""
-    images = features.of(modality)
+    images = features.group(modality)
     return Gallery(
         root=None,
         modality=modality,

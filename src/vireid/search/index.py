@@ -80,11 +80,11 @@ def nearest(
         _, rows = faiss.knn(units, unit_vectors(vectors), top)
     else:
         _, rows = index.search(units, top)
-    found = []
+    results = []
     for query, candidates in zip(queries, rows, strict=True):
         kept = np.sort(candidates[candidates >= 0])  # -1 where the lists hold too few
         pair = (unit_length(torch.from_numpy(part).double()) for part in (query[None], vectors[kept]))
         distance = euclidean(*pair).numpy()[0]
         order = np.argsort(distance, kind="stable")
-        found.append((kept[order], distance[order]))
-    return found
+        results.append((kept[order], distance[order]))
+    return results

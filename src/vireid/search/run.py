@@ -9,8 +9,8 @@ import faiss
 from vireid.data.records import Modality
 from vireid.retrieval import features as features_file
 from vireid.search.embedder import Embedder
-from vireid.search.found import Found
 from vireid.search.gallery import Gallery, check_model, embed_folder, from_features, read_gallery
+from vireid.search.hits import QueryHits
 from vireid.search.index import nearest
 from vireid.search.pictures import known
 from vireid.support.errors import UserError
@@ -111,7 +111,7 @@ def open_gallery(
 
 def search(
     embedder: Embedder, gallery: Gallery, index: faiss.IndexIVFFlat | None, queries: Queries, top: int
-) -> list[Found]:
+) -> list[QueryHits]:
     """Embed queries and find the closest pictures of a gallery.
 
     Args:
@@ -128,6 +128,6 @@ def search(
         vectors, _ = embedder.embed(queries.paths, queries.modality, gallery.flip, False, bar.advance)
     results = nearest(vectors, gallery.vectors, top, index)
     return [
-        Found(path, pid, gallery.name[rows], gallery.pid[rows], distance)
+        QueryHits(path, pid, gallery.name[rows], gallery.pid[rows], distance)
         for path, pid, (rows, distance) in zip(queries.paths, queries.pids, results, strict=True)
     ]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from vireid.data.records import Modality
-from vireid.synthetic.randomness import Draw, Stream
+from vireid.synthetic.draws import Draw, Stream
 from vireid.synthetic.renderer import Canvas, Light
 
 CURVE_STEPS, BRIGHTEST = 2048, 1.6

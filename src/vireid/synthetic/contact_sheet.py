@@ -8,7 +8,7 @@ from vireid.data.decode import decode
 from vireid.data.sixteen_bit import FULL_RANGE
 from vireid.support.errors import UserError
 from vireid.support.files import replacing
-from vireid.synthetic.randomness import Draw, Stream
+from vireid.synthetic.draws import Draw, Stream
 
 COLUMNS = {1: "visible", 2: "visible", 4: "visible", 5: "visible", 3: "infrared", 6: "infrared"}
 """Cameras of SYSU-MM01 from left to right."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from vireid.synthetic.randomness import Draw
+from vireid.synthetic.draws import Draw
 
 Material = NDArray[np.float32]
 """(4,) float32 in [0, 1]: visible red, green and blue, then near-infrared reflectance."""

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from vireid.data.records import Modality
 from vireid.synthetic.cameras import Camera, develop
+from vireid.synthetic.draws import Draw, Stream
 from vireid.synthetic.figure import Shape, shapes_of
 from vireid.synthetic.garments import paint_clothes
 from vireid.synthetic.heads import paint_head
 from vireid.synthetic.pose import draw_gait, parts_of
-from vireid.synthetic.randomness import Draw, Stream
 from vireid.synthetic.renderer import Canvas, View, draw_person, draw_shadow
 from vireid.synthetic.scenes import paint_scene
 from vireid.synthetic.surface import Texture

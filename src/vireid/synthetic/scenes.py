@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
+from vireid.synthetic.draws import Draw, Stream
 from vireid.synthetic.materials import INFRARED, Material, material, scaled
-from vireid.synthetic.randomness import Draw, Stream
 
 HEIGHT, WIDTH = 248, 768
 """Size of a scene in pixels, for images 192 pixels high."""

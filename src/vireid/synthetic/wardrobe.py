@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from vireid.synthetic.draws import Draw, Stream
 from vireid.synthetic.materials import (
     CLOTH_COLOURS,
     SOBER_COLOURS,
@@ -13,7 +14,6 @@ from vireid.synthetic.materials import (
     draw_skin,
 )
 from vireid.synthetic.patterns import LOGOS
-from vireid.synthetic.randomness import Draw, Stream
 
 TOP_PATTERNS = {
     "plain": 3.0,

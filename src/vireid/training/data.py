@@ -75,10 +75,10 @@ def load_training_images(images: Path, overlay: Path, settings: Train, seed: int
     require_training_identities(len(pids), settings)
     held_out = draw_holdout(pids, settings.holdout_pids, seed, Stream.HOLDOUT)
     # What chooses the epoch is as the test images are: never super-resolved.
-    holdout = tuple(part.of(held_out) for part in originals)
+    holdout = tuple(part.select(held_out) for part in originals)
     fitted_pids = np.setdiff1d(pids, held_out)
     fitted = tuple(
-        part.of(fitted_pids).overlaid(replacement.of(fitted_pids))
+        part.select(fitted_pids).overlaid(replacement.select(fitted_pids))
         for part, replacement in zip(originals, replacements, strict=True)
     )
     if sum(part.image.nbytes for part in (*fitted, *holdout)) <= memory * _GIB:

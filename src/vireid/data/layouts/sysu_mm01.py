@@ -18,8 +18,8 @@ from vireid.data.layouts.checks import (
     require_every_camera,
     require_folders,
 )
-from vireid.data.layouts.galleries import require_galleries, with_official_places
 from vireid.data.layouts.lists import read_matlab_pids, read_pids, require_list
+from vireid.data.layouts.official_galleries import require_galleries, with_official_places
 from vireid.data.records import ImageRecord, Modality
 from vireid.data.tree import Tree, read_dataset
 from vireid.support.errors import UserError

@@ -219,9 +219,10 @@ class FPRNet(Method[Outputs]):
         self.joint_head = self.single_layers = self.classifier = None
         if model.fusion_block:
             self.columns = model.fusion.columns
-            levels = [{level for column in self.columns for of, level in column if of == m} for m in Modality]
+            levels = [{level for column in self.columns for kind, level in column if kind == m} for m in Modality]
             self.pyramids = nn.ModuleList(
-                FeaturePyramid(trunk.channels, model.pyramid_width, own, model.pyramid_top_down) for own in levels
+                FeaturePyramid(trunk.channels, model.pyramid_width, names, model.pyramid_top_down)
+                for names in levels
             )
         if model.joint_block or (model.single_domains and model.single_layers == "joint"):
             self.joint_head = _head(layer, [width, *model.joint_dims], model.joint_activation)
@@ -266,7 +267,9 @@ class FPRNet(Method[Outputs]):
             fused, fusion_rows = self._fused(maps, batch)
             fusion = self.fusion_classifier(self.fusion_head(fused))
         if self.model.single_domains:
-            branches = [lambda part, of=m: (self.classifier(self._domain(of, part)),) for m in Modality]
+            branches = [
+                lambda part, modality=m: (self.classifier(self._domain(modality, part)),) for m in Modality
+            ]
             (single,) = per_modality(branches, pooled, batch.visible)
         return Outputs(joint, fusion, fusion_rows, single)
 

@@ -6,14 +6,14 @@ import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 
-from vireid.reporting.comparison import (
+from vireid.experiments.comparison_table import (
     ComparedRow,
-    Comparison,
+    ComparisonTable,
     paired_difference,
-    print_comparison,
-    write_comparison,
+    print_comparison_table,
+    write_comparison_table,
 )
-from vireid.reporting.curves import draw_curves
+from vireid.experiments.curves import draw_curves
 
 
 def seeds(*values):
@@ -72,7 +72,7 @@ def written(tmp_path):
 
     def write(*rows):
         path = tmp_path / "tables" / "table.md"
-        write_comparison(path, Comparison("Title", ["mAP"], [FULL, *rows], FULL, ["A note."]))
+        write_comparison_table(path, ComparisonTable("Title", ["mAP"], [FULL, *rows], FULL, ["A note."]))
         text = path.read_text(encoding="utf-8")
         assert text.startswith("# Title\n\n| ")
         assert text.endswith("\n\n- A note.\n")
@@ -106,7 +106,7 @@ def test_missing_numbers_are_dashes(written):
 
 def test_printed_table_has_the_cells_and_no_markdown(capsys):
     row = ComparedRow("clear [x]", {"mAP": 28.0}, seeds(20.0, 21.1, 22.0), "3")
-    print_comparison(Comparison("Title", ["mAP"], [FULL, row], FULL, ["A note [of mine]."]))
+    print_comparison_table(ComparisonTable("Title", ["mAP"], [FULL, row], FULL, ["A note [of mine]."]))
     out = capsys.readouterr().out
     assert "-10.0 ± 0.1" in out
     assert "**" not in out
@@ -116,10 +116,10 @@ def test_printed_table_has_the_cells_and_no_markdown(capsys):
 
 @pytest.mark.parametrize("columns", ["200", "80", "40", None])
 def test_printed_numbers_are_whole_at_every_width(capsys, monkeypatch, columns):
-    monkeypatch.delenv("COLUMNS") if columns is None else monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.delenv("COLUMNS", raising=False) if columns is None else monkeypatch.setenv("COLUMNS", columns)
     units = {seed: {seed: {"rank1": 55.5 + seed, "mAP": 44.4 + seed}} for seed in range(3)}
     full = ComparedRow("B(deep) + MLFM without channel attention", {"rank1": 88.88, "mAP": 77.77}, units, "3")
-    print_comparison(Comparison("Title", ["rank1", "mAP"], [full, full], FULL))
+    print_comparison_table(ComparisonTable("Title", ["rank1", "mAP"], [full, full], FULL))
     out = capsys.readouterr().out
     for number in ("88.88", "77.77", "56.5 ± 1.0", "45.4 ± 1.0"):
         assert out.count(number) == 2

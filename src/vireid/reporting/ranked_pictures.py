@@ -7,7 +7,7 @@ import numpy as np
 
 from vireid.data.records import Modality
 from vireid.data.store import ImageReader, open_images
-from vireid.reporting.picture_rows import Headings, Row, Tile, draw_rows
+from vireid.reporting.picture_rows import Headings, PictureRow, Tile, draw_rows
 from vireid.retrieval.evaluation import Evaluation
 from vireid.retrieval.features import Features, FeatureSet
 from vireid.retrieval.ranked_lists import RankedList, from_best_to_worst, ranked_lists, worst
@@ -38,7 +38,7 @@ def draw_ranked_lists(path: Path, evaluation: Evaluation, features: Features, im
         f"closest {protocol.gallery_modality.group} images and their distances; queries from the best to the "
         f"worst average precision (AP)\n{protocol.name}, trial 0",
     )
-    draw_rows(path, [Row(tiles.query(item), tiles.found(item)) for item in lists], headings)
+    draw_rows(path, [PictureRow(tiles.query(item), tiles.hits(item)) for item in lists], headings)
 
 
 def draw_worst_queries(path: Path, evaluation: Evaluation, features: Features, images: Path, queries: int) -> None:
@@ -64,7 +64,9 @@ def draw_worst_queries(path: Path, evaluation: Evaluation, features: Features, i
         "images",
         "closest\nright one",
     )
-    draw_rows(path, [Row(tiles.query(item), tiles.found(item), tiles.match(item)) for item in lists], headings)
+    draw_rows(
+        path, [PictureRow(tiles.query(item), tiles.hits(item), tiles.match(item)) for item in lists], headings
+    )
 
 
 class _Tiles:
@@ -80,11 +82,11 @@ class _Tiles:
     def __init__(self, features: Features, evaluation: Evaluation, images: Path, rows: Sequence[Sequence[int]]):
         protocol = evaluation.protocol
         self._queries, self._gallery = (
-            features.of(modality) for modality in (protocol.query_modality, protocol.gallery_modality)
+            features.group(modality) for modality in (protocol.query_modality, protocol.gallery_modality)
         )
         with open_images(images) as reader:
             _check_source(images, reader, features)
-            asked, shown = {query for query, *_ in rows}, {row for _, *found in rows for row in found}
+            asked, shown = {query for query, *_ in rows}, {row for _, *hits in rows for row in hits}
             self._query_pictures = _pictures(reader, protocol.query_modality, self._queries, asked)
             self._gallery_pictures = _pictures(reader, protocol.gallery_modality, self._gallery, shown)
 
@@ -92,7 +94,7 @@ class _Tiles:
         precision = f"AP {100 * item.average_precision:.0f} %"
         return Tile(self._query_pictures[item.query], precision, _source(self._queries, item.query))
 
-    def found(self, item: RankedList) -> list[Tile]:
+    def hits(self, item: RankedList) -> list[Tile]:
         return [
             Tile(
                 self._gallery_pictures[row], f"{distance:.3f}", _source(self._gallery, row), correct=bool(correct)

@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from tests.retrieval.made import feature_set, features_of
-from vireid.retrieval.comparison import Comparison
+from vireid.retrieval.gallery_pool import GalleryPool
 from vireid.retrieval.protocols import protocol
 from vireid.retrieval.ranking import JUNK_KEY
 
@@ -29,12 +29,12 @@ def features():
 
 
 def test_distances_are_exact_far_from_the_origin(features):
-    distmat = Comparison(features, PLAIN, np.array([3, 0, 1])).distances(np.array([1, 0]))
+    distmat = GalleryPool(features, PLAIN, np.array([3, 0, 1])).distances(np.array([1, 0]))
     vectors = [images.embeddings["bn"].astype(np.float64) for images in (features.infrared, features.visible)]
     np.testing.assert_allclose(distmat, cdist(vectors[0][[1, 0]], vectors[1][[3, 0, 1]]), rtol=1e-5)
 
 
 def test_keys_carry_matches_and_junk(features):
-    keys = Comparison(features, PLAIN, np.arange(4)).keys(np.array([0, 1])).numpy()
+    keys = GalleryPool(features, PLAIN, np.arange(4)).keys(np.array([0, 1])).numpy()
     assert (keys & 1).tolist() == [[0, 1, 0, 0], [0, 0, 1, 1]]
     assert (keys == JUNK_KEY).tolist() == [[True, False, False, False], [False] * 4]

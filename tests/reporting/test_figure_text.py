@@ -4,8 +4,8 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from vireid.reporting import text as texts
-from vireid.reporting.text import Place, drawable, fitted
+from vireid.reporting import figure_text as texts
+from vireid.reporting.figure_text import Place, drawable, fitted
 
 NAMES = [
     "cam1/0441/0002.jpg",

@@ -8,8 +8,8 @@ import numpy as np
 from vireid.data.decode import decode
 from vireid.data.records import Modality
 from vireid.data.sixteen_bit import Scaling
-from vireid.reporting.picture_rows import Headings, Row, Tile, draw_rows
-from vireid.search.found import Found
+from vireid.reporting.picture_rows import Headings, PictureRow, Tile, draw_rows
+from vireid.search.hits import QueryHits
 from vireid.search.pictures import unreadable
 from vireid.support.files import inside
 from vireid.support.tables import Column, print_table
@@ -18,9 +18,9 @@ _HEIGHT = 288  # pixels of a picture on the sheet
 _MOST_QUERIES = 20  # rows of a sheet
 
 
-def print_found(found: Sequence[Found]) -> None:
+def print_hits(hits: Sequence[QueryHits]) -> None:
     """Print one table for each query: rank, distance, identity where it is known, and path."""
-    for item in found:
+    for item in hits:
         title = f"{item.query}" + (f", id {item.query_pid}" if item.query_pid >= 0 else "")
         with_pids = bool((item.pid >= 0).any())
         numbers = ("rank", "distance", *(("id",) if with_pids else ()))
@@ -33,9 +33,9 @@ def print_found(found: Sequence[Found]) -> None:
         print_table(title, [*(Column(number, number=True) for number in numbers), Column("picture")], rows)
 
 
-def draw_found(
+def draw_hits(
     path: Path,
-    found: Sequence[Found],
+    hits: Sequence[QueryHits],
     root: Path,
     size: tuple[int, int],
     scaling: Scaling,
@@ -45,7 +45,7 @@ def draw_found(
 
     Args:
         path: The figure.
-        found: Results; the first twenty are drawn.
+        hits: Results; the first twenty are drawn.
         root: Folder that the gallery's names are relative to.
         size: (height, width) in pixels that the model sees, for the pictures' shape.
         scaling: How it sees 16-bit pictures.
@@ -59,13 +59,13 @@ def draw_found(
     """
     width = round(_HEIGHT * size[1] / size[0])
     rows = []
-    for item in found[:_MOST_QUERIES]:
+    for item in hits[:_MOST_QUERIES]:
         tiles = [
             Tile(_picture(inside(root, name), width, scaling), f"{distance:.3f}", name, _identity(pid), correct)
             for name, pid, distance, correct in zip(item.name, item.pid, item.distance, item.correct, strict=True)
         ]
         query = Tile(_picture(item.query, width, scaling), "query", item.query.name, _identity(item.query_pid))
-        rows.append(Row(query, tiles))
+        rows.append(PictureRow(query, tiles))
     query_kind, gallery_kind = (modality.group for modality in modalities)
     headings = Headings(f"{query_kind} query", f"closest {gallery_kind} pictures and their distances (0 to 2)")
     draw_rows(path, rows, headings, inches=0.95)

@@ -7,7 +7,7 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Found:
+class QueryHits:
     """The pictures closest to one query.
 
     Attributes:

@@ -37,7 +37,7 @@ class ComparedRow:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ComparisonTable:
     """A table.
 
     Attributes:
@@ -82,7 +82,7 @@ def paired_difference(row: Units, reference: Units, metric: str) -> tuple[float,
     return float(differences.mean()), float(student.ppf((1 + _CONFIDENCE) / 2, count - 1) * error)
 
 
-def print_comparison(comparison: Comparison) -> None:
+def print_comparison_table(comparison: ComparisonTable) -> None:
     """Print a table in the terminal, two lines for each row."""
     headings = (*_names(comparison), f"{_DELTA} {comparison.metrics[-1]}", "runs")
     columns = [Column(""), Column(""), *(Column(heading, number=True) for heading in headings)]
@@ -103,7 +103,7 @@ def print_comparison(comparison: Comparison) -> None:
     print_table(comparison.title, columns, rows, comparison.notes)
 
 
-def write_comparison(path: Path, comparison: Comparison) -> None:
+def write_comparison_table(path: Path, comparison: ComparisonTable) -> None:
     """Write a table as Markdown."""
     names, compared = _names(comparison), comparison.metrics[-1]
     headings = ["", *(f"paper {name}" for name in names), *(f"ours {name}" for name in names), "runs"]
@@ -116,11 +116,11 @@ def write_comparison(path: Path, comparison: Comparison) -> None:
         partial.write_text(f"# {comparison.title}\n\n{table}\n\n{notes}\n", encoding="utf-8")
 
 
-def _names(comparison: Comparison) -> list[str]:
+def _names(comparison: ComparisonTable) -> list[str]:
     return [metric.replace("rank", "rank-") for metric in comparison.metrics]
 
 
-def _rows(comparison: Comparison) -> list[list[str]]:
+def _rows(comparison: ComparisonTable) -> list[list[str]]:
     """Text of every cell: label, paper, ours, runs, the paper's difference and ours; bold as in Markdown."""
     metrics, compared = comparison.metrics, comparison.metrics[-1]
     return [
@@ -155,10 +155,10 @@ def _paper_difference(row: ComparedRow, reference: ComparedRow, metric: str) -> 
 
 def _difference(row: ComparedRow, reference: ComparedRow, metric: str) -> str:
     """Write the paired difference, in bold where its interval does not hold zero."""
-    found = None if row is reference else paired_difference(row.ours, reference.ours, metric)
-    if found is None:
+    difference = None if row is reference else paired_difference(row.ours, reference.ours, metric)
+    if difference is None:
         return NOTHING
-    mean, half = found
+    mean, half = difference
     if np.isnan(half):
         return f"{mean:+.1f}"
     text = f"{mean:+.1f} {_PLUS_MINUS} {half:.1f}"

@@ -44,7 +44,7 @@ def with_official_places(records: Sequence[ImageRecord], path: Path) -> list[Ima
         UserError: If the file is none of this kind, or does not fit the images.
     """
     shuffles = _read(path)
-    found = []
+    placed = []
     for (split, camid, pid), cell in groupby(records, key=lambda record: (record.split, record.camid, record.pid)):
         images = list(cell)
         if split == "test":
@@ -53,8 +53,8 @@ def with_official_places(records: Sequence[ImageRecord], path: Path) -> list[Ima
                 replace(image, official_places=tuple(column))
                 for image, column in zip(images, places.T.tolist(), strict=True)
             ]
-        found += images
-    trials = {len(record.official_places) for record in found if record.official_places is not None}
+        placed += images
+    trials = {len(record.official_places) for record in placed if record.official_places is not None}
     if len(trials) > 1:
         raise UserError(
             path,
@@ -63,7 +63,7 @@ def with_official_places(records: Sequence[ImageRecord], path: Path) -> list[Ima
             found=f"{min(trials)} to {max(trials)}",
             remedy=_REMEDY,
         )
-    return found
+    return placed
 
 
 def _read(path: Path) -> np.ndarray:

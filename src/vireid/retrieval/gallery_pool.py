@@ -39,7 +39,7 @@ class Compared:
         return Compared(self.rows[rows], self.vectors[rows], self.pids[rows], self.places[rows])
 
 
-class Comparison:
+class GalleryPool:
     """A protocol's pool of gallery images, to be compared with queries, whole or in parts.
 
     Args:
@@ -53,13 +53,13 @@ class Comparison:
     """
 
     def __init__(self, features: Features, protocol: Protocol, pool: np.ndarray):
-        self.pids = features.of(protocol.gallery_modality).pid[pool]
+        self.pids = features.group(protocol.gallery_modality).pid[pool]
         self.dimension = features.vectors(protocol.gallery_modality, pool[:0]).shape[1]
         self._features, self._protocol, self._pool = features, protocol, pool
 
     def by_identity(self, rows: np.ndarray) -> np.ndarray:
         """Return positions that sort rows of the query modality's group by identity."""
-        return np.argsort(self._features.of(self._protocol.query_modality).pid[rows], kind="stable")
+        return np.argsort(self._features.group(self._protocol.query_modality).pid[rows], kind="stable")
 
     def queries(self, rows: np.ndarray) -> Compared:
         """Prepare some rows of the query modality's group."""
@@ -115,7 +115,7 @@ class Comparison:
         return DISTANCES[self._protocol.distance](queries.vectors, part.vectors)
 
     def _compared(self, modality: Modality, rows: np.ndarray) -> Compared:
-        images = self._features.of(modality)
+        images = self._features.group(modality)
         vectors = torch.from_numpy(self._features.vectors(modality, rows)).double()
         if self._protocol.normalise:
             normalize(vectors, dim=1, out=vectors)  # in place: galleries are large

@@ -10,8 +10,8 @@ from PIL import Image
 from vireid.data.records import Modality
 from vireid.data.sixteen_bit import FULL_RANGE
 from vireid.reporting import picture_rows
-from vireid.reporting.search_results import draw_found, print_found
-from vireid.search.found import Found
+from vireid.search.hits import QueryHits
+from vireid.search.hits_sheet import draw_hits, print_hits
 
 NAMES = [
     "cam[left]_001.jpg",
@@ -32,12 +32,12 @@ def searched(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         Image.new("RGB", (8, 16), "grey").save(tmp_path / name)
     pids = np.array([3, -1] * 4)
-    return [Found(tmp_path / NAMES[5], 3, np.array(NAMES, object), pids, np.linspace(0.1, 1.5, 8, dtype="f4"))]
+    return [QueryHits(tmp_path / NAMES[5], 3, np.array(NAMES, object), pids, np.linspace(0.1, 1.5, 8, dtype="f4"))]
 
 
 def test_table_shows_names_as_they_are_and_escapes_what_cannot_be_seen(searched, capsys, monkeypatch):
     monkeypatch.delenv("COLUMNS", raising=False)
-    print_found(searched)
+    print_hits(searched)
     title, *lines = capsys.readouterr().out.splitlines()
     assert title.endswith(r"caf\xe9.jpg, id 3")
     shown = [line.split()[-1] for line in lines if line.strip()[:1].isdigit()]
@@ -47,7 +47,7 @@ def test_table_shows_names_as_they_are_and_escapes_what_cannot_be_seen(searched,
 @pytest.mark.parametrize("columns", ["80", "30"])
 def test_distances_are_whole_in_a_narrow_terminal(searched, columns, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", columns)
-    print_found(searched)
+    print_hits(searched)
     out = capsys.readouterr().out
     assert all(out.count(f"{distance:.4f}") == 1 for distance in searched[0].distance)
 
@@ -66,7 +66,7 @@ def test_names_below_the_pictures_do_not_overlap(searched, tmp_path, monkeypatch
         boxes.extend(text.get_window_extent() for text in texts)
 
     monkeypatch.setattr(picture_rows, "figure_file", measured)
-    drawn = draw_found(
+    drawn = draw_hits(
         tmp_path / "sheet.png", searched, tmp_path, (32, 16), FULL_RANGE, (Modality.INFRARED, Modality.VISIBLE)
     )
     assert drawn == 1

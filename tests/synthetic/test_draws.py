@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from vireid.synthetic.randomness import Draw, Stream
+from vireid.synthetic.draws import Draw, Stream
 
 PINNED = [0.075247416, 0.255550471, 0.722542795]
 
