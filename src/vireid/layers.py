@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML, YAMLError
 from ruamel.yaml.comments import CommentedMap
 
 from vireid.support.errors import UserError
+from vireid.support.yaml_files import read_yaml
 
 GROUPS = ("schedule", "dataset", "method", "superresolve")
 BASE = "base.yaml"
@@ -201,10 +201,7 @@ def _put(
 
 
 def _read(path: Path) -> CommentedMap:
-    try:
-        content = YAML().load(path)
-    except YAMLError as error:
-        raise UserError(path, "not valid YAML", expected="YAML", found=error, remedy="mend it") from error
+    content = read_yaml(path, with_comments=True)
     if not isinstance(content, CommentedMap):
         raise UserError(path, "not a preset", expected="keys and values", found=content, remedy="mend it")
     return content

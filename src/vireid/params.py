@@ -13,9 +13,9 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
-from ruamel.yaml import YAML, YAMLError
 
 from vireid.support.errors import UserError
+from vireid.support.yaml_files import read_yaml
 
 Count = Annotated[int, Field(ge=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -250,7 +250,8 @@ def load_params(path: Path) -> Params:
             of range.
     """
     try:
-        values = YAML(typ="safe", pure=True).load(path)
+        remedy = f"mend it; `git checkout {path}` brings back the committed one and drops your changes"
+        values = read_yaml(path, remedy)
     except FileNotFoundError as error:
         raise UserError(
             path,
@@ -258,14 +259,6 @@ def load_params(path: Path) -> Params:
             expected="a parameters file",
             found="nothing",
             remedy="run in the root of the project, or `git checkout params.yaml`",
-        ) from error
-    except YAMLError as error:
-        raise UserError(
-            path,
-            "not valid YAML",
-            expected="YAML",
-            found=error,
-            remedy=f"mend it; `git checkout {path}` brings back the committed one and drops your changes",
         ) from error
     return check_section(Params, values, where=str(path), remedy=f"correct it in {path}")
 

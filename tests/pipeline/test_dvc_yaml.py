@@ -25,6 +25,7 @@ UNTRACKED_CODE = (
     "src/vireid/support/refusals.py",
     "src/vireid/support/surroundings.py",
     "src/vireid/support/progress.py",
+    "src/vireid/support/yaml_files.py",
 )
 # Parameters that cannot move a result, or whose effect is another parameter's value.
 UNTRACKED_PARAMS = {"compute.workers", "compute.image_memory", "recipe", "schedule"}

@@ -4,8 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
 
 from vireid.data.layouts.checks import some
-from vireid.data.records import ImageRecord, Modality
-from vireid.data.store import SPLITS
+from vireid.data.records import SPLITS, ImageRecord, Modality
 
 FEW = 2
 """An identity with fewer images of a modality cannot be met by a different picture of itself."""

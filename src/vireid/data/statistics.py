@@ -7,8 +7,7 @@ from typing import Any
 from vireid.data.findings import findings
 from vireid.data.ingest import Packed
 from vireid.data.picture_findings import picture_findings, size_percentiles
-from vireid.data.records import ImageRecord, Modality
-from vireid.data.store import SPLITS
+from vireid.data.records import SPLITS, ImageRecord, Modality
 from vireid.params import Dataset, Ingest
 
 

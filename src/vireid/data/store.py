@@ -14,13 +14,12 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from vireid.data.records import OPTIONAL_COLUMNS, ImageRecord, Modality
+from vireid.data.records import OPTIONAL_COLUMNS, SPLITS, ImageRecord, Modality
 from vireid.data.stored_images import StoredImages
 from vireid.support.errors import UserError
 from vireid.support.hdf5 import create_hdf5, ensure_room, open_hdf5, plain
 
 SCHEMA = "vireid.images/1"
-SPLITS = ("train", "test")
 _REQUIRED = ("dataset", "trial", "height", "width", "source_hash", "superresolve")
 _KINDS = {"image": "u", "pid": "i", "camid": "i", "name": "O"}  # NumPy's letters
 _REMEDY = "run `dvc repro`, which makes it"

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
-from ruamel.yaml import YAML, YAMLError
 
 from vireid.params import Section, check_section
 from vireid.support.errors import UserError
+from vireid.support.yaml_files import read_yaml
 
 # Both end up in the names of experiments, which are names of Git references.
 RowName = Annotated[str, Field(pattern="^[a-z0-9_]+$")]
@@ -119,11 +119,7 @@ def load_grid(conf: Path, name: str) -> Grid:
             remedy="name one of these",
         )
     path = folder / f"{name}.yaml"
-    try:
-        values = YAML(typ="safe", pure=True).load(path)
-    except YAMLError as error:
-        raise UserError(path, "not valid YAML", expected="YAML", found=error, remedy="mend it") from error
-    return check_section(Grid, values, where=str(path), remedy=f"correct it in {path}")
+    return check_section(Grid, read_yaml(path), where=str(path), remedy=f"correct it in {path}")
 
 
 def grids(conf: Path) -> list[str]:

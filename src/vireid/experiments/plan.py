@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from vireid.experiments.grid import Grid, GridRow
 from vireid.experiments.repetition import Repetition
 from vireid.layers import read_preset
@@ -16,6 +14,7 @@ from vireid.methods import check_recipe
 from vireid.params import Params, check_section, load_params
 from vireid.presets import apply_presets
 from vireid.support.errors import UserError
+from vireid.support.yaml_files import read_yaml
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ def make_plan(
         UserError: If there is no such preset; or naming every row whose presets or parameters are wrong.
     """
     load_params(params)
-    before = YAML().load(params)
+    before = read_yaml(params, with_comments=True)
     for group, chosen in presets.items():
         read_preset(conf, group, chosen)
     here = ("dataset", before["dataset"]["name"])

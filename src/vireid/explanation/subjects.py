@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from vireid.data.decode import decode, quiet_pillow
-from vireid.data.records import ImageRecord, Modality
+from vireid.data.records import SPLITS, ImageRecord, Modality
 from vireid.data.sixteen_bit import Scaling
-from vireid.data.store import SPLITS, ImageReader
+from vireid.data.store import ImageReader
 from vireid.search.pictures import unreadable
 from vireid.support.errors import UserError
 

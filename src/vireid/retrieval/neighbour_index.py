@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 from torch.linalg import vector_norm
 
+from vireid.retrieval.blocks import blocks
 from vireid.retrieval.distances import unit_length
 from vireid.retrieval.neighbours import (
     DistanceBlock,
     Neighbours,
-    blocks,
     compare_with_all,
     distances_at,
     distances_of_vectors,

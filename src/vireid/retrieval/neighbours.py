@@ -1,12 +1,15 @@
 """Nearest neighbours within sets of images, exact and by blocks: never a matrix of all pairs."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor
 
+from vireid.retrieval.blocks import blocks
 from vireid.retrieval.distances import DISTANCES
+from vireid.retrieval.ranking import ordering_bits
 
 # (rows, columns) -> (R, C) float32, finite and not negative: distances between the images at these positions.
 DistanceBlock = Callable[[np.ndarray, np.ndarray | slice], np.ndarray]
@@ -139,7 +142,7 @@ def _part(values: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarr
 def sorting_keys(distances: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """Make integers that sort like distances, equal distances by position.
 
-    Bits 63..32 order the distance (floats that are not negative sort like their bits), bits 31..0 are positions.
+    Bits 63..32 order the distance, bits 31..0 are positions.
 
     Args:
         distances: (B, C) float32, not negative.
@@ -148,8 +151,7 @@ def sorting_keys(distances: np.ndarray, columns: np.ndarray) -> np.ndarray:
     Returns:
         (B, C) int64.
     """
-    ordered = (distances + np.float32(0)).view(np.int32)  # + 0 makes -0.0 equal to 0.0
-    return ordered.astype(np.int64) << 32 | columns
+    return ordering_bits(torch.from_numpy(distances)).numpy() | columns
 
 
 def positions(keys: np.ndarray) -> np.ndarray:
@@ -173,8 +175,3 @@ def _inverse(items: np.ndarray, size: int) -> np.ndarray:
     place = np.full(size, -1, np.int32)
     place[items] = np.arange(len(items), dtype=np.int32)
     return place
-
-
-def blocks(count: int, size: int) -> Iterator[np.ndarray]:
-    """Cut positions 0 to count - 1 into runs of `size`."""
-    return (np.arange(start, min(start + size, count)) for start in range(0, count, size))

@@ -36,11 +36,16 @@ def ranking_keys(distmat: Tensor, match: Tensor, junk: Tensor, first: int = 0) -
     """
     if distmat.dtype != torch.float32:
         raise ValueError(f"distances are float32, not {distmat.dtype}")
-    bits = (distmat + 0.0).view(torch.int32)  # + 0.0 makes -0.0 equal to 0.0
-    ordered = torch.where(bits < 0, bits ^ torch.iinfo(torch.int32).max, bits)  # IEEE 754: negatives run backwards
     position = torch.arange(first, first + distmat.shape[1], device=distmat.device)
-    keys = ordered.long().bitwise_left_shift_(32).bitwise_or_(position << 1).bitwise_or_(match)
+    keys = ordering_bits(distmat).bitwise_or_(position << 1).bitwise_or_(match)
     return keys.masked_fill_(junk, JUNK_KEY)
+
+
+def ordering_bits(distances: Tensor) -> Tensor:
+    """Put float32 distances without NaN into bits 63..32 of int64, which sort like them; the others are zero."""
+    bits = (distances + 0.0).view(torch.int32)  # + 0.0 makes -0.0 equal to 0.0
+    ordered = torch.where(bits < 0, bits ^ torch.iinfo(torch.int32).max, bits)  # IEEE 754: negatives run backwards
+    return ordered.long().bitwise_left_shift_(32)
 
 
 def key_positions(keys: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vireid.retrieval.blocks import slices
 from vireid.retrieval.counting import Scores, Tally
 from vireid.retrieval.gallery_pool import Compared, GalleryPool
 from vireid.retrieval.ranking import JUNK_KEY
@@ -136,8 +137,3 @@ def parts(pids: np.ndarray, size: int) -> Iterator[slice]:
             stop = begins if begins > start else int(np.searchsorted(pids, pids[start], "right"))
         yield slice(start, stop)
         start = stop
-
-
-def slices(count: int, size: int) -> Iterator[slice]:
-    """Cut `count` rows into blocks of at most `size`."""
-    return (slice(start, min(start + size, count)) for start in range(0, count, size))

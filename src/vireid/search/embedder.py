@@ -11,12 +11,11 @@ from vireid.data.sixteen_bit import Scaling
 from vireid.data.store import ImagesInfo
 from vireid.methods.base import Method
 from vireid.params import DeviceSettings
+from vireid.retrieval.features import DEFAULT
 from vireid.search.pictures import decode_batches, unreadable
 from vireid.support.errors import UserError
 from vireid.training.embedding import embed_batch
 from vireid.training.model_folder import read_description, rebuild_model
-
-DEFAULT = "default"
 
 
 class Embedder:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from vireid.data.formats import SUFFIXES
-from vireid.data.records import ImageRecord
+from vireid.data.records import SPLITS, ImageRecord
 from vireid.data.tree import Tree
 from vireid.support.errors import UserError
 from vireid.support.text import printable
@@ -21,7 +21,6 @@ ENTRIES = {
 ENDING = rf"({'|'.join(map(re.escape, SUFFIXES))})"  # of an image's name, in a regular expression
 OTHER_ENDINGS = f"or {', '.join(SUFFIXES[1:])}"
 LARGEST_PID = 2**31 - 1  # what the column of images.h5 holds
-_SPLITS = ("train", "test")
 
 
 def require_folders(root: Path, layout: str) -> None:
@@ -218,7 +217,7 @@ def refuse_strays(root: Path, strays: Sequence[str], expected: str) -> None:
 
 def in_order(records: Iterable[ImageRecord]) -> list[ImageRecord]:
     """Sort by split (train first), modality, pid, camera and name: the order of `images.h5`."""
-    return sorted(records, key=lambda r: (_SPLITS.index(r.split), r.modality, r.pid, r.camid, r.name))
+    return sorted(records, key=lambda r: (SPLITS.index(r.split), r.modality, r.pid, r.camid, r.name))
 
 
 def some(values: Collection[int]) -> str:
