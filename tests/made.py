@@ -54,6 +54,16 @@ TINY = {
 }
 
 
+def dataset_at(root, layout="sysu_mm01", **choices):
+    """The parameters of a data set in a folder, under the name of its embedded copy where it has one."""
+    from vireid.datasets import data_set_of
+    from vireid.params import Dataset
+
+    values = {"name": data_set_of(layout).names[-1], "layout": layout, "root": str(root), "trial": 0}
+    values |= {"train_on_val": True, "gallery_draw": "seeded", "sixteen_bit": SIXTEEN_BIT}
+    return Dataset(**values | choices)
+
+
 def draw_dataset(root, train=TRAIN, val=VAL, test=TEST, images=IMAGES_PER_CAMERA):
     """Draw a data set in SYSU-MM01's layout; the stripes of an identity show in both modalities."""
     rng = np.random.default_rng(0)

@@ -55,15 +55,33 @@ class SixteenBit(Section):
     percentiles: Interval[Percentile]
 
 
+def _known_name(name: str) -> str:
+    from vireid.datasets import data_set_names
+
+    return _one_of(name, data_set_names())
+
+
+def _known_layout(layout: str) -> str:
+    from vireid.datasets import data_sets
+
+    return _one_of(layout, list(data_sets()))
+
+
+def _one_of(value: str, known: list[str]) -> str:
+    if value not in known:
+        raise PydanticCustomError("unknown", "one of {known}", {"known": ", ".join(known)})
+    return value
+
+
 class Dataset(Section):
     """Which images, and under which name results are reported."""
 
-    name: Literal["synthetic", "sysu_mm01", "regdb", "synthetic_regdb", "llcm", "synthetic_llcm", "manifest"]
-    layout: Literal["sysu_mm01", "regdb", "llcm", "manifest"]
+    name: Annotated[str, AfterValidator(_known_name)]
+    layout: Annotated[str, AfterValidator(_known_layout)]
     root: Annotated[str, Field(min_length=1)]
     train_on_val: bool
     gallery_draw: Literal["seeded", "official"]
-    trial: Annotated[int, Field(ge=0, le=10)]
+    trial: Annotated[int, Field(ge=0)]
     sixteen_bit: SixteenBit
 
     @field_validator("root")

@@ -16,10 +16,10 @@ from tests.retrieval.made import random_features
 from vireid.cli import app
 from vireid.data.records import ImageRecord, Modality
 from vireid.data.store import ImagesInfo, create_images
+from vireid.datasets.protocols import protocol_named
 from vireid.params import Reranking
 from vireid.retrieval.evaluation import evaluate_protocols
 from vireid.retrieval.features import read_features, write_features
-from vireid.retrieval.protocols import protocol
 from vireid.retrieval.reranked import rerank
 
 SINGLE = "synthetic/all_search/single_shot"
@@ -127,7 +127,9 @@ def test_re_ranking_is_the_stages_own(path, tmp_path):
     assert result.exit_code == 0, result.output
     settings = Reranking(k1=5, k2=6, lambda_value=0.3)
     features = read_features(path)
-    (expected,) = rerank(features, evaluate_protocols(features, [protocol(SINGLE)], [1, 5, 10, 20]), settings)
+    (expected,) = rerank(
+        features, evaluate_protocols(features, [protocol_named(SINGLE)], [1, 5, 10, 20]), settings
+    )
     stored = json.loads((tmp_path / "result.json").read_text())["protocols"][SINGLE]["reranked"]
     assert stored["parameters"] == settings.model_dump()
     assert stored["mean"]["mAP"] == pytest.approx(100 * expected.reranked.means["mAP"], abs=1e-5)

@@ -7,8 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from vireid.cli import app
-from vireid.data.layouts.manifest import find_images
 from vireid.data.records import Modality
+from vireid.datasets.manifest import find_images
 
 PATTERN = r"(?P<modality>rgb|ir)/(?P<pid>\d+)/c(?P<camid>\d)_\d+\.jpg"
 WORDS = ("--visible", "rgb", "--infrared", "ir")

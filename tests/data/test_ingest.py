@@ -10,15 +10,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.made import IMAGES_PER_CAMERA, PACKED, SIXTEEN_BIT, draw_dataset, draw_llcm, draw_regdb, tree
+from tests.made import (
+    IMAGES_PER_CAMERA,
+    PACKED,
+    dataset_at,
+    draw_dataset,
+    draw_llcm,
+    draw_regdb,
+    tree,
+)
 from vireid.data.decode import decode
-from vireid.data.ingest import find_images, pack_images
+from vireid.data.ingest import pack_images
 from vireid.data.looks import Look
 from vireid.data.records import Modality
 from vireid.data.sixteen_bit import Scaling
 from vireid.data.statistics import describe
 from vireid.data.store import open_images
-from vireid.params import Dataset, Ingest
+from vireid.datasets.find import find_images
+from vireid.params import Ingest
 from vireid.support.errors import UserError
 
 SETTINGS = Ingest(height=PACKED[0], width=PACKED[1], on_bad_image="error")
@@ -31,18 +40,6 @@ BROKEN = "cam3/0001/0001.jpg"
 def small(tmp_path):
     """A data set of three identities with one image per camera, to be broken."""
     return dataset_at(draw_dataset(tmp_path / "data", train=(1,), val=(2,), test=(3,), images=1))
-
-
-def dataset_at(root):
-    return Dataset(
-        name="synthetic",
-        layout="sysu_mm01",
-        root=str(root),
-        train_on_val=True,
-        gallery_draw="seeded",
-        trial=0,
-        sixteen_bit=SIXTEEN_BIT,
-    )
 
 
 def pack(data, output, settings=SETTINGS, workers=1):

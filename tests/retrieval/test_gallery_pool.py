@@ -7,11 +7,11 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from tests.retrieval.made import feature_set, features_of
+from vireid.datasets.protocols import protocol_named
 from vireid.retrieval.gallery_pool import GalleryPool
-from vireid.retrieval.protocols import protocol
 from vireid.retrieval.ranking import JUNK_KEY
 
-PLAIN = replace(protocol("synthetic/all_search/single_shot"), normalise=False)
+PLAIN = replace(protocol_named("synthetic/all_search/single_shot"), normalise=False)
 GALLERY = [(1, 2), (1, 4), (2, 5), (2, 1)]
 QUERIES = [(1, 3), (2, 6)]
 

@@ -107,12 +107,12 @@ def _repetitions(plan: "Plan", seeds: str, trials: str) -> "list[Repetition]":
     Raises:
         UserError: If one is no list of numbers, or the data set has no such trial.
     """
-    from vireid.data.ingest import TRIALS as TRIALS_OF_LAYOUT
+    from vireid.datasets import data_set_of
     from vireid.experiments.repetition import Repetition
 
     layout = plan.dataset["layout"]
     chosen = _numbers("--trials", trials) if trials else [plan.dataset["trial"]]
-    known_trials = TRIALS_OF_LAYOUT.get(layout)
+    known_trials = data_set_of(layout).trials
     if not set(chosen) <= set(known_trials or [0]):
         raise UserError(
             "--trials" if trials else "dataset.trial",

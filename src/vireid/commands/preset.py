@@ -154,7 +154,7 @@ def _as_dvc_reads_it(root: str) -> str:
 def _fit(values: "CommentedMap", params: "Params") -> Mapping[str, str]:
     """Put values that fit the data set in place, say what else would be refused, and return the reasons."""
     from vireid.checks import notes, problems
-    from vireid.data.ingest import find_images
+    from vireid.datasets.find import find_images
     from vireid.params import Params, check_section
     from vireid.presets import put
     from vireid.proposals import proposals

@@ -3,25 +3,25 @@
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
 
-from vireid.data.layouts.checks import some
+from vireid.data.layout_checks import some
 from vireid.data.records import SPLITS, ImageRecord, Modality
 
 FEW = 2
 """An identity with fewer images of a modality cannot be met by a different picture of itself."""
 
 
-def findings(records: Sequence[ImageRecord], digests: Sequence[Hashable], layout: str) -> list[str]:
+def findings(records: Sequence[ImageRecord], digests: Sequence[Hashable], described: bool) -> list[str]:
     """Find everything that is suspicious.
 
     Args:
         records: What a layout has found.
         digests: A hash of each file's bytes.
-        layout: Its name.
+        described: Whether a list says of each image what it is, its camera too.
 
     Returns:
         One sentence for each kind of thing that is suspicious, with its count.
     """
-    cameras = shared_cameras(records) if layout == "manifest" else []
+    cameras = shared_cameras(records) if described else []
     return suspicions(records) + duplicates(records, digests) + cameras
 
 

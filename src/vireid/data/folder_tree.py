@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from vireid.data.formats import NOT_READ, SUFFIXES
-from vireid.data.layouts.checks import require_utf8
-from vireid.data.layouts.manifest import FILE, REQUIRED, checked_records
+from vireid.data.layout_checks import require_utf8
 from vireid.data.records import ImageRecord, Modality
 from vireid.data.tree import Tree, first_of, read_tree
+from vireid.datasets.manifest import FILE, REQUIRED, checked_records
 from vireid.support.errors import UserError
 from vireid.support.files import replacing
 

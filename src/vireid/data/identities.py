@@ -5,7 +5,7 @@ Stages call these on what is packed, and `checks` on what is listed before any s
 
 from collections.abc import Collection
 
-from vireid.data.layouts.checks import some
+from vireid.data.layout_checks import some
 from vireid.params import Superresolve, Train
 from vireid.support.errors import UserError
 

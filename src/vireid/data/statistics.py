@@ -8,6 +8,7 @@ from vireid.data.findings import findings
 from vireid.data.ingest import Packed
 from vireid.data.picture_findings import picture_findings, size_percentiles
 from vireid.data.records import SPLITS, ImageRecord, Modality
+from vireid.datasets import data_set_of
 from vireid.params import Dataset, Ingest
 
 
@@ -20,6 +21,7 @@ def describe(packed: Packed, dataset: Dataset, settings: Ingest) -> dict[str, An
         settings: The packed size.
     """
     pictures = picture_findings(packed.records, packed.looks, settings.height / settings.width)
+    described = data_set_of(dataset.layout).is_described
     return {
         "dataset": dataset.name,
         "layout": dataset.layout,
@@ -27,7 +29,7 @@ def describe(packed: Packed, dataset: Dataset, settings: Ingest) -> dict[str, An
         "source_hash": packed.source_hash,
         "images": len(packed.records),
         "skipped": packed.skipped,
-        "warnings": findings(packed.records, packed.digests, dataset.layout) + pictures,
+        "warnings": findings(packed.records, packed.digests, described) + pictures,
         "sizes": size_percentiles(packed.records, packed.looks),
         "splits": {split: _split([r for r in packed.records if r.split == split]) for split in SPLITS},
     }

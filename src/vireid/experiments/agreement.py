@@ -13,6 +13,7 @@ free. So is what leaves the numbers alone, or changes no more than their roundin
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from vireid.datasets import data_sets
 from vireid.experiments.plan import Plan
 from vireid.layers import flat
 
@@ -41,7 +42,8 @@ def differing(params: Mapping[str, Any], plan: Plan, row: str) -> dict[str, tupl
 def _free(params: Mapping[str, Any], expected: Mapping[str, Any], plain: bool) -> tuple[str, ...]:
     """Say what may differ: the beginnings of such keys, each up to a dot."""
     free = [*_FREE, "evaluate.rerank", "evaluate.reranking"] if plain else [*_FREE]
-    if "manifest" not in (params.get("dataset.layout"), expected["dataset.layout"]):
+    known, layouts = data_sets(), (params.get("dataset.layout"), expected["dataset.layout"])
+    if not any(layout in known and known[layout].is_described for layout in layouts):
         free.append("dataset.root")
     if not (params.get("superresolve.enabled") and expected["superresolve.enabled"]):
         free += [

@@ -4,13 +4,13 @@ import io
 import json
 import subprocess
 import sys
-import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from zipfile import ZipFile
 
 from ruamel.yaml import YAML
 
@@ -148,7 +148,7 @@ def files_of(experiment: Experiment, path: str) -> Iterator[Path]:
     Raises:
         UserError: If the experiment does not have it.
     """
-    done = call("git", "archive", experiment.revision, path)
+    done = call("git", "archive", "--format=zip", experiment.revision, path)
     if done.returncode:
         raise UserError(
             f"experiment {experiment.name}",
@@ -157,8 +157,8 @@ def files_of(experiment: Experiment, path: str) -> Iterator[Path]:
             found=done.stderr.decode(errors="replace").strip(),
             remedy=f"give it another name (`dvc exp rename {experiment.name} NAME`) and run this row again",
         )
-    with TemporaryDirectory() as folder, tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
-        archive.extractall(folder, filter="data")
+    with TemporaryDirectory() as folder, ZipFile(io.BytesIO(done.stdout)) as archive:
+        archive.extractall(folder)
         yield Path(folder) / path
 
 

@@ -6,11 +6,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
+from vireid.datasets.protocol import Protocol
 from vireid.reporting.nothing_to_show import NothingToShow
 from vireid.reporting.style import COLOURS, INK, figure_file
 from vireid.retrieval.features import Features
 from vireid.retrieval.pairs import Pairs, pairs_of
-from vireid.retrieval.protocols import Protocol
 
 _MOST_IMAGES = 2000  # of each modality: two million pairs, which a histogram shows as well as all
 _BINS = 60

@@ -11,13 +11,13 @@ from matplotlib.lines import Line2D
 from threadpoolctl import threadpool_limits
 
 from vireid.data.records import Modality
+from vireid.datasets.protocol import Protocol
 from vireid.reporting.figure_text import Place, fitted
 from vireid.reporting.nothing_to_show import NothingToShow
 from vireid.reporting.style import INK, figure_file
 from vireid.retrieval.collapse import all_but_equal
 from vireid.retrieval.distances import unit_length
 from vireid.retrieval.features import Features
-from vireid.retrieval.protocols import Protocol
 
 _IMAGES = 12  # of an identity and modality at most
 _PERPLEXITY = 15  # about the images of an identity in one modality

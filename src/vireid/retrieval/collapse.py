@@ -4,9 +4,9 @@ import numpy as np
 import torch
 
 from vireid.data.records import Modality
+from vireid.datasets.protocol import Protocol
 from vireid.retrieval.distances import unit_length
 from vireid.retrieval.features import Features
-from vireid.retrieval.protocols import Protocol
 
 _ALL_BUT_EQUAL = 1e-4  # of the vectors' length; float32 itself rounds by 1e-7
 _MOST_IMAGES = 2000  # of each spectrum, at even steps

@@ -7,13 +7,13 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from vireid.datasets.protocol import Protocol
 from vireid.params import Reranking
 from vireid.retrieval.bootstrap import confidence_intervals
 from vireid.retrieval.counting import Scores
 from vireid.retrieval.features import Features
 from vireid.retrieval.galleries import Selection, ranking_order, select_images
 from vireid.retrieval.gallery_pool import GalleryPool
-from vireid.retrieval.protocols import Protocol
 from vireid.retrieval.ranking import cumulative_matching
 from vireid.retrieval.scoring import score
 from vireid.support.errors import UserError

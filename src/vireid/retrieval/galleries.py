@@ -7,8 +7,8 @@ from functools import partial
 
 import numpy as np
 
+from vireid.datasets.protocol import Protocol
 from vireid.retrieval.features import Features, FeatureSet
-from vireid.retrieval.protocols import Protocol
 from vireid.support.errors import UserError
 
 Draw = Callable[[Sequence[Sequence[int]], int, int], list[int]]  # (cells, shots, trial) -> positions

@@ -8,9 +8,9 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from vireid.data.records import Modality
+from vireid.datasets.protocol import Protocol
 from vireid.retrieval.distances import DISTANCES
 from vireid.retrieval.features import Features, FeatureSet
-from vireid.retrieval.protocols import Protocol
 from vireid.retrieval.ranking import ranking_keys
 
 WHOLE = slice(None)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from vireid.data.records import OPTIONAL_COLUMNS, ImageRecord, Modality
+from vireid.datasets.protocol import Protocol
 from vireid.params import Dataset
 from vireid.retrieval.features import Features, FeatureSet, FeaturesInfo
 from vireid.retrieval.galleries import Selection
-from vireid.retrieval.protocols import Protocol
 from vireid.support.errors import UserError
 
 

@@ -2,7 +2,7 @@
 
 `<name>_cam1.mat` to `<name>_cam6.mat` each hold a variable `feature`, one cell for each identity from 1, with the
 feature vector of the identity's i-th image in that camera in row i; a cell is empty where there is no image. The
-identities of `test_id.mat` are evaluated. `rand_perm_cam.mat`: see `data.layouts.galleries`.
+identities of `test_id.mat` are evaluated. `rand_perm_cam.mat`: see `data.official_galleries`.
 """
 
 from io import BytesIO
@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from vireid.data.layouts.checks import require_disjoint
-from vireid.data.layouts.lists import read_matlab_pids, read_pids
-from vireid.data.layouts.official_galleries import with_official_places
-from vireid.data.layouts.sysu_mm01 import MODALITY_OF_CAMERA
+from vireid.data.layout_checks import require_disjoint
+from vireid.data.lists import read_matlab_pids, read_pids
+from vireid.data.official_galleries import with_official_places
 from vireid.data.records import ImageRecord, Modality
+from vireid.datasets.sysu_mm01 import MODALITY_OF_CAMERA
 from vireid.retrieval.features import Features, FeatureSet, FeaturesInfo
 from vireid.support.errors import UserError
 from vireid.support.progress import track

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 
 from vireid.data.records import Modality
+from vireid.datasets.protocol import Protocol
 from vireid.retrieval.distances import DISTANCES, unit_length
 from vireid.retrieval.features import Features
-from vireid.retrieval.protocols import Protocol
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vireid.datasets.protocol import Protocol
 from vireid.params import Evaluate, Reranking
 from vireid.retrieval.counting import Scores
 from vireid.retrieval.evaluation import Evaluation, evaluate_protocols
@@ -18,7 +19,6 @@ from vireid.retrieval.features import Features
 from vireid.retrieval.gallery_pool import WHOLE, Compared, GalleryPool
 from vireid.retrieval.neighbour_index import find_neighbours_by_index
 from vireid.retrieval.neighbours import DistanceBlock, Neighbours, distances_of_vectors, find_neighbours
-from vireid.retrieval.protocols import Protocol
 from vireid.retrieval.reranking import EXPONENTS, Reranker, neighbours_needed
 from vireid.retrieval.scoring import score
 from vireid.support.progress import progress

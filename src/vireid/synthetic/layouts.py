@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from vireid.data.layouts import llcm, regdb
 from vireid.data.records import Modality
+from vireid.datasets import llcm, regdb
 from vireid.synthetic.cameras import CAMERAS, Camera
 from vireid.synthetic.draws import Draw, Stream
 

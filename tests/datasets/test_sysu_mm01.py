@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy.io import loadmat, savemat
 
+from tests.datasets.listing import sysu_images
 from tests.made import CAMERAS, IMAGES_PER_CAMERA, ROOT, TEST, TRAIN, VAL, draw_dataset
-from vireid.data.layouts.official_galleries import with_official_places
-from vireid.data.layouts.sysu_mm01 import find_images
+from vireid.data.official_galleries import with_official_places
 from vireid.data.records import ImageRecord, Modality
 from vireid.support.errors import UserError
 
@@ -24,7 +24,7 @@ def root(tmp_path):
 
 
 def test_every_image_is_found_once_with_its_identity_camera_and_modality(dataset):
-    records = find_images(dataset)
+    records = sysu_images(dataset)
     names = [record.name for record in records]
     assert sorted(names) == sorted(path.relative_to(dataset).as_posix() for path in dataset.rglob("*.jpg"))
     for record in records:
@@ -34,14 +34,14 @@ def test_every_image_is_found_once_with_its_identity_camera_and_modality(dataset
 
 
 def test_training_uses_train_and_val(dataset):
-    records = find_images(dataset)
+    records = sysu_images(dataset)
     pids = {split: {r.pid for r in records if r.split == split} for split in ("train", "test")}
     assert pids == {"train": {*TRAIN, *VAL}, "test": {*TEST}}
     assert len(records) == (len(TRAIN) + len(VAL) + len(TEST)) * len(CAMERAS) * IMAGES_PER_CAMERA
 
 
 def test_order_is_split_modality_identity_camera_name(dataset):
-    records = find_images(dataset)
+    records = sysu_images(dataset)
     keys = [(r.split == "test", r.modality != Modality.VISIBLE, r.pid, r.camid, r.name) for r in records]
     assert keys == sorted(keys)
 
@@ -53,37 +53,37 @@ def test_order_does_not_depend_on_the_order_of_creation(tmp_path):
         target = back / path.relative_to(forth)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, target)
-    assert find_images(back) == find_images(forth)
+    assert sysu_images(back) == sysu_images(forth)
 
 
 def test_identities_outside_the_split_files_are_left_out(root):
     draw_dataset(root / "more", train=(9,), val=(), test=(), images=1)
     shutil.move(root / "more" / "cam1" / "0009", root / "cam1" / "0009")
-    assert {record.pid for record in find_images(root)} == {1, 2, 3}
+    assert {record.pid for record in sysu_images(root)} == {1, 2, 3}
 
 
 def test_identity_may_be_missing_in_some_cameras(root):
     shutil.rmtree(root / "cam2" / "0001")
-    assert {r.camid for r in find_images(root) if r.pid == 1} == {1, 3, 4, 5, 6}
+    assert {r.camid for r in sysu_images(root) if r.pid == 1} == {1, 3, 4, 5, 6}
 
 
 @pytest.mark.parametrize("name", ["0007.JPG", "7.png", "00000007.bmp", "0007.jpeg"])
 def test_image_suffixes_in_either_case_are_taken(root, name):
     shutil.copy(root / "cam1" / "0001" / "0001.jpg", root / "cam1" / "0001" / name)
-    assert f"cam1/0001/{name}" in {record.name for record in find_images(root)}
+    assert f"cam1/0001/{name}" in {record.name for record in sysu_images(root)}
 
 
 @pytest.mark.parametrize("text", ["1\n", "1,", "01\n"])
 def test_split_file_may_end_in_a_comma(root, text):
     (root / "exp" / "train_id.txt").write_text(text)
-    assert [r.pid for r in find_images(root) if r.split == "train"].count(1) == len(CAMERAS)
+    assert [r.pid for r in sysu_images(root) if r.split == "train"].count(1) == len(CAMERAS)
 
 
 @pytest.mark.parametrize("text", ["1,4,1\n", "1,01"])
 def test_identity_that_is_listed_twice_is_named(root, text):
     (root / "exp" / "train_id.txt").write_text(text)
     with pytest.raises(UserError, match="listed twice") as error:
-        find_images(root)
+        sysu_images(root)
     assert error.value.where.name == "train_id.txt"
     assert error.value.found == "1"
 
@@ -92,7 +92,7 @@ def test_file_in_the_place_of_an_identitys_folder_is_refused(root):
     shutil.rmtree(root / "cam1" / "0001")
     (root / "cam1" / "0001").write_bytes(b"")
     with pytest.raises(UserError, match="not a folder") as error:
-        find_images(root)
+        sysu_images(root)
     assert error.value.where == root / "cam1" / "0001"
 
 
@@ -100,7 +100,7 @@ def test_stray_files_are_counted_and_the_first_named(root):
     for folder in ("cam3/0002", "cam1/0001"):
         (root / folder / "notes.txt").touch()
     with pytest.raises(UserError, match="not of the layout") as error:
-        find_images(root)
+        sysu_images(root)
     assert error.value.where == root / "cam1" / "0001" / "notes.txt"
     assert error.value.found.startswith("2 such files")
 
@@ -110,7 +110,7 @@ def test_cameras_whose_folders_are_empty_are_named(root):
         for folder in (root / camera).iterdir():
             shutil.rmtree(folder)
     with pytest.raises(UserError, match="a camera without an image") as error:
-        find_images(root)
+        sysu_images(root)
     assert error.value.where == root / "cam2"
     assert error.value.found == "none in cam2, cam6"
 
@@ -119,7 +119,7 @@ def test_missing_camera_is_named(root):
     shutil.rmtree(root / "cam4")
     shutil.rmtree(root / "cam6")
     with pytest.raises(UserError, match="not in SYSU-MM01's layout") as error:
-        find_images(root)
+        sysu_images(root)
     assert "cam4, cam6" in error.value.found
     assert "cam1," not in error.value.found
 
@@ -128,7 +128,7 @@ def test_missing_camera_is_named(root):
 def test_missing_split_file_is_named(root, name):
     (root / "exp" / name).unlink()
     with pytest.raises(UserError, match="split file is missing") as error:
-        find_images(root)
+        sysu_images(root)
     assert error.value.where.name == name
 
 
@@ -136,7 +136,7 @@ def test_missing_split_file_is_named(root, name):
 def test_garbled_split_file_is_refused(root, text):
     (root / "exp" / "val_id.txt").write_text(text)
     with pytest.raises(UserError, match="not a split file") as error:
-        find_images(root)
+        sysu_images(root)
     assert error.value.where.name == "val_id.txt"
 
 
@@ -144,22 +144,22 @@ def test_garbled_split_file_is_refused(root, text):
 def test_split_file_that_is_not_text_is_refused(root, content):
     (root / "exp" / "train_id.txt").write_bytes(content)
     with pytest.raises(UserError, match="not a split file"):
-        find_images(root)
+        sysu_images(root)
 
 
 def test_byte_order_mark_before_a_list_of_identities_changes_nothing(root):
-    expected = find_images(root)
+    expected = sysu_images(root)
     for name in ("train_id.txt", "val_id.txt", "test_id.txt"):
         path = root / "exp" / name
         path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b" \r\n"))
-    assert find_images(root) == expected
+    assert sysu_images(root) == expected
 
 
 @pytest.mark.parametrize("text", ["1,\u200b2", "1\ufeff,2", "1,\u00a02"])
 def test_invisible_characters_of_a_list_of_identities_are_shown(root, text):
     (root / "exp" / "train_id.txt").write_text(text, encoding="utf-8")
     with pytest.raises(UserError, match="not a split file") as error:
-        find_images(root)
+        sysu_images(root)
     assert error.value.found == repr(text)
     assert error.value.found.isprintable()
 
@@ -167,7 +167,7 @@ def test_invisible_characters_of_a_list_of_identities_are_shown(root, text):
 def test_invisible_character_in_a_files_name_is_shown(root):
     (root / "cam1" / "0001" / "0001\u200b.jpg").touch()
     with pytest.raises(UserError, match="not of the layout") as error:
-        find_images(root)
+        sysu_images(root)
     assert error.value.found == r"cam1/0001/0001\u200b.jpg"
 
 
@@ -175,48 +175,48 @@ def test_invisible_character_in_a_files_name_is_shown(root):
 def test_identity_in_train_and_test_is_refused(root, name):
     (root / "exp" / name).write_text("1,2,3")
     with pytest.raises(UserError, match="both train and test") as error:
-        find_images(root)
+        sysu_images(root)
     assert error.value.found == "3"
 
 
 def test_identity_without_any_image_is_refused(root):
     (root / "exp" / "test_id.txt").write_text("3,333")
     with pytest.raises(UserError, match=re.escape("identity 333 of the test split has no image")):
-        find_images(root)
+        sysu_images(root)
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "0001 (copy).jpg", "a.jpg", "0001.jpg.part", "ф.png"])
 def test_stray_file_is_refused_by_name(root, name):
     (root / "cam5" / "0002" / name).write_bytes(b"x")
     with pytest.raises(UserError, match="not of the layout") as error:
-        find_images(root)
+        sysu_images(root)
     assert error.value.found == f"cam5/0002/{name}"
 
 
 def test_folder_below_an_identity_is_refused(root):
     (root / "cam5" / "0002" / "more").mkdir()
     with pytest.raises(UserError, match="not of the layout"):
-        find_images(root)
+        sysu_images(root)
 
 
 def test_validation_identities_can_be_left_out_of_training(dataset):
-    records = find_images(dataset, train_on_val=False)
+    records = sysu_images(dataset, train_on_val=False)
     assert {record.pid for record in records if record.split == "train"} == {*TRAIN}
     assert {record.pid for record in records} == {*TRAIN, *TEST}
 
 
 def test_matlab_lists_are_read_where_there_is_no_text(root):
-    expected = find_images(root)
+    expected = sysu_images(root)
     for name, pid in (("train", 1), ("val", 2), ("test", 3)):
         (root / "exp" / f"{name}_id.txt").unlink()
         savemat(root / "exp" / f"{name}_id.mat", {"id": np.array([[pid]], np.uint16)})
-    assert find_images(root) == expected
+    assert sysu_images(root) == expected
 
 
 def test_text_goes_before_matlab(root):
-    expected = find_images(root)
+    expected = sysu_images(root)
     savemat(root / "exp" / "train_id.mat", {"id": np.array([[3]])})
-    assert find_images(root) == expected
+    assert sysu_images(root) == expected
 
 
 @pytest.mark.parametrize("content", [b"", b"MATLAB 5.0", {"ids": [1]}, {"id": [1.5]}, {"id": []}, {"id": "1,2"}])
@@ -225,7 +225,7 @@ def test_broken_matlab_list_is_refused(root, content):
     path = root / "exp" / "test_id.mat"
     path.write_bytes(content) if isinstance(content, bytes) else savemat(path, content)
     with pytest.raises(UserError, match="not a split file") as error:
-        find_images(root)
+        sysu_images(root)
     assert error.value.where == path
 
 
@@ -245,7 +245,7 @@ def test_wrong_folder_is_told_what_it_looks_like(tmp_path, folders, hint):
     for folder in folders:
         (tmp_path / folder).mkdir(parents=True)
     with pytest.raises(UserError, match="not in SYSU-MM01's layout") as error:
-        find_images(tmp_path)
+        sysu_images(tmp_path)
     assert error.value.found.endswith(hint)
 
 
@@ -292,8 +292,8 @@ def shuffled(tmp_path):
 
 def test_official_places_are_those_of_the_files_in_the_shuffles(shuffled):
     root, shuffles = shuffled
-    records = find_images(root, official=True)
-    assert records == find_images(root)  # read wherever it is there
+    records = sysu_images(root, gallery_draw="official")
+    assert records == sysu_images(root)  # read wherever it is there
     for record in records:
         if record.split == "train":
             assert record.official_places is None
@@ -307,13 +307,13 @@ def test_official_galleries_of_different_numbers_are_refused(shuffled):
     root, shuffles = shuffled
     write_shuffles(root, dict.fromkeys(shuffles, 5), {(2, 4): 9})
     with pytest.raises(UserError, match="differ in their number") as error:
-        find_images(root)
+        sysu_images(root)
     assert error.value.found == "9 to 10"
 
 
 def test_missing_official_galleries_say_where_they_come_from(root):
     with pytest.raises(UserError, match="official galleries are missing") as error:
-        find_images(root, official=True)
+        sysu_images(root, gallery_draw="official")
     assert "github.com/wuancong/SYSU-MM01" in error.value.remedy
 
 
@@ -322,7 +322,7 @@ def test_file_that_is_not_the_official_galleries_is_refused(root, content):
     path = root / "exp" / "rand_perm_cam.mat"
     path.write_bytes(content) if isinstance(content, bytes) else savemat(path, content)
     with pytest.raises(UserError, match="not the official galleries"):
-        find_images(root, official=True)
+        sysu_images(root, gallery_draw="official")
 
 
 @pytest.mark.parametrize("change", ["one more image", "one image less", "unknown identity", "not permutations"])
@@ -339,5 +339,5 @@ def test_official_galleries_of_other_images_are_refused(shuffled, change):
         values[1, 0][3, 0][2] = 1
         savemat(root / "exp" / "rand_perm_cam.mat", {"rand_perm_cam": values})
     with pytest.raises(UserError, match="for other images") as error:
-        find_images(root, official=True)
+        sysu_images(root, gallery_draw="official")
     assert "cam2/0004" in error.value.expected

@@ -1,6 +1,6 @@
-"""The overlay that replaces one visible camera's training images by what SRCNN makes of them."""
+"""The step `superresolve`: one visible camera's training images replaced by what SRCNN makes of them."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,26 @@ from vireid.superresolution.srcnn import (
     superresolve_images,
     train_srcnn,
 )
-from vireid.support.files import replacing, sha256
+from vireid.support.files import replacing, sha256, write_json
+
+
+@dataclass(frozen=True)
+class Superresolved:
+    """What super-resolution did.
+
+    Attributes:
+        scores: `enabled`, `replaced_images` and, where enabled, PSNR (dB) and SSIM of SRCNN and of bicubic
+            enlargement on `heldout_images`, and in `originals` the numbers of images with and without the detail.
+        warning: What makes the scores say less than they seem to, or nothing.
+    """
+
+    scores: dict[str, Any]
+    warning: str
 
 
 def superresolve(
-    params: Params, images: Path, overlay: Path, weights: Path, plots: Path
-) -> tuple[dict[str, Any], str]:
+    params: Params, images: Path, overlay: Path, weights: Path, report: Path, plots: Path
+) -> Superresolved:
     """Train SRCNN on one camera's training images and write the overlay.
 
     Args:
@@ -40,11 +54,9 @@ def superresolve(
         images: The packed images.
         overlay: To write; without images where super-resolution is switched off.
         weights: To write; without tensors where it is switched off.
+        report: JSON to write: the scores.
         plots: Folder to write: `training.csv`, the curve, without rows where it is switched off, and else
             `comparison.png`.
-
-    Returns:
-        `enabled`, `replaced_images` and, where enabled, what `_fit` has found; and a warning, or nothing.
 
     Raises:
         UserError: If the camera has no visible training images, or fewer identities than are held out; if an
@@ -57,7 +69,9 @@ def superresolve(
         _save_weights({}, weights)
         write_report(plots, [])
         with create_images(overlay, info):
-            return {"enabled": False, "replaced_images": 0}, ""
+            nothing = {"enabled": False, "replaced_images": 0}
+        write_json(report, nothing)
+        return Superresolved(nothing, "")
     _check_originals(Path(params.dataset.root), visible, settings)
     records = _records_of_camera(visible, settings)
     pids = [record.pid for record in records]
@@ -77,7 +91,9 @@ def superresolve(
     provenance = f"srcnn camera {settings.camera}, weights {sha256(weights)[:12]}"
     with create_images(overlay, replace(info, superresolve=provenance)) as writer:
         writer.append(records, resized(sharpened, info.height, info.width))
-    return {"enabled": True, "replaced_images": len(records), **scores}, warning
+    scores = {"enabled": True, "replaced_images": len(records), **scores}
+    write_json(report, scores)
+    return Superresolved(scores, warning)
 
 
 def _fit(

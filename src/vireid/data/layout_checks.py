@@ -1,4 +1,4 @@
-"""What the layouts have in common: recognising a folder, disjoint splits, files that are there, one order."""
+"""What the layouts have in common: disjoint splits, files that are there, one order."""
 
 import os
 import re
@@ -11,55 +11,9 @@ from vireid.data.tree import Tree
 from vireid.support.errors import UserError
 from vireid.support.text import printable
 
-TITLES = {"sysu_mm01": "SYSU-MM01", "regdb": "RegDB", "llcm": "LLCM", "manifest": "a manifest"}
-ENTRIES = {
-    "sysu_mm01": (*(f"cam{camid}" for camid in range(1, 7)), "exp"),
-    "regdb": ("Visible", "Thermal", "idx"),
-    "llcm": ("vis", "nir", "test_vis", "test_nir", "idx"),
-    "manifest": ("manifest.csv",),
-}
 ENDING = rf"({'|'.join(map(re.escape, SUFFIXES))})"  # of an image's name, in a regular expression
 OTHER_ENDINGS = f"or {', '.join(SUFFIXES[1:])}"
 LARGEST_PID = 2**31 - 1  # what the column of images.h5 holds
-
-
-def require_folders(root: Path, layout: str) -> None:
-    """Check that a data set has the folders of its layout.
-
-    Raises:
-        UserError: If it lacks one; the message says which layout the folder has, or that it is a folder too high.
-    """
-    missing = [name for name in ENTRIES[layout] if not (root / name).is_dir()]
-    if missing:
-        raise UserError(
-            root,
-            f"not in {TITLES[layout]}'s layout",
-            expected=f"folders {', '.join(ENTRIES[layout])}",
-            found=f"no {', '.join(missing)}{hint(root)}",
-            remedy=f"set dataset.root to the folder that holds {ENTRIES[layout][0]}, "
-            "or choose the data set with `vireid preset dataset=NAME`",
-        )
-
-
-def hint(root: Path) -> str:
-    """Say which layout a folder looks like, or one of the folders in it; as the end of a sentence, or empty."""
-    layout = layout_of(root)
-    if layout is not None:
-        return f"; it looks like {TITLES[layout]}"
-    for child in sorted(path for path in root.iterdir() if path.is_dir()):
-        layout = layout_of(child)
-        if layout is not None:
-            return f"; its folder {child.name} looks like {TITLES[layout]}"
-    return ""
-
-
-def layout_of(folder: Path) -> str | None:
-    """Say which layout a folder looks like, by what is in it."""
-
-    def has(name: str) -> bool:
-        return os.path.exists(folder / name)  # noqa: PTH110 Path.exists raises where a folder may not be read
-
-    return next((key for key, names in ENTRIES.items() if all(map(has, names))), None)
 
 
 def require_disjoint(where: Path, train_pids: Collection[int], test_pids: Collection[int], files: str) -> None:

@@ -1,4 +1,4 @@
-"""One training run from files to files."""
+"""The step `train`: one method, on the training identities."""
 
 from dataclasses import asdict
 from pathlib import Path

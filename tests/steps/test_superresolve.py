@@ -1,5 +1,6 @@
 """The overlay: what it replaces, what it says about itself, and what is refused. CPU, seconds."""
 
+import json
 import shutil
 
 import numpy as np
@@ -13,9 +14,9 @@ from vireid.data.records import Modality
 from vireid.data.sixteen_bit import FULL_RANGE
 from vireid.data.store import open_images
 from vireid.params import load_params
-from vireid.superresolution import overlay as module
+from vireid.steps import superresolve as module
+from vireid.steps.superresolve import superresolve
 from vireid.superresolution.originals import Originals
-from vireid.superresolution.overlay import superresolve
 from vireid.superresolution.srcnn import (
     score_against_bicubic,
     superresolve_images,
@@ -33,8 +34,11 @@ def made(tmp_path, dataset, images_file):
         path = write_params(tmp_path / "params.yaml", root, **changes)
         overlay, weights = tmp_path / "out" / "superresolved.h5", tmp_path / "out" / "srcnn.safetensors"
         plots = tmp_path / "out" / "plots"
-        scores, make.warning = superresolve(load_params(path), images_file, overlay, weights, plots)
-        return scores, overlay, weights
+        report = tmp_path / "out" / "report.json"
+        done = superresolve(load_params(path), images_file, overlay, weights, report, plots)
+        make.warning = done.warning
+        assert json.loads(report.read_text()) == done.scores
+        return done.scores, overlay, weights
 
     make.folder, make.root, make.warning = tmp_path / "out", dataset, ""
     return make

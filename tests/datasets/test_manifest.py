@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from tests.datasets.listing import manifest_images
 from tests.made import SIXTEEN_BIT, draw_image
 from vireid.data.ingest import pack_images
-from vireid.data.layouts.manifest import find_images
 from vireid.data.records import ImageRecord, Modality
 from vireid.data.store import open_images
 from vireid.params import Dataset, Ingest
@@ -39,12 +39,12 @@ def write(root, *lines):
 
 def refusal(root):
     with pytest.raises(UserError) as error:
-        find_images(root)
+        manifest_images(root)
     return error.value
 
 
 def test_every_row_is_an_image_in_the_order_of_the_store(root):
-    assert find_images(root) == [
+    assert manifest_images(root) == [
         ImageRecord("rgb/1 a.jpg", 1, 1, Modality.VISIBLE, "train"),
         ImageRecord("ir/ä.png", 1, 2, Modality.INFRARED, "train"),
         ImageRecord("rgb/2.jpg", 2, 1, Modality.VISIBLE, "test"),
@@ -53,21 +53,21 @@ def test_every_row_is_an_image_in_the_order_of_the_store(root):
 
 
 def test_order_of_rows_and_columns_blank_rows_and_a_byte_order_mark_change_nothing(root):
-    expected = find_images(root)
+    expected = manifest_images(root)
     swapped = [HEADER, "", *reversed(ROWS), ",,,,", ""]
     (root / "manifest.csv").write_bytes(b"\xef\xbb\xbf" + "\r\n".join(swapped).encode())
-    assert find_images(root) == expected
+    assert manifest_images(root) == expected
     write(
         root,
         "split,path,pid,camid,modality",
         *(f"{row.rpartition(',')[2]},{row.rpartition(',')[0]}" for row in ROWS),
     )
-    assert find_images(root) == expected
+    assert manifest_images(root) == expected
 
 
 def test_location_is_kept_where_there_is_one(root):
     write(root, f"{HEADER},location", *(f"{row},{place}" for place, row in enumerate(ROWS)))
-    assert [record.location for record in find_images(root)] == [0, 1, 2, 3]
+    assert [record.location for record in manifest_images(root)] == [0, 1, 2, 3]
 
 
 def test_every_wrong_value_is_named_with_row_and_column(root):
@@ -137,9 +137,9 @@ def test_path_that_is_no_file_below_the_folder_is_a_wrong_value(root, path, why)
 
 @pytest.mark.parametrize("path", ["./rgb/2.jpg", "rgb//2.jpg", "ir/../rgb/2.jpg", "none/../rgb/./2.jpg"])
 def test_every_spelling_of_a_file_is_the_file(root, path):
-    expected = find_images(root)
+    expected = manifest_images(root)
     write(root, HEADER, *ROWS[:2], f"{path},2,1,visible,test", ROWS[3])
-    assert find_images(root) == expected
+    assert manifest_images(root) == expected
     write(root, HEADER, *ROWS, f"{path},2,1,visible,test")
     assert refusal(root).found == f"\n    row 6, path: {path!r} (again)"
 
@@ -211,7 +211,7 @@ def packed(root, output):
         sixteen_bit=SIXTEEN_BIT,
     )
     settings = Ingest(height=40, width=40, on_bad_image="error")
-    return pack_images(find_images(root), data, settings, 1, output).source_hash
+    return pack_images(manifest_images(root), data, settings, 1, output).source_hash
 
 
 def test_location_is_packed_and_what_the_manifest_says_is_hashed(root, tmp_path):
@@ -232,5 +232,5 @@ def test_location_is_packed_and_what_the_manifest_says_is_hashed(root, tmp_path)
 def test_path_too_long_for_a_file_is_one_of_the_bad_rows(tmp_path):
     (tmp_path / "manifest.csv").write_text(f"path,pid,camid,modality,split\n{'x' * 300}.jpg,1,1,visible,train\n")
     with pytest.raises(UserError) as error:
-        find_images(tmp_path)
+        manifest_images(tmp_path)
     assert "row 2, path" in str(error.value)

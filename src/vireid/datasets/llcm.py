@@ -3,13 +3,14 @@
 Nine cameras, each of which sees visible light by day and near-infrared by night, except camera 3, which has no
 near-infrared test images (Zhang and Wang, CVPR 2023). Training images are `{vis,nir}/<pid>/<pid>_c<camera>_s<time>
 _f<frame>_{vis,nir}.jpg`; test images are all files in `test_{vis,nir}/cam<camera>/<pid>/` of the identities in
-`idx/test_id.txt`.
+`idx/test_id.txt`. Protocols: the authors' code (github.com/ZYK100/LLCM).
 """
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
-from vireid.data.layouts.checks import (
+from vireid.data.layout_checks import (
     ENDING,
     OTHER_ENDINGS,
     images_in,
@@ -19,11 +20,13 @@ from vireid.data.layouts.checks import (
     require_disjoint,
     require_every_camera,
     require_files,
-    require_folders,
 )
-from vireid.data.layouts.lists import read_images, read_pids, require_list
+from vireid.data.lists import read_images, read_pids, require_list
 from vireid.data.records import ImageRecord, Modality
 from vireid.data.tree import Tree, first_of, read_dataset
+from vireid.datasets.base import DataSet
+from vireid.datasets.protocol import DIRECTIONS, Protocol
+from vireid.params import Dataset
 from vireid.support.errors import UserError
 from vireid.support.text import printable
 
@@ -38,7 +41,7 @@ _TEST_IMAGE = re.compile(
 )
 
 
-def find_images(root: Path) -> list[ImageRecord]:
+def find_images(root: Path, dataset: Dataset) -> list[ImageRecord]:
     """List every image, ordered by split, modality, pid, camera and name.
 
     Raises:
@@ -46,7 +49,6 @@ def find_images(root: Path) -> list[ImageRecord]:
             a test identity or camera has no image, or an identity is in both train and test; if `read_dataset`
             does not read the folder.
     """
-    require_folders(root, "llcm")
     tree = read_dataset(root)
     train = [record for modality in Modality for record in _train_images(tree, modality)]
     test_pids = read_pids(require_list(tree, "idx/test_id.txt"))
@@ -110,3 +112,49 @@ def _test_images(tree: Tree, modality: Modality, pids: set[int]) -> list[ImageRe
     refuse_strays(tree.root, strays, f"{folder}/cam<1-9>/<4 digits>/<name>.jpg ({OTHER_ENDINGS})")
     require_every_camera(tree.root, records, {camid: f"{folder}/cam{camid}" for camid in CAMERAS[modality]})
     return records
+
+
+def _protocol(dataset: str, direction: str) -> Protocol:
+    """All test images of one spectrum search one image of each (identity, camera) of the other."""
+    query, gallery = DIRECTIONS[direction]
+    return Protocol(
+        name=f"{dataset}/{direction}",
+        dataset=dataset,
+        splits=0,
+        query_modality=query,
+        gallery_modality=gallery,
+        query_camids=CAMERAS[query],
+        gallery_camids=CAMERAS[gallery],
+        query_shots=0,
+        query_draw="all",
+        shots=1,
+        trials=10,
+        gallery_draw="seeded",
+        exclusion="same_identity_same_location",
+        locations=tuple((camid, camid) for camid in CAMERAS[Modality.VISIBLE]),
+        cmc_counting="identity",
+        normalise=True,
+        distance="euclidean",
+    )
+
+
+def _released_protocol(dataset: str) -> Protocol:
+    """What the authors' test program calls visible to infrared: drawn infrared images search all visible ones."""
+    return replace(
+        _protocol(dataset, "infrared_to_visible"),
+        name=f"{dataset}/visible_to_infrared_as_released",
+        query_shots=1,
+        query_draw="seeded",
+        shots=0,
+        gallery_draw="all",
+    )
+
+
+DATA_SET = DataSet(
+    layout="llcm",
+    title="LLCM",
+    entries=("vis", "nir", "test_vis", "test_nir", "idx"),
+    names=("llcm", "synthetic_llcm"),
+    find_images=find_images,
+    protocols=lambda name: [*(_protocol(name, direction) for direction in DIRECTIONS), _released_protocol(name)],
+)

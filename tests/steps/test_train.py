@@ -18,12 +18,12 @@ from safetensors.numpy import load_file
 from tests.made import ROOT, TEST, tree, write_params
 from vireid.methods.baseline.method import Baseline
 from vireid.params import load_params
+from vireid.steps import train as module
+from vireid.steps.train import train
 from vireid.support.errors import UserError
 from vireid.training import resume
-from vireid.training import run as module
 from vireid.training.loop import Best, Trainer
 from vireid.training.resume import ResumePoint
-from vireid.training.run import train
 
 SIX_DIGITS = 5e-6  # by how much a value may differ, relatively, from what is logged of it
 

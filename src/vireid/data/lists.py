@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vireid.data.layouts.checks import some
+from vireid.data.layout_checks import some
 from vireid.data.tree import Tree
 from vireid.support.errors import UserError
 from vireid.support.files import inside

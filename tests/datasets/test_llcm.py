@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
+from tests.datasets.listing import llcm_images
 from tests.made import draw_llcm, edit_list
-from vireid.data.layouts.llcm import find_images
 from vireid.data.records import Modality
 from vireid.support.errors import UserError
 
@@ -19,7 +19,7 @@ def drawn(tmp_path_factory):
 
 
 def test_every_image_is_found_once_with_identity_camera_modality_and_split(drawn):
-    records = find_images(drawn)
+    records = llcm_images(drawn)
     assert sorted(r.name for r in records) == sorted(p.relative_to(drawn).as_posix() for p in drawn.rglob("*.jpg"))
     for record in records:
         stem = f"{record.pid:04d}_c{record.camid:02d}_s000000_f0"
@@ -32,21 +32,21 @@ def test_every_image_is_found_once_with_identity_camera_modality_and_split(drawn
 
 
 def test_order_is_split_modality_identity_camera_name(drawn):
-    records = find_images(drawn)
+    records = llcm_images(drawn)
     keys = [(r.split == "test", r.modality != Modality.VISIBLE, r.pid, r.camid, r.name) for r in records]
     assert keys == sorted(keys)
 
 
 def test_test_identities_outside_the_list_are_left_out(root):
     (root / "idx" / "test_id.txt").write_text("2")
-    assert {r.pid for r in find_images(root) if r.split == "test"} == {2}
+    assert {r.pid for r in llcm_images(root) if r.split == "test"} == {2}
 
 
 @pytest.mark.parametrize("folder", ["vis", "nir", "test_vis", "test_nir", "idx"])
 def test_missing_folder_is_named(root, folder):
     shutil.rmtree(root / folder)
     with pytest.raises(UserError, match="not in LLCM's layout") as error:
-        find_images(root)
+        llcm_images(root)
     assert error.value.found == f"no {folder}"
 
 
@@ -54,7 +54,7 @@ def test_missing_folder_is_named(root, folder):
 def test_missing_list_is_named(root, name):
     (root / "idx" / name).unlink()
     with pytest.raises(UserError, match="split file is missing") as error:
-        find_images(root)
+        llcm_images(root)
     assert error.value.where.name == name
 
 
@@ -65,7 +65,7 @@ def test_cameras_other_than_those_of_the_data_set_are_refused(root, change):
     else:
         (root / "test_nir" / "cam3").mkdir()
     with pytest.raises(UserError, match="not the cameras of LLCM") as error:
-        find_images(root)
+        llcm_images(root)
     assert error.value.where == root / "test_nir"
 
 
@@ -73,21 +73,21 @@ def test_camera_whose_folder_is_empty_is_named(root):
     for folder in (root / "test_vis" / "cam5").iterdir():
         shutil.rmtree(folder)
     with pytest.raises(UserError, match="a camera without an image") as error:
-        find_images(root)
+        llcm_images(root)
     assert error.value.where == root / "test_vis" / "cam5"
 
 
 def test_identity_in_train_and_test_is_refused(root):
     (root / "idx" / "test_id.txt").write_text("2,5,14")
     with pytest.raises(UserError, match="both train and test") as error:
-        find_images(root)
+        llcm_images(root)
     assert error.value.found == "5"
 
 
 def test_test_identity_without_any_image_is_refused(root):
     (root / "idx" / "test_id.txt").write_text("2,14,300")
     with pytest.raises(UserError, match="identity 300 of the test split has no image"):
-        find_images(root)
+        llcm_images(root)
 
 
 @pytest.mark.parametrize(
@@ -105,26 +105,26 @@ def test_test_identity_without_any_image_is_refused(root):
 def test_training_name_that_is_not_of_the_layout_is_refused(root, name):
     edit_list(root, "train_vis.txt", LISTED, name)
     with pytest.raises(UserError, match="not a vis training image") as error:
-        find_images(root)
+        llcm_images(root)
     assert error.value.found == name
 
 
 def test_path_that_climbs_out_is_refused(root):
     edit_list(root, "train_vis.txt", LISTED, f"../{LISTED}")
     with pytest.raises(UserError, match="leads out"):
-        find_images(root)
+        llcm_images(root)
 
 
 def test_labels_that_disagree_with_the_folders_are_refused(root):
     edit_list(root, "train_vis.txt", f"{LISTED} 0", f"{LISTED} 1")
     with pytest.raises(UserError, match="labels and folders disagree"):
-        find_images(root)
+        llcm_images(root)
 
 
 def test_missing_training_image_is_named(root):
     (root / LISTED).unlink()
     with pytest.raises(UserError, match="listed image is missing") as error:
-        find_images(root)
+        llcm_images(root)
     assert error.value.where == root / LISTED
 
 
@@ -132,5 +132,5 @@ def test_missing_training_image_is_named(root):
 def test_stray_test_file_is_refused_by_name(root, name):
     (root / "test_vis" / "cam8" / "0002" / name).write_bytes(b"x")
     with pytest.raises(UserError, match="not of the layout") as error:
-        find_images(root)
+        llcm_images(root)
     assert error.value.found == f"test_vis/cam8/0002/{name}"

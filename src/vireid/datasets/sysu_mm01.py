@@ -2,13 +2,14 @@
 
 Cameras 1, 2, 4 and 5 are visible, 3 and 6 near-infrared (Wu et al., ICCV 2017). Each split file is one line of
 comma-separated identities. Training uses train + val, the 395 identities of all published results, unless the 296
-of train alone are asked for.
+of train alone are asked for. Protocols: A. Wu et al., "RGB-Infrared Cross-Modality Person Re-Identification", ICCV
+2017, with the authors' evaluation code (github.com/wuancong/SYSU-MM01).
 """
 
 import re
 from pathlib import Path
 
-from vireid.data.layouts.checks import (
+from vireid.data.layout_checks import (
     ENDING,
     OTHER_ENDINGS,
     images_in,
@@ -16,12 +17,14 @@ from vireid.data.layouts.checks import (
     refuse_strays,
     require_disjoint,
     require_every_camera,
-    require_folders,
 )
-from vireid.data.layouts.lists import read_matlab_pids, read_pids, require_list
-from vireid.data.layouts.official_galleries import require_galleries, with_official_places
+from vireid.data.lists import read_matlab_pids, read_pids, require_list
+from vireid.data.official_galleries import require_galleries, with_official_places
 from vireid.data.records import ImageRecord, Modality
 from vireid.data.tree import Tree, read_dataset
+from vireid.datasets.base import DataSet
+from vireid.datasets.protocol import Protocol
+from vireid.params import Dataset
 from vireid.support.errors import UserError
 
 MODALITY_OF_CAMERA = {
@@ -34,24 +37,26 @@ MODALITY_OF_CAMERA = {
 }
 _IMAGE = re.compile(rf"cam(?P<camid>[1-6])/(?P<pid>\d{{4}})/\d+{ENDING}", re.IGNORECASE)
 _SHUFFLES = "exp/rand_perm_cam.mat"
+LOCATIONS = ((1, 1), (2, 2), (3, 2), (4, 4), (5, 5), (6, 6))  # infrared camera 3 hangs in room 2
+MODES = {"all_search": (1, 2, 4, 5), "indoor_search": (1, 2)}  # cameras of the gallery
+SHOTS = {"single_shot": 1, "multi_shot": 10}
 
 
-def find_images(root: Path, train_on_val: bool = True, official: bool = False) -> list[ImageRecord]:
+def find_images(root: Path, dataset: Dataset) -> list[ImageRecord]:
     """List every image of the train and test identities, ordered by split, modality, pid, camera and name.
 
     Args:
         root: The folder that holds `cam1` ... `cam6` and `exp`.
-        train_on_val: Whether the identities of the validation list are trained on; otherwise they are left out.
-        official: Whether the authors' galleries, `exp/rand_perm_cam.mat`, must be there.
+        dataset: Says with `train_on_val` whether the identities of the validation list are trained on or left
+            out; with `gallery_draw` whether the authors' galleries, `exp/rand_perm_cam.mat`, must be there.
 
     Raises:
         UserError: If a camera folder or split file is missing or empty, a split file is not in the official
             format, an identity is in both train and test, has no image, or a file's name is not of the layout;
             if `read_dataset` does not read the folder.
     """
-    require_folders(root, "sysu_mm01")
     tree = read_dataset(root)
-    lists = {"train": ("train_id", "val_id") if train_on_val else ("train_id",), "test": ("test_id",)}
+    lists = {"train": ("train_id", "val_id") if dataset.train_on_val else ("train_id",), "test": ("test_id",)}
     pids = {split: set().union(*(_read_pids(tree, name) for name in names)) for split, names in lists.items()}
     files = "exp/train_id.txt, exp/val_id.txt or exp/test_id.txt"
     require_disjoint(root / "exp", pids["train"], pids["test"], files)
@@ -60,7 +65,7 @@ def find_images(root: Path, train_on_val: bool = True, official: bool = False) -
     refuse_strays(root, strays, f"cam<1-6>/<4 digits>/<digits>.jpg ({OTHER_ENDINGS})")
     require_every_camera(root, records, {camid: f"cam{camid}" for camid in MODALITY_OF_CAMERA})
     # Read wherever it is there, so that choosing between official and seeded galleries reruns no training.
-    if official or _SHUFFLES in tree:
+    if dataset.gallery_draw == "official" or _SHUFFLES in tree:
         require_galleries(tree, _SHUFFLES)
         return with_official_places(records, root / _SHUFFLES)
     return records
@@ -88,3 +93,37 @@ def _images_of(tree: Tree, pid: int, split: str) -> list[ImageRecord]:
             remedy="complete the data set, or take the identity out of the split files",
         )
     return records
+
+
+def _protocol(dataset: str, mode: str, shots: str) -> Protocol:
+    return Protocol(
+        name=f"{dataset}/{mode}/{shots}",
+        dataset=dataset,
+        splits=0,
+        query_modality=Modality.INFRARED,
+        gallery_modality=Modality.VISIBLE,
+        query_camids=(3, 6),
+        gallery_camids=MODES[mode],
+        query_shots=0,
+        query_draw="all",
+        shots=SHOTS[shots],
+        trials=10,
+        gallery_draw="seeded",
+        exclusion="same_location",
+        locations=LOCATIONS,
+        cmc_counting="identity",
+        normalise=True,
+        distance="euclidean",
+    )
+
+
+DATA_SET = DataSet(
+    layout="sysu_mm01",
+    title="SYSU-MM01",
+    entries=(*(f"cam{camid}" for camid in MODALITY_OF_CAMERA), "exp"),
+    names=("sysu_mm01", "synthetic"),
+    find_images=find_images,
+    protocols=lambda name: [_protocol(name, mode, shots) for mode in MODES for shots in SHOTS],
+    has_validation_list=True,
+    has_official_galleries=True,
+)

@@ -1,4 +1,4 @@
-"""Embed the test images with a trained model, into a features file."""
+"""The step `extract`: every test image embedded once."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from vireid.training.embedding import concatenate, embed_images
 from vireid.training.model_folder import check_disjoint, load_model
 
 
-def extract(params: Params, images: Path, model: Path, features: Path) -> int:
+def extract(params: Params, images: Path, model: Path, features: Path) -> tuple[FeatureSet, FeatureSet]:
     """Embed every test image once.
 
     Args:
@@ -25,7 +25,7 @@ def extract(params: Params, images: Path, model: Path, features: Path) -> int:
         features: File to write.
 
     Returns:
-        Number of images.
+        What was written: the visible and the infrared images with every embedding that the method offers.
 
     Raises:
         UserError: If the model is of another method, data set, trial or image size; if it has seen a test
@@ -41,8 +41,7 @@ def extract(params: Params, images: Path, model: Path, features: Path) -> int:
     names = list(method.embedding_dims)
     method = fabric.setup_module(method.eval())
     method.mark_forward_method("embed")
-    total = sum(map(len, tests))
-    sets = []
+    total, sets = sum(map(len, tests)), []
     with progress("extract", total, "images") as bar:
         for modality, part in zip(Modality, tests, strict=True):
             batches = embed_images(method, part, modality, settings.batch_size, fabric.device, settings.flip)
@@ -59,8 +58,9 @@ def extract(params: Params, images: Path, model: Path, features: Path) -> int:
         flip=settings.flip,
         train_pids=np.array(sorted(seen), np.int32),
     )
-    write_features(features, info, *sets)
-    return total
+    visible, infrared = sets
+    write_features(features, info, visible, infrared)
+    return visible, infrared
 
 
 def _check_modalities(path: Path, tests: list[ImageSet]) -> None:

@@ -3,25 +3,27 @@
 One visible and one thermal camera took ten images each of 412 identities at the same moments (Nguyen et al.,
 Sensors 17(3), 2017). `idx/{train,test}_{visible,thermal}_{1..10}.txt` name the images of each trial, half of the
 identities for training. Their label column counts from 0 in each list and so cannot show an identity that is in
-both splits: identities here are the folders.
+both splits: identities here are the folders. The splits are those of M. Ye et al., AAAI 2018.
 """
 
 import re
 from pathlib import Path
 
-from vireid.data.layouts.checks import (
+from vireid.data.layout_checks import (
     ENDING,
     OTHER_ENDINGS,
     in_order,
     labels_of,
     require_disjoint,
     require_files,
-    require_folders,
     some,
 )
-from vireid.data.layouts.lists import read_images
+from vireid.data.lists import read_images
 from vireid.data.records import ImageRecord, Modality
 from vireid.data.tree import Tree, read_dataset
+from vireid.datasets.base import DataSet
+from vireid.datasets.protocol import DIRECTIONS, Protocol
+from vireid.params import Dataset
 from vireid.support.errors import UserError
 from vireid.support.text import printable
 
@@ -34,20 +36,19 @@ _IMAGE = re.compile(
 )
 
 
-def find_images(root: Path, trial: int) -> list[ImageRecord]:
+def find_images(root: Path, dataset: Dataset) -> list[ImageRecord]:
     """List every image of a trial, ordered by split, modality, pid, camera and name.
 
     Args:
         root: The folder that holds `Visible`, `Thermal` and `idx`.
-        trial: Which of the ten splits.
+        dataset: Says with `trial` which of the ten splits.
 
     Raises:
         UserError: If a folder, list or listed image is missing, a list is not in the official format, names an
             image of the other spectrum or labels an identity in two ways, the two lists of a split differ in their
             identities, or an identity is in both train and test; if `read_dataset` does not read the folder.
     """
-    require_folders(root, "regdb")
-    tree = read_dataset(root)
+    tree, trial = read_dataset(root), dataset.trial
     labels: dict[str, dict[int, int]] = {}
     records = []
     for split in ("train", "test"):
@@ -96,3 +97,38 @@ def _require_agreement(
             found=f"differences at identity {some(differing)}",
             remedy="restore the official files of one trial",
         )
+
+
+def _protocol(dataset: str, direction: str) -> Protocol:
+    """All test images of one spectrum search all of the other; the CMC is that of the first hit."""
+    query, gallery = DIRECTIONS[direction]
+    return Protocol(
+        name=f"{dataset}/{direction}",
+        dataset=dataset,
+        splits=len(TRIALS),
+        query_modality=query,
+        gallery_modality=gallery,
+        query_camids=(CAMERAS[query],),
+        gallery_camids=(CAMERAS[gallery],),
+        query_shots=0,
+        query_draw="all",
+        shots=0,
+        trials=1,
+        gallery_draw="all",
+        exclusion="none",
+        locations=((1, 1), (2, 2)),
+        cmc_counting="image",
+        normalise=True,
+        distance="euclidean",
+    )
+
+
+DATA_SET = DataSet(
+    layout="regdb",
+    title="RegDB",
+    entries=("Visible", "Thermal", "idx"),
+    names=("regdb", "synthetic_regdb"),
+    find_images=find_images,
+    protocols=lambda name: [_protocol(name, direction) for direction in DIRECTIONS],
+    trials=TRIALS,
+)
