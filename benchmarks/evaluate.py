@@ -20,8 +20,8 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from vireid.datasets.protocol import SYSU_LOCATIONS
 from vireid.datasets.protocols import protocol_named
+from vireid.datasets.sysu_mm01 import LOCATIONS
 from vireid.retrieval.evaluation import evaluate_protocols
 from vireid.retrieval.features import FeatureSet, FeaturesInfo, read_features, write_features
 from vireid.retrieval.galleries import select_images
@@ -162,7 +162,7 @@ def time_plain(path: Path, trials: int, precisions: Callable[[np.ndarray], np.nd
     vectors = [part.embeddings[features.embedding] for part in (queries, images)]
     units = [part / np.linalg.norm(part, axis=1, keepdims=True) for part in vectors]
     distmat = 1 - units[0] @ units[1].T
-    places = dict(SYSU_LOCATIONS)
+    places = dict(LOCATIONS)
     query_places, image_places = (np.array([places[camid] for camid in part.camid]) for part in (queries, images))
     means = {}
     for name in SYSU_PROTOCOLS:

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from lightning_fabric import Fabric
@@ -10,7 +11,7 @@ from lightning_fabric.plugins.environments import LightningEnvironment
 from vireid.params import DeviceSettings
 from vireid.support.errors import UserError
 
-_FABRIC_PRECISION = {"fp32": "32-true", "bf16": "bf16-mixed"}
+_FABRIC_PRECISION: dict[str, Literal["32-true", "bf16-mixed"]] = {"fp32": "32-true", "bf16": "bf16-mixed"}
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Device:
         torch.set_num_threads(self.threads)
         torch.use_deterministic_algorithms(True)
         # Costs time in every allocation, and only matters to code that reads memory it never wrote.
-        torch.utils.deterministic.fill_uninitialized_memory = False
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined] # set by torch
         fabric = Fabric(
             accelerator=self.accelerator,
             devices=self.devices,

@@ -67,7 +67,8 @@ def compose(conf: Path, chosen: Mapping[str, str]) -> Composition:
     Raises:
         UserError: If there is no such preset, a file is no YAML, or a layer sets a key that is not there.
     """
-    values, origins = CommentedMap(), {}
+    values = CommentedMap()
+    origins: dict[str, str] = {}
     for layer in _layers(conf, chosen):
         _put(values, layer.values, layer, origins)
     values["recipe"] = chosen["method"]

@@ -318,9 +318,10 @@ def _expected(section: type[Section], problem: Mapping[str, Any]) -> str:
     """Say what one key may be: for an unknown key, the keys of the (nested) section it was found in."""
     if problem["type"] != "extra_forbidden":
         return problem["msg"].removeprefix("Value error, ")
+    kind: Any = section
     for part in problem["loc"][:-1]:
-        section = get_args(section)[1] if get_origin(section) is dict else section.model_fields[part].annotation
-    return f"no key {problem['loc'][-1]!r}, but one of {', '.join(section.model_fields)}"
+        kind = get_args(kind)[1] if get_origin(kind) is dict else kind.model_fields[part].annotation
+    return f"no key {problem['loc'][-1]!r}, but one of {', '.join(kind.model_fields)}"
 
 
 def _found(problem: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.pipeline.conftest import shrink, stages_run
+from tests.pipeline.conftest import stages_run
 
 pytestmark = pytest.mark.slow
 
@@ -33,7 +33,6 @@ def test_method_in_one_file_with_one_preset_trains_extracts_and_evaluates(newcom
     changed = newcomer.run("git", "status", "--porcelain").split()
     assert changed == ["??", "conf/method/toy.yaml", "??", "src/vireid/methods/toy/", "??", "tests/methods/toy/"]
     assert "method: fprnet -> toy" in newcomer.run("vireid", "preset", "method=toy")
-    shrink(newcomer.root / "params.yaml")
     assert stages_run(newcomer.run("dvc", "repro")) == ["train", "extract", "evaluate", "figures"]
     model = json.loads((newcomer.root / "artifacts/model/model.json").read_text())
     assert (model["method"], model["model"]) == ("toy", TRUNK)

@@ -68,7 +68,7 @@ def test_missing_or_broken_input_is_one_message(stage, fails, project, name):
 
 
 def test_ctrl_c_is_one_line_and_the_next_run_goes_on(stage, project, change, monkeypatch):
-    from vireid.training import run
+    from vireid.steps import train as run
 
     change(train__epochs=3)
     original = run._log

@@ -8,14 +8,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 from torch import Tensor, nn
 from torchvision import models
-from torchvision.models import WeightsEnum
+from torchvision.models import MobileNetV2, ResNet, WeightsEnum
 from torchvision.models.resnet import BasicBlock, conv1x1
 
 from vireid.params import Positive, Section
@@ -59,16 +59,16 @@ class TrunkKind:
 
     channels: tuple[int, int, int, int]
     build: Callable[[], nn.Module]
-    cut: Callable[[nn.Module], list[nn.Module]]
+    cut: Callable[[Any], list[nn.Module]]
     weights: WeightsEnum | None
 
 
-def _cut_resnet(network: nn.Module) -> list[nn.Module]:
+def _cut_resnet(network: ResNet) -> list[nn.Module]:
     stem = nn.Sequential(network.conv1, network.bn1, network.relu, network.maxpool)
     return [stem, network.layer1, network.layer2, network.layer3, network.layer4]
 
 
-def _cut_mobilenet_v2(network: nn.Module) -> list[nn.Module]:
+def _cut_mobilenet_v2(network: MobileNetV2) -> list[nn.Module]:
     """Leave out the last 1x1 convolution, which belongs to the classifier's width."""
     return [network.features[start:stop] for start, stop in ((0, 2), (2, 4), (4, 7), (7, 14), (14, 18))]
 

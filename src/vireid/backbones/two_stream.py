@@ -49,16 +49,23 @@ class TwoStream(nn.Module):
 
     def forward(self, images: Tensor, visible: int) -> tuple[Tensor, ...]:
         """Images of both spectra, (B, 3, H, W) with the visible ones first, to the maps C2, C3, C4, C5."""
-        return self._shared_maps(per_modality([branch.stem_and_maps for branch in self.separate], images, visible))
+        return self._shared_maps(
+            per_modality([self._branch(modality).stem_and_maps for modality in Modality], images, visible)
+        )
 
     def maps_of(self, images: Tensor, modality: Modality) -> tuple[Tensor, ...]:
         """Images of one spectrum, (B, 3, H, W), to the maps C2, C3, C4, C5."""
-        return self._shared_maps(self.separate[modality].stem_and_maps(images))
+        return self._shared_maps(self._branch(modality).stem_and_maps(images))
 
     def stages(self, modality: Modality) -> dict[str, nn.Module]:
         """Name the four stages that images of one spectrum go through; shared ones are the same modules."""
-        stages = [*self.separate[modality].stages, *self.shared]
+        stages = [*self._branch(modality).stages, *self.shared]
         return {f"stage{number}": stage for number, stage in enumerate(stages, start=1)}
+
+    def _branch(self, modality: Modality) -> Trunk:
+        branch = self.separate[modality]
+        assert isinstance(branch, Trunk)
+        return branch
 
     def _shared_maps(self, separate: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """Go on from the stem's output and the maps of the separate stages."""

@@ -32,13 +32,13 @@ def method_class(name: str) -> "type[Embedder]":
             found=name,
             remedy="choose one with `vireid preset method=NAME`",
         )
-    from vireid.methods.base import Embedder
+    from vireid.methods.base import Fitted, Method
 
     module = import_module(f"vireid.methods.{name}.method")
     classes = [
         value
         for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, Embedder) and value.__module__ == module.__name__
+        if isinstance(value, type) and issubclass(value, Method | Fitted) and value.__module__ == module.__name__
     ]
     if len(classes) != 1:
         raise UserError(

@@ -93,7 +93,7 @@ class Embedder(nn.Module, ABC):
         Args:
             model: Of the type `Model`.
         """
-        changed = {}
+        changed: dict[str, Section | bool] = {}
         for name, value in model:
             if isinstance(value, Section):
                 changed[name] = cls.from_scratch(value)

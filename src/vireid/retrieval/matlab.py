@@ -104,7 +104,7 @@ def _read_camera(path: Path, pids: list[int]) -> list[tuple[int, np.ndarray]]:
         raise UserError(
             path, "not the features of a camera", expected=_FORMAT, found=found, remedy=remedy
         ) from error
-    return found
+    return filled
 
 
 def _check_cells(prefix: Path, cells: dict[tuple[int, int], np.ndarray]) -> None:

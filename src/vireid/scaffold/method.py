@@ -13,13 +13,13 @@ from vireid.methods.base import Batch, Method
 from vireid.params import Probability, Section
 
 
-class Model(Section):
+class Architecture(Section):
     """Architecture."""
 
     trunk: SharedTrunkSettings
 
 
-class Loss(Section):
+class Objective(Section):
     """Objective."""
 
     label_smoothing: Probability
@@ -28,9 +28,9 @@ class Loss(Section):
 class Newcomer(Method[Tensor]):
     """Ranked is the pooled last map."""
 
-    Model, Loss = Model, Loss
+    Model, Loss = Architecture, Objective
 
-    def __init__(self, num_pids: int, model: Model, loss: Loss):
+    def __init__(self, num_pids: int, model: Architecture, loss: Objective):
         super().__init__()
         self.backbone = TwoStream(build_trunk(model.trunk), model.trunk.share_from)
         width = self.backbone.channels[-1]

@@ -14,11 +14,11 @@ from vireid.params import DeviceSettings
 from vireid.retrieval.features import DEFAULT
 from vireid.search.pictures import decode_batches, unreadable
 from vireid.support.errors import UserError
-from vireid.training.embedding import embed_batch
+from vireid.training.embedding import embed_batch, set_up
 from vireid.training.model_folder import read_description, rebuild_model
 
 
-class Embedder:
+class PictureEmbedder:
     """Embeds picture files as `extract` embeds a data set's images.
 
     Args:
@@ -44,8 +44,7 @@ class Embedder:
         self.size = (description.images["height"], description.images["width"])
         self.scaling = Scaling.parse(ImagesInfo(**description.images).sixteen_bit, folder)
         self._fabric = choose_device(compute).fabric()
-        self._method = self._fabric.setup_module(method.eval())
-        self._method.mark_forward_method("embed")
+        self._method = set_up(method, self._fabric)
         self._batch_size, self._workers = batch_size, compute.workers
 
     def embed(

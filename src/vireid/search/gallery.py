@@ -13,7 +13,7 @@ import numpy as np
 
 from vireid.data.records import Modality
 from vireid.retrieval.features import Features
-from vireid.search.embedder import Embedder
+from vireid.search.embedder import PictureEmbedder
 from vireid.search.index import EXACT_UP_TO, build_index, load_index, save_index, unit_vectors
 from vireid.search.pictures import Picture, find_pictures
 from vireid.support.errors import UserError
@@ -53,7 +53,7 @@ class Gallery:
 
 
 def embed_folder(
-    root: Path, modality: Modality, assume: bool, embedder: Embedder, skip_bad: bool
+    root: Path, modality: Modality, assume: bool, embedder: PictureEmbedder, skip_bad: bool
 ) -> tuple[Gallery, dict[Path, str]]:
     """Embed the pictures of a folder.
 
@@ -180,7 +180,7 @@ def open_index(path: Path, gallery: Gallery, exact: bool):
     return load_index(index_path(path), gallery.index) if gallery.index and not exact else None
 
 
-def check_model(path: Path, gallery: Gallery, embedder: Embedder) -> None:
+def check_model(path: Path, gallery: Gallery, embedder: PictureEmbedder) -> None:
     """Refuse a gallery that another model has embedded, or with another embedding.
 
     Raises:

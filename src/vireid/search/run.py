@@ -8,7 +8,7 @@ import faiss
 
 from vireid.data.records import Modality
 from vireid.retrieval import features as features_file
-from vireid.search.embedder import Embedder
+from vireid.search.embedder import PictureEmbedder
 from vireid.search.gallery import Gallery, check_model, embed_folder, from_features, read_gallery
 from vireid.search.hits import QueryHits
 from vireid.search.index import nearest
@@ -68,7 +68,7 @@ def known_queries(paths: Sequence[Path], root: Path, said: Modality | None) -> Q
 
 
 def open_gallery(
-    path: Path, said: Modality | None, queries: Modality, embedder: Embedder, skip_bad: bool
+    path: Path, said: Modality | None, queries: Modality, embedder: PictureEmbedder, skip_bad: bool
 ) -> tuple[Gallery, dict[Path, str]]:
     """Embed a folder of pictures, or read a saved gallery or one modality of a features file.
 
@@ -110,7 +110,7 @@ def open_gallery(
 
 
 def search(
-    embedder: Embedder, gallery: Gallery, index: faiss.IndexIVFFlat | None, queries: Queries, top: int
+    embedder: PictureEmbedder, gallery: Gallery, index: faiss.IndexIVFFlat | None, queries: Queries, top: int
 ) -> list[QueryHits]:
     """Embed queries and find the closest pictures of a gallery.
 

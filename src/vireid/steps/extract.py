@@ -11,7 +11,7 @@ from vireid.params import Params
 from vireid.retrieval.features import FeatureSet, FeaturesInfo, write_features
 from vireid.support.errors import UserError
 from vireid.support.progress import progress
-from vireid.training.embedding import concatenate, embed_images
+from vireid.training.embedding import concatenate, embed_images, set_up
 from vireid.training.model_folder import check_disjoint, load_model
 
 
@@ -39,8 +39,7 @@ def extract(params: Params, images: Path, model: Path, features: Path) -> tuple[
         tests = [file.stored("test", modality) for modality in Modality]
     _check_modalities(images, tests)
     names = list(method.embedding_dims)
-    method = fabric.setup_module(method.eval())
-    method.mark_forward_method("embed")
+    method = set_up(method, fabric)
     total, sets = sum(map(len, tests)), []
     with progress("extract", total, "images") as bar:
         for modality, part in zip(Modality, tests, strict=True):

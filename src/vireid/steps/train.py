@@ -8,8 +8,10 @@ from dvclive import Live
 
 from vireid.compute import choose_device
 from vireid.methods import build_method, check_recipe
+from vireid.methods.base import Fitted, Method
 from vireid.params import Params
 from vireid.training.data import load_training_images
+from vireid.training.fit import fit
 from vireid.training.loader import Loader
 from vireid.training.loop import Best, Curves, Trainer
 from vireid.training.model_folder import ModelDescription, save_model
@@ -36,14 +38,19 @@ def train(params: Params, images: Path, overlay: Path, model: Path, curves: Path
     data = load_training_images(images, overlay, params.train, params.seed, params.compute.image_memory)
     torch.manual_seed(params.seed)
     method = build_method(params.method, len(data.pids), params.model, params.loss)
-    loader = Loader(data, params.train, params.seed, fabric.device, params.compute.workers)
-    trainer = Trainer(method, data, params.train, loader, fabric)
     decisive = params.model_dump(include={"seed", "method", "model", "loss", "train"}) | asdict(device)
     with (
         ResumePoint(decisive, [images, overlay]) as resume,
         Live(str(curves), dvcyaml=None, save_dvc_exp=False) as live,
     ):
-        best = trainer.run(resume, lambda epoch, values: _log(live, epoch, values))
+        if isinstance(method, Fitted):
+            best = fit(method, data, 2 * params.train.num_pids * params.train.num_instances, fabric)
+            _log(live, best.epoch, best.scores)
+        else:
+            assert isinstance(method, Method)
+            loader = Loader(data, params.train, params.seed, fabric.device, params.compute.workers)
+            trainer = Trainer(method, data, params.train, loader, fabric)
+            best = trainer.run(resume, lambda epoch, values: _log(live, epoch, values))
         description = ModelDescription(
             method=params.method,
             model=params.model,

@@ -1,5 +1,6 @@
 """What a training run sees: the training split, super-resolved, without the identities that are held out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -40,7 +41,8 @@ class TrainingImages:
     @cached_property
     def labels(self) -> tuple[np.ndarray, np.ndarray]:
         """Labels of the fitted images per modality, (N,) int64 in [0, len(pids))."""
-        return tuple(np.searchsorted(self.pids, part.pid) for part in self.fitted)
+        visible, infrared = (np.searchsorted(self.pids, part.pid) for part in self.fitted)
+        return visible, infrared
 
 
 def load_training_images(images: Path, overlay: Path, settings: Train, seed: int, memory: float) -> TrainingImages:
@@ -75,26 +77,27 @@ def load_training_images(images: Path, overlay: Path, settings: Train, seed: int
     require_training_identities(len(pids), settings)
     held_out = draw_holdout(pids, settings.holdout_pids, seed, Stream.HOLDOUT)
     # What chooses the epoch is as the test images are: never super-resolved.
-    holdout = tuple(part.select(held_out) for part in originals)
+    holdout = [part.select(held_out) for part in originals]
     fitted_pids = np.setdiff1d(pids, held_out)
-    fitted = tuple(
+    fitted = [
         part.select(fitted_pids).overlaid(replacement.select(fitted_pids))
         for part, replacement in zip(originals, replacements, strict=True)
-    )
-    if sum(part.image.nbytes for part in (*fitted, *holdout)) <= memory * _GIB:
-        loaded = _in_memory((*fitted, *holdout))
-        fitted, holdout = loaded[: len(fitted)], loaded[len(fitted) :]
-    return TrainingImages(info, fitted, holdout, fitted_pids)
+    ]
+    parts = [*fitted, *holdout]
+    if sum(part.image.nbytes for part in parts) <= memory * _GIB:
+        parts = _in_memory(parts)
+    visible, infrared, held_out_visible, held_out_infrared = parts
+    return TrainingImages(info, (visible, infrared), (held_out_visible, held_out_infrared), fitted_pids)
 
 
-def _in_memory(parts: tuple[ImageSet, ...]) -> tuple[ImageSet, ...]:
+def _in_memory(parts: Sequence[ImageSet]) -> list[ImageSet]:
     """Read the images of some sets."""
     loaded = []
     with progress("load training images", sum(map(len, parts)), "images") as bar:
         for part in parts:
             image = copied(part.image, torch.device("cpu"), bar)
             loaded.append(replace(part, image=image.numpy()))
-    return tuple(loaded)
+    return loaded
 
 
 def copied(images: np.ndarray | StoredImages, device: torch.device, bar: Bar) -> Tensor:

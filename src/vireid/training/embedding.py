@@ -1,14 +1,23 @@
 """Embed images with a model, in eval mode."""
 
 from collections.abc import Iterator
+from typing import cast
 
 import numpy as np
 import torch
+from lightning_fabric import Fabric
 
 from vireid.data.augmentation import normalise
 from vireid.data.records import Modality
 from vireid.data.store import ImageSet
 from vireid.methods.base import Embedder
+
+
+def set_up(method: Embedder, fabric: Fabric) -> Embedder:
+    """Bring a model to a device in eval mode, so that `embed` computes there in the arithmetic of the run."""
+    module = fabric.setup_module(method.eval())
+    module.mark_forward_method("embed")
+    return cast(Embedder, module)  # Fabric's wrapper has all that the model has
 
 
 def embed_images(

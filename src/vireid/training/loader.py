@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -53,7 +53,7 @@ class Loader:
         if not self._workers:
             yield from (self._batch(epoch, step, rows) for step, rows in steps)
             return
-        pending = deque()
+        pending: deque[Future[Batch]] = deque()
         with ThreadPoolExecutor(self._workers) as pool:
             try:
                 for step, rows in steps:
@@ -70,12 +70,13 @@ class Loader:
         pixels = torch.cat([_taken(*pair, self._device) for pair in zip(self._sources, rows, strict=True)])
         labels = np.concatenate([every[chosen] for every, chosen in zip(self._labels, rows, strict=True)])
         visible, infrared = map(len, rows)
-        changes = draw_changes(visible, infrared, *pixels.shape[1:3], self._augmentation, rng)
+        _, height, width, _ = pixels.shape
+        changes = draw_changes(visible, infrared, height, width, self._augmentation, rng)
         images = augmented(pixels, changes, self._augmentation.pad)
         return Batch(images, torch.from_numpy(labels).to(self._device), visible)
 
 
-def _on_device(sources: Sequence[Source], device: torch.device) -> list[Source]:
+def _on_device(sources: Sequence[np.ndarray | StoredImages], device: torch.device) -> list[Source]:
     """Copy images into a GPU's memory if they leave plenty of it free."""
     if device.type != "cuda":
         return list(sources)

@@ -5,12 +5,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from vireid.data.records import Modality
 from vireid.losses.gather import alone
 from vireid.methods.base import Batch, Method
 from vireid.params import Train
@@ -18,8 +16,8 @@ from vireid.support.errors import UserError
 from vireid.support.progress import Bar, console, progress
 from vireid.support.weights import load_weights
 from vireid.training.data import TrainingImages
-from vireid.training.embedding import concatenate, embed_images
-from vireid.training.holdout import holdout_scores
+from vireid.training.divergence import diverged
+from vireid.training.holdout import score_holdout
 from vireid.training.loader import Loader
 from vireid.training.model_folder import cpu_state
 from vireid.training.resume import ResumePoint
@@ -121,7 +119,7 @@ class Trainer:
         total = sum(weights[name] * loss for name, loss in result.losses.items())
         if not torch.isfinite(total):
             values = ", ".join(f"{name} {loss.item():g}" for name, loss in result.losses.items())
-            raise _not_finite(f"epoch {epoch + 1}, step {step + 1}", "losses", values)
+            raise diverged(f"epoch {epoch + 1}, step {step + 1}", "losses", values)
         self.optimizer.zero_grad()
         self.fabric.backward(total)
         if self.settings.clip_norm:
@@ -142,14 +140,7 @@ class Trainer:
     def _holdout_scores(self, epoch: int) -> Curves:
         self.method.eval()
         size = 2 * self.settings.num_pids * self.settings.num_instances
-        ranked = next(iter(self.method.module.embedding_dims))
-        embeddings = tuple(
-            concatenate(embed_images(self.method, part, modality, size, self.fabric.device, flip=False))[ranked]
-            for part, modality in zip(self.images.holdout, Modality, strict=True)
-        )
-        if not all(np.isfinite(part).all() for part in embeddings):
-            raise _not_finite(f"epoch {epoch + 1}", "embeddings of held-out identities", "NaN or infinity")
-        return holdout_scores(embeddings, self.images.holdout)
+        return score_holdout(self.method, self.images.holdout, size, self.fabric.device, f"epoch {epoch + 1}")
 
     def _state(self) -> dict[str, Any]:
         return {
@@ -204,13 +195,3 @@ def _interrupted(saved: int, last: int) -> str:
     if not saved:
         return f"interrupted in epoch 1 of {last}, before anything was saved"
     return f"interrupted after epoch {saved} of {last}; the same command (`dvc repro`) goes on from there"
-
-
-def _not_finite(where: str, what: str, found: str) -> UserError:
-    return UserError(
-        where,
-        f"the {what} are not finite",
-        expected="finite numbers",
-        found=found,
-        remedy="lower train.lr, set train.clip_norm, or raise train.warmup_epochs",
-    )

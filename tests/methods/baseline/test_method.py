@@ -10,7 +10,7 @@ from tests.made import recipe_of, small_trunk
 from tests.methods.batches import embed_all, losses_of, paired_batch, weighted_sum
 from vireid.backbones.pooling import pool
 from vireid.losses.gather import alone
-from vireid.methods.baseline.method import Baseline, Loss, Model, Outputs
+from vireid.methods.baseline.method import Architecture, Baseline, Objective, Outputs
 
 PAPER = recipe_of("baseline", "paper")
 BATCH = paired_batch([0, 1], 48, 24, seed=1)
@@ -19,7 +19,9 @@ BATCH = paired_batch([0, 1], 48, 24, seed=1)
 def built(num_pids=2, loss=None, **trunk):
     torch.manual_seed(0)
     model = small_trunk(PAPER["model"], **trunk)
-    return Baseline(num_pids, Model.model_validate(model), Loss.model_validate(PAPER["loss"] | (loss or {})))
+    return Baseline(
+        num_pids, Architecture.model_validate(model), Objective.model_validate(PAPER["loss"] | (loss or {}))
+    )
 
 
 def test_trunk_learns_at_a_factor_of_the_rate():

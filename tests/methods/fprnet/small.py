@@ -5,7 +5,7 @@ import torch
 from tests.made import recipe_of, small_trunk
 from tests.methods.batches import paired_batch
 from vireid.losses.gather import alone
-from vireid.methods.fprnet.method import FPRNet, Loss, Model
+from vireid.methods.fprnet.method import Architecture, FPRNet, Objective
 
 (DEMO, PAPER), (RELEASE_DEMO, RELEASE) = (
     [recipe_of(name, schedule) for schedule in ("demo", "paper")] for name in ("fprnet", "fprnet_release")
@@ -20,7 +20,9 @@ def built(num_pids=3, features=BEST_SET, mode="horizontal", loss=None, recipe=PA
     torch.manual_seed(0)
     fusion = {"mode": mode, "features": features}
     model = small_trunk(recipe["model"]) | SHRUNK | {"fusion": fusion} | changes
-    return FPRNet(num_pids, Model.model_validate(model), Loss.model_validate(recipe["loss"] | (loss or {})))
+    return FPRNet(
+        num_pids, Architecture.model_validate(model), Objective.model_validate(recipe["loss"] | (loss or {}))
+    )
 
 
 def losses(method, outputs, batch=BATCH):

@@ -12,7 +12,7 @@ from tests.methods.fprnet.small import BATCH, BEST_SET, DEMO, PAPER, RELEASE, RE
 from vireid.data.records import Modality
 from vireid.methods import check_method
 from vireid.methods.fprnet import method as module
-from vireid.methods.fprnet.method import Classifier, FPRNet, Loss, Model, Outputs
+from vireid.methods.fprnet.method import Architecture, Classifier, FPRNet, Objective, Outputs
 from vireid.support.errors import UserError
 
 LABELS = BATCH.labels
@@ -283,7 +283,7 @@ def test_released_correction_has_its_value_but_no_gradient():
 def released_at_full_size(**trunk):
     model = RELEASE["model"] | {"trunk": RELEASE["model"]["trunk"] | {"pretrained": False} | trunk}
     with torch.device("meta"):
-        return FPRNet(395, Model.model_validate(model), Loss.model_validate(RELEASE["loss"]))
+        return FPRNet(395, Architecture.model_validate(model), Objective.model_validate(RELEASE["loss"]))
 
 
 def test_release_has_as_many_parameters_as_the_authors_code():

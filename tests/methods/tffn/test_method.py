@@ -11,7 +11,7 @@ from tests.methods.batches import embed_all, losses_of, of_one_spectrum, paired_
 from vireid.data.records import Modality
 from vireid.losses.gather import alone
 from vireid.losses.triplet import batch_hard_triplet_loss
-from vireid.methods.tffn.method import TFFN, GraphFusion, LevelFusion, Loss, Model
+from vireid.methods.tffn.method import TFFN, Architecture, GraphFusion, LevelFusion, Objective
 from vireid.params import check_section
 from vireid.support.errors import UserError
 
@@ -25,7 +25,9 @@ def built(num_pids=2, loss=None, trunk=None, **changes):
     """A small TFFN of the paper's preset with changed parameters."""
     torch.manual_seed(0)
     model = small_trunk(PAPER["model"], **(trunk or {})) | {"width": 16} | changes
-    return TFFN(num_pids, Model.model_validate(model), Loss.model_validate(PAPER["loss"] | (loss or {})))
+    return TFFN(
+        num_pids, Architecture.model_validate(model), Objective.model_validate(PAPER["loss"] | (loss or {}))
+    )
 
 
 def moved(method):
@@ -139,7 +141,7 @@ def test_attention_of_levels_sees_all_of_them_through_a_sixteenth_of_the_channel
 def full_size():
     with torch.device("meta"):
         model = PAPER["model"] | {"trunk": PAPER["model"]["trunk"] | {"pretrained": False}}
-        return TFFN(395, Model.model_validate(model), Loss.model_validate(PAPER["loss"]))
+        return TFFN(395, Architecture.model_validate(model), Objective.model_validate(PAPER["loss"]))
 
 
 def test_full_size_has_the_counted_parameters(full_size):
@@ -352,12 +354,12 @@ def test_losses_of_one_modality_fuse_what_there_is(modality):
 )
 def test_sizes_that_cannot_be_are_refused(changes):
     with pytest.raises(UserError, match=next(iter(changes))):
-        check_section(Model, PAPER["model"] | changes, "model", "correct it")
+        check_section(Architecture, PAPER["model"] | changes, "model", "correct it")
 
 
 def test_levels_that_are_not_supervised_are_not_fused():
     with pytest.raises(UserError, match="level_fusion"):
-        check_section(Model, PAPER["model"] | {"deep_supervision": False}, "model", "correct it")
+        check_section(Architecture, PAPER["model"] | {"deep_supervision": False}, "model", "correct it")
 
 
 def test_papers_recipe_is_that_of_sections_2_1_2_3_and_3_1():

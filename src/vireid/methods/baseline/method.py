@@ -27,14 +27,14 @@ from vireid.methods.base import Batch, Method, trunk_and_new
 from vireid.params import NonNegative, Probability, Section
 
 
-class Model(Section):
+class Architecture(Section):
     """Architecture."""
 
     trunk: SharedTrunkSettings
     pooling: Pooling
 
 
-class Loss(Section):
+class Objective(Section):
     """Weights of the two terms, the triplet margin and the label smoothing."""
 
     identity: NonNegative
@@ -54,9 +54,9 @@ class Outputs:
 class Baseline(Method[Outputs]):
     """Two stems, one shared trunk, BN neck."""
 
-    Model, Loss = Model, Loss
+    Model, Loss = Architecture, Objective
 
-    def __init__(self, num_pids: int, model: Model, loss: Loss):
+    def __init__(self, num_pids: int, model: Architecture, loss: Objective):
         super().__init__()
         self.backbone = TwoStream(build_trunk(model.trunk), model.trunk.share_from)
         self.pooling, self.lr_factor = model.pooling, model.trunk.lr_factor

@@ -36,11 +36,12 @@ class Fusion(Section):
     def _check_features(cls, features: list[Any], info: ValidationInfo) -> list[Any]:
         if "mode" not in info.data:  # mistyped, which is a message of its own
             return features
-        lengths = {len(row) if isinstance(row, list) else None for row in features}
+        lengths = {len(row) for row in features if isinstance(row, list)}
+        plain = any(not isinstance(row, list) for row in features)
         if info.data["mode"] != "hybrid":
-            if lengths != {None}:
+            if lengths:
                 raise PydanticCustomError("fusion", "a plain list such as [r5, i5], as fusion.mode is not hybrid")
-        elif None in lengths or len(lengths) > 1 or min(len(features), *lengths) < 2:
+        elif plain or len(lengths) > 1 or min(len(features), *lengths) < 2:
             raise PydanticCustomError(
                 "fusion",
                 "a matrix of two or more rows with two or more vectors each, all as long, such as "
@@ -70,7 +71,7 @@ class Fusion(Section):
     def columns(self) -> list[Column]:
         """The arrangement as columns of vectors."""
         if self.mode == "horizontal":
-            rows = [self.features]
+            rows: list[Any] = [self.features]
         else:
             rows = [[name] for name in self.features] if self.mode == "vertical" else self.features
         return [

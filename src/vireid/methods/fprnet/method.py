@@ -49,11 +49,11 @@ Ranked is the joint block's embedding; without that block `single`, that of the 
 shared classifier makes comparable; without either the pooled C(5).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import torch
 from pydantic import Field, ValidationInfo, field_validator
@@ -76,10 +76,12 @@ from vireid.methods.fprnet.pyramid import FeaturePyramid, TopDown
 from vireid.params import Count, NonNegative, Positive, Section, Train
 from vireid.support.errors import UserError
 
+Part = TypeVar("Part", bound=nn.Module)
+
 SLOPE = 0.1  # of every LeakyReLU, as in the authors' code
 MAX_BIAS = 2.0  # of |d| in Eq. (7); ours
 ENLARGED = 4  # values of a pooled one after "2x" upsampling from 1x1 to 2x2
-ACTIVATIONS = {"relu": nn.ReLU, "leaky_relu": partial(nn.LeakyReLU, SLOPE)}
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {"relu": nn.ReLU, "leaky_relu": partial(nn.LeakyReLU, SLOPE)}
 
 Activation = Literal["relu", "leaky_relu"]
 Widths = Annotated[list[Count], Field(min_length=1)]
@@ -120,7 +122,7 @@ class Svd(Section):
         return self.first_epoch + (self.cycles - 1) * (self.restraint + self.relaxation)
 
 
-class Model(Section):
+class Architecture(Section):
     """Architecture; the blocks and the two single-modality domains can be left out, as in Table 5.
 
     `joint_dims` and `fusion_dims` are the widths of the SVD layers of a block, one or more (Table 6).
@@ -159,7 +161,7 @@ class Model(Section):
         return single_layers
 
 
-class Loss(Section):
+class Objective(Section):
     """Weights of the joint, visible and infrared losses (Eq. 2); the correction term (Eq. 7) has weight 1.
 
     `competition` chooses the block whose loss is the joint one: by top-1 `rate`, by number of `hits`, or `both`.
@@ -206,17 +208,21 @@ class Classifier(nn.Module):
 class FPRNet(Method[Outputs]):
     """Two trunks, a pyramid, and three predictions that correct each other."""
 
-    Model, Loss = Model, Loss
+    Model, Loss = Architecture, Objective
 
-    def __init__(self, num_pids: int, model: Model, loss: Loss):
+    def __init__(self, num_pids: int, model: Architecture, loss: Objective):
         super().__init__()
         self.model, self.loss = model, loss
         trunk = build_trunk(model.trunk)
         self.backbone = TwoStream(trunk, share_from=5)
         width, joint_width = trunk.channels[-1], model.joint_dims[-1]
         layer = Eigenlayer if model.svd.orthogonal else LinearNorm
-        self.pyramids = self.fusion_head = self.fusion_classifier = None
-        self.joint_head = self.single_layers = self.classifier = None
+        self.pyramids: nn.ModuleList | None = None
+        self.fusion_head: nn.Sequential | None = None
+        self.fusion_classifier: Classifier | None = None
+        self.joint_head: nn.Sequential | None = None
+        self.single_layers: nn.ModuleList | None = None
+        self.classifier: Classifier | None = None
         if model.fusion_block:
             self.columns = model.fusion.columns
             levels = [{level for column in self.columns for kind, level in column if kind == m} for m in Modality]
@@ -244,7 +250,7 @@ class FPRNet(Method[Outputs]):
             self.loss_weights |= {"visible": loss.lambda2, "infrared": loss.lambda3, "correction": 1.0}
 
     @classmethod
-    def check_recipe(cls, model: Model, loss: Loss, train: Train) -> None:
+    def check_recipe(cls, model: Architecture, loss: Objective, train: Train) -> None:
         """Refuse cycles of the SVD layers that would begin after the last epoch; see `Method.check_recipe`."""
         svd = model.svd
         if svd.cycles and svd.last_start >= train.epochs:
@@ -262,21 +268,23 @@ class FPRNet(Method[Outputs]):
         pooled = pool(maps[-1])
         joint = fusion = fusion_rows = single = None
         if self.model.joint_block:
-            joint = self.classifier(self.joint_head(pooled))
+            joint = _built(self.classifier)(_built(self.joint_head)(pooled))
         if self.model.fusion_block:
             fused, fusion_rows = self._fused(maps, batch)
-            fusion = self.fusion_classifier(self.fusion_head(fused))
+            fusion = _built(self.fusion_classifier)(_built(self.fusion_head)(fused))
         if self.model.single_domains:
-            branches = [
-                lambda part, modality=m: (self.classifier(self._domain(modality, part)),) for m in Modality
-            ]
+            branches = [partial(self._single, m) for m in Modality]
             (single,) = per_modality(branches, pooled, batch.visible)
         return Outputs(joint, fusion, fusion_rows, single)
+
+    def _single(self, modality: Modality, pooled: Tensor) -> tuple[Tensor]:
+        """Logits of one domain, (R, N)."""
+        return (_built(self.classifier)(self._domain(modality, pooled)),)
 
     def _fused(self, maps: tuple[Tensor, ...], batch: Batch) -> tuple[Tensor, Tensor]:
         """Eq. (1), Fig. 3: fused pyramid vectors (F, height * width), and an image of each in the batch (F,)."""
         vectors = []
-        for modality, pyramid in zip(Modality, self.pyramids, strict=True):
+        for modality, pyramid in zip(Modality, _built(self.pyramids), strict=True):
             part = [level[batch.rows(modality)] for level in maps]
             vectors.append({level: pool(values) for level, values in pyramid(*part).items()})
         return fuse(vectors, self.columns, batch.visible)
@@ -284,9 +292,9 @@ class FPRNet(Method[Outputs]):
     def _domain(self, modality: Modality, pooled: Tensor) -> Tensor:
         """Layers of one domain, (R, C5) to (R, D): a vector enlarged from 1x1 to 2x2, and an SVD layer."""
         if self.model.single_layers == "joint":
-            return self.joint_head[:-1](pooled)
+            return _built(self.joint_head)[:-1](pooled)
         enlarged = pooled.repeat_interleave(ENLARGED, dim=1) if self.model.upsample else pooled
-        return self.single_layers[modality](enlarged)
+        return _built(self.single_layers)[modality](enlarged)
 
     def losses(self, outputs: Outputs, batch: Batch, everyone: Gather) -> dict[str, Tensor]:
         """Eqs. (3)-(7), none of which compares images; see `Method.losses`."""
@@ -305,14 +313,15 @@ class FPRNet(Method[Outputs]):
 
     def _joint_loss(self, outputs: Outputs, labels: Tensor) -> Tensor:
         """Eq. (3): the loss of U, the block that wins the minimax game (Sec. 3.2)."""
-        blocks = self._blocks(outputs, labels)
-        losses = [identity_loss(*block) for block in blocks]
-        if len(losses) == 1:
-            return losses[0]
+        first, *others = self._blocks(outputs, labels)
+        loss = identity_loss(*first)
+        if not others:
+            return loss
+        (second,) = others
         if self.loss.competition == "both":
-            return (losses[0] + losses[1]) / 2
+            return (loss + identity_loss(*second)) / 2
         # The loser's parameters get a gradient of zero.
-        return torch.where(first_wins(*blocks, self.loss.competition), *losses)
+        return torch.where(first_wins(first, second, self.loss.competition), loss, identity_loss(*second))
 
     def _blocks(self, outputs: Outputs, labels: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Logits and labels of the blocks that there are, the joint one first."""
@@ -328,13 +337,14 @@ class FPRNet(Method[Outputs]):
         names = [name for name, logits in present.items() if logits is not None]
         measures = {name: top1_rate(*block) for name, block in zip(names, blocks, strict=True)}
         if len(blocks) == 2 and self.loss.competition != "both":  # under `both` nobody wins
-            measures["joint_wins"] = first_wins(*blocks, self.loss.competition).float()
+            joint, fusion = blocks
+            measures["joint_wins"] = first_wins(joint, fusion, self.loss.competition).float()
         return measures | {f"orthogonality/{name}": w.orthogonality() for name, w in self._layers().items()}
 
     def _layers(self) -> dict[str, LinearNorm]:
         """The layers that the paper calls SVD layers, by block or domain and number."""
         domains = zip(Modality, self.single_layers or (), strict=False)
-        heads = {"joint": self.joint_head, "fusion": self.fusion_head}
+        heads: dict[str, Iterable[nn.Module] | None] = {"joint": self.joint_head, "fusion": self.fusion_head}
         heads |= {modality.name.lower(): [layer] for modality, layer in domains}
         return {
             f"{name}_{number}": layer
@@ -347,7 +357,7 @@ class FPRNet(Method[Outputs]):
         pooled = pool(self.backbone.maps_of(images, modality)[-1])
         embeddings = {"pool5": pooled}
         if self.model.joint_block:
-            return {"joint": self.joint_head(pooled)} | embeddings
+            return {"joint": _built(self.joint_head)(pooled)} | embeddings
         if self.model.single_domains:
             return {"single": leaky_relu(self._domain(modality, pooled), SLOPE)} | embeddings
         return embeddings
@@ -384,7 +394,15 @@ class FPRNet(Method[Outputs]):
         return [layer for layer in self._layers().values() if isinstance(layer, Eigenlayer)]
 
 
+def _built(part: Part | None) -> Part:
+    """A part that the architecture has wherever this is called."""
+    assert part is not None
+    return part
+
+
 def _head(layer: type[LinearNorm], widths: list[int], activation: Activation) -> nn.Sequential:
     """SVD layers, each followed by an activation."""
-    layers = [[layer(*sizes), ACTIVATIONS[activation]()] for sizes in pairwise(widths)]
-    return nn.Sequential(*(module for pair in layers for module in pair))
+    modules: list[nn.Module] = []
+    for inputs, outputs in pairwise(widths):
+        modules += [layer(inputs, outputs), ACTIVATIONS[activation]()]
+    return nn.Sequential(*modules)

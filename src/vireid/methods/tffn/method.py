@@ -74,7 +74,7 @@ class TffnTrunk(SharedTrunkSettings):
     share_from: Literal[1, 2]
 
 
-class Model(Section):
+class Architecture(Section):
     """Architecture; the switches are the rows of Table 3, whose first, B, has all three of them off.
 
     `deep_supervision` gives the earlier stages losses of their own, `level_fusion` is MLFM with or without
@@ -108,7 +108,7 @@ class Model(Section):
         return reduction
 
 
-class Loss(Section):
+class Objective(Section):
     """The triplet margin and the label smoothing; all losses but GLFM's have weight 1 (Eq. 6)."""
 
     margin: NonNegative
@@ -201,9 +201,9 @@ class GraphFusion(nn.Module):
 class TFFN(Method[Outputs]):
     """Shared stages with deep supervision, multi-level and graph-level fusion."""
 
-    Model, Loss = Model, Loss
+    Model, Loss = Architecture, Objective
 
-    def __init__(self, num_pids: int, model: Model, loss: Loss):
+    def __init__(self, num_pids: int, model: Architecture, loss: Objective):
         super().__init__()
         self.model, self.loss = model, loss
         self.backbone = TwoStream(build_trunk(model.trunk), model.trunk.share_from)
@@ -226,18 +226,23 @@ class TFFN(Method[Outputs]):
     def outputs(self, batch: Batch) -> Outputs:
         """See `Method.outputs`."""
         before, ranked = self._embeddings(self.backbone(batch.images, batch.visible))
-        logits = {name: self.necks[name].classifier(ranked[name]) for name in self.levels}
+        logits = {name: self._neck(name).classifier(ranked[name]) for name in self.levels}
         if self.model.level_fusion:
             fused = ranked["fused"]
             logits["fused"] = self.necks["fused"](normalize(fused) if self.model.classify_normalised else fused)
         first, *_ = self.embedding_dims
         return Outputs(before, ranked[first], {name: logits[name] for name in self.embedding_dims})
 
+    def _neck(self, name: str) -> Neck:
+        neck = self.necks[name]
+        assert isinstance(neck, Neck)
+        return neck
+
     def _embeddings(self, maps: Sequence[Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Stages (Sec. 2.1) and `fused` (Sec. 2.2): before their BN necks, and as they are ranked."""
         by_stage = dict(zip(STAGES, maps[1:], strict=True))
         before = {name: layer(pool(by_stage[name])) for name, layer in self.levels.items()}
-        ranked = {name: self.necks[name].norm(values) for name, values in before.items()}
+        ranked = {name: self._neck(name).norm(values) for name, values in before.items()}
         if self.model.level_fusion:
             before["fused"] = ranked["fused"] = self.level_fusion(list(ranked.values()))
         return before, ranked
