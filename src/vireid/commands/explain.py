@@ -82,7 +82,7 @@ def explain(
     of_model = [model / name for name in ("model.json", "weights.safetensors")]
     check_output_file("--output", output, inputs=[*asked.visible, *asked.infrared, images, *of_model])
     with open_images(images) if asked.of_data_set else nullcontext() as reader:
-        explainer = Explainer(model, embedding, compute_on(device, "fp32"), reader and reader.info)
+        explainer = Explainer(model, embedding, compute_on(device, "fp32"), reader.info if reader else None)
         pairs = gather(asked, reader, explainer.size, explainer.scaling, explainer.seen)
     layers = list(dict.fromkeys(layer or default_layers(explainer.method)))
     rows = [explainer.explain(pair, layers, against is Against.ITSELF) for pair in pairs]

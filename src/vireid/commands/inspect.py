@@ -70,7 +70,7 @@ def _chosen(root: Path, layout: str, trial: int) -> "tuple[Dataset, float]":
     from vireid.params import Dataset, check_section, load_params
 
     data_set = data_set_of(layout) if layout else _recognised(root)
-    values = {"name": data_set.names[0], "layout": data_set.layout, "root": str(root)}
+    values: dict[str, object] = {"name": data_set.names[0], "layout": data_set.layout, "root": str(root)}
     values |= {"trial": trial if data_set.trials else 0, "train_on_val": True, "gallery_draw": "seeded"}
     values["sixteen_bit"] = _SIXTEEN_BIT
     shape = _SHAPE
@@ -136,7 +136,7 @@ def _print_counts(title: str, records: "list[ImageRecord]") -> None:
     for key in dict.fromkeys(group[:2] for group in groups):
         part = [r for r in records if (r.split != "train", r.modality) == key]
         camids = [camid for *group, camid in groups if tuple(group) == key]
-        rows += [_row(part, str(camid), [r for r in part if r.camid == camid]) for camid in camids]
+        rows += [[*_row(part, str(camid), [r for r in part if r.camid == camid])] for camid in camids]
         if len(camids) > 1:
             rows.append([Text(cell, "bold") for cell in _row(part, "all", part)])
     print_table(title, columns, rows)

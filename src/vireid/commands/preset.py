@@ -73,13 +73,13 @@ def preset(
         put(values, ROOT, _as_dvc_reads_it(root))
     where, remedy = f"{params} with {' '.join(choices)}", "correct the preset in conf/"
     merged = check_section(Params, values, where, remedy)
-    reasons = {ROOT: "as given"} | _fit(values, merged) if root is not None else {}
+    reasons = {ROOT: "as given", **_fit(values, merged)} if root is not None else {}
     merged = check_section(Params, values, where, remedy)
     check_recipe(merged.method, merged.model, merged.loss, merged.train)
     if not dry:
         with replacing(params) as partial:
             yaml.dump(values, partial)
-    _print_changes(before, flat(values), composition.origins | reasons)
+    _print_changes(before, flat(values), {**composition.origins, **reasons})
     if explain:
         _explain(values, composition, params)
     if dry:

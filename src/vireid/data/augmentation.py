@@ -76,7 +76,8 @@ def _draw_rectangles(
     count: int, height: int, width: int, probability: float, rng: np.random.Generator
 ) -> np.ndarray:
     area = rng.uniform(*ERASED_AREA, count) * height * width
-    aspect = np.exp(rng.uniform(*np.log(ERASED_ASPECT), count))
+    flattest, tallest = np.log(ERASED_ASPECT)
+    aspect = np.exp(rng.uniform(flattest, tallest, count))
     heights = np.minimum(np.sqrt(area * aspect), height)
     widths = np.minimum(np.sqrt(area / aspect), width)
     tops, lefts = rng.random(count) * (height - heights), rng.random(count) * (width - widths)
@@ -106,8 +107,8 @@ def crop_and_flip(images: Tensor, pad: int, changes: Changes) -> Tensor:
     columns = np.where(changes.mirrored[:, None], np.arange(width)[::-1], np.arange(width)) + changes.left[:, None]
     padded = torch.nn.functional.pad(images, (0, 0, pad, pad, pad, pad))
     # A pixel's place among all pixels of the padded batch, so that its three bytes are taken at once.
-    places = (np.arange(len(images))[:, None, None] * padded.shape[1] + rows[:, :, None]) * padded.shape[2]
-    places = torch.from_numpy((places + columns[:, None, :]).ravel()).to(images.device)
+    starts = (np.arange(len(images))[:, None, None] * padded.shape[1] + rows[:, :, None]) * padded.shape[2]
+    places = torch.from_numpy((starts + columns[:, None, :]).ravel()).to(images.device)
     return padded.view(-1, images.shape[3]).index_select(0, places).view(images.shape)
 
 

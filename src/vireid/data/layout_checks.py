@@ -53,7 +53,8 @@ def labels_of(path: Path, records: Sequence[ImageRecord], labels: Iterable[int])
     Raises:
         UserError: If an identity has two labels, or a label two identities.
     """
-    label_of, pid_of = {}, {}
+    label_of: dict[int, int] = {}
+    pid_of: dict[int, int] = {}
     for record, label in zip(records, labels, strict=True):
         pid = record.pid
         if label_of.setdefault(pid, label) != label or pid_of.setdefault(label, pid) != pid:

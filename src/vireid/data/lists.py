@@ -52,7 +52,7 @@ def read_matlab_pids(path: Path) -> set[int]:
 
     content = BytesIO(path.read_bytes())  # where the system refuses that, the file is not to blame
     try:
-        values = loadmat(content)["id"].ravel()
+        values = loadmat(content)["id"].ravel()  # type: ignore[arg-type] # it reads open files too
         pids = [int(value) for value in values]
         if not pids or min(pids) < 0 or (values != values.astype(np.int64)).any():
             raise ValueError(f"not identities: {values[:10]}")

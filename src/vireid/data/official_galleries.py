@@ -71,7 +71,7 @@ def _read(path: Path) -> np.ndarray:
 
     content = BytesIO(path.read_bytes())  # where the system refuses that, the file is not to blame
     try:
-        return loadmat(content)["rand_perm_cam"]
+        return loadmat(content)["rand_perm_cam"]  # type: ignore[arg-type] # it reads open files too
     except Exception as error:  # SciPy's parser raises whatever a broken file provokes
         problem, found = "not the official galleries", f"{type(error).__name__}: {error}"
         raise UserError(path, problem, expected=_EXPECTED, found=found, remedy=_REMEDY) from error

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -95,7 +96,7 @@ class ImageSet:
                 found=f"{len(unknown)} other names",
                 remedy="run `dvc repro superresolve`",
             )
-        image = self.image.copy()
+        image: Any = self.image.copy()  # both are arrays, or both are stored
         image[[row_of[name] for name in overlay.name]] = overlay.image
         return replace(self, image=image)
 
@@ -219,7 +220,7 @@ class ImageWriter:
         ensure_room(self._file, images.nbytes)
         group = self._groups[records[0].split, records[0].modality]
         start, stop = len(group["pid"]), len(group["pid"]) + len(records)
-        columns = {
+        columns: dict[str, Any] = {
             "image": images,
             "pid": [record.pid for record in records],
             "camid": [record.camid for record in records],

@@ -86,7 +86,7 @@ def checked_records(tree: Tree, table: "pd.DataFrame", shown: Mapping[int, str],
         )
     pids = {split: set(rows["pid"].astype(int)) for split, rows in table.groupby("split")}
     require_disjoint(path, pids.get("train", ()), pids.get("test", ()), "the column split")
-    return in_order(_record(row) for row in table.to_dict("records"))
+    return in_order(_record({str(key): value for key, value in row.items()}) for row in table.to_dict("records"))
 
 
 def _record(row: dict[str, str]) -> ImageRecord:

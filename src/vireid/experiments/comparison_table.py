@@ -1,8 +1,9 @@
 """A paper's table with its numbers beside ours, in the terminal and as Markdown."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.text import Text
@@ -15,7 +16,7 @@ _CONFIDENCE = 0.95
 _DELTA = "\N{GREEK CAPITAL LETTER DELTA}"
 _PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
 
-Units = Mapping[Hashable, Mapping[Hashable, Mapping[str, float]]]
+Units = Mapping[Any, Mapping[Any, Mapping[str, float]]]
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def print_comparison_table(comparison: ComparisonTable) -> None:
     headings = (*_names(comparison), f"{_DELTA} {comparison.metrics[-1]}", "runs")
     columns = [Column(""), Column(""), *(Column(heading, number=True) for heading in headings)]
     count = len(comparison.metrics)
-    rows = []
+    rows: list[list[str | Text]] = []
     for label, *cells in _rows(comparison):
         paper, ours, (runs, paper_difference, difference) = cells[:count], cells[count:-3], cells[-3:]
         style = "bold" if difference.startswith("**") else ""

@@ -1,7 +1,7 @@
 """From the rows of a table to runs: what each run's parameters are, checked, and how DVC is told."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,10 +106,10 @@ def _put_row(values: Any, grid: Grid, row: GridRow, presets: Mapping[str, str], 
     apply_presets(values, chosen, conf)
     for key, value in row.values(values["schedule"]).items():
         *sections, last = key.split(".")
-        section = values
+        section: Any = values
         for part in sections:
             section = section.get(part) if isinstance(section, Mapping) else None
-        if not isinstance(section, Mapping) or last not in section:
+        if not isinstance(section, MutableMapping) or last not in section:
             raise UserError(
                 "set",
                 "it sets a key that is not in the parameters",

@@ -24,8 +24,8 @@ class Repetition(NamedTuple):
 
 def repetition_of(params: Mapping[str, Any]) -> Repetition | None:
     """Read it from parameters by dotted key; None where they are no whole numbers, as a failed run's may be."""
-    numbers = [params.get(key) for key in ("seed", "dataset.trial")]
-    return Repetition(*numbers) if all(isinstance(number, int) for number in numbers) else None
+    seed, trial = (params.get(key) for key in ("seed", "dataset.trial"))
+    return Repetition(seed, trial) if isinstance(seed, int) and isinstance(trial, int) else None
 
 
 def averaged_over(repetitions: Collection[Repetition]) -> str:

@@ -1,6 +1,7 @@
 """A paper's table and figures from the finished experiments of its rows."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -140,7 +141,7 @@ def _left_out(collected: Mapping[str, RowExperiments]) -> list[str]:
     return [f"Left out, {reason}: {', '.join(called)}." for reason, called in names.items()]
 
 
-def _length(params: Mapping[str, object]) -> str:
+def _length(params: Mapping[str, Any]) -> str:
     """Say how long a training was, and of what size."""
     images = 2 * int(params["train.num_pids"]) * int(params["train.num_instances"])
     steps = params["train.steps_per_epoch"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
@@ -135,6 +136,5 @@ def _draw_scale(figure: Figure, axes: Axes, across: float, down: float) -> None:
     axes.text(across - 0.34, middle, "most", ha="left", va="center", fontsize=7, color=FAINT)
 
 
-def _text(axes: Axes, x: float, y: float, text: str, size: float, color: str = INK, **options: object) -> None:
-    options = {"va": "center", "ha": "center"} | options
-    axes.text(x, y, text, fontsize=size, color=color, **options)
+def _text(axes: Axes, x: float, y: float, text: str, size: float, color: str = INK, **options: Any) -> None:
+    axes.text(x, y, text, fontsize=size, color=color, **{"va": "center", "ha": "center"} | options)

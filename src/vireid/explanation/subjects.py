@@ -131,8 +131,8 @@ def from_files(
     for path in paths:
         with quiet_pillow():
             decoded = decode(path, *size, scaling)
-        if decoded.problem is not None:
-            raise unreadable(path, decoded.problem, "name another picture")
+        if decoded.image is None:
+            raise unreadable(path, str(decoded.problem), "name another picture")
         subjects.append(Subject(decoded.image, modality, path.as_posix()))
     return subjects
 

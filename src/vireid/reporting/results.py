@@ -98,13 +98,14 @@ def _details(evaluation: Evaluation, features: Features) -> dict[str, Any]:
             | _of_trial(evaluation, trial)
             for trial, gallery in enumerate(selection.galleries)
         ],
-        **({"reranked": _reranked(evaluation.reranked)} if evaluation.reranked else {}),
+        **(_reranked(evaluation.reranked) if evaluation.reranked else {}),
     }
 
 
 def _reranked(evaluation: Evaluation) -> dict[str, Any]:
     trials = [_of_trial(evaluation, trial) for trial in range(len(evaluation.selection.galleries))]
-    return {"parameters": evaluation.reranking.model_dump(), **_over_trials(evaluation), "trials": trials}
+    parameters = evaluation.reranking.model_dump() if evaluation.reranking else {}
+    return {"reranked": {"parameters": parameters, **_over_trials(evaluation), "trials": trials}}
 
 
 def _over_trials(evaluation: Evaluation) -> dict[str, Any]:

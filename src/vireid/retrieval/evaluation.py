@@ -207,13 +207,13 @@ class _SharedDistances:
     ) -> Evaluation:
         """Take a protocol's own queries and galleries: (R, T) -> (trials, Q)."""
         rows = [np.searchsorted(self._rows, selection.queries[asked]) for asked in selection.asked]
-        values = (
+        match_ranks, precision, penalty = (
             np.stack([values[asked, trial] for asked, trial in zip(rows, trials, strict=True)])
             for values in (scores.match_ranks, scores.average_precision, scores.inverse_negative_penalty)
         )
         length = cmc_length(protocol, selection)
         reported, blank = (tuple(rank for rank in ranks if (rank <= length) == fits) for fits in (True, False))
-        evaluation = Evaluation(protocol, selection, reported, blank, *values)
+        evaluation = Evaluation(protocol, selection, reported, blank, match_ranks, precision, penalty)
         _check_matches(evaluation)
         return evaluation
 

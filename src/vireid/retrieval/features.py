@@ -233,9 +233,9 @@ def _read_set(path: Path, file: h5py.File, modality: Modality, names: Sequence[s
             found=JOIN.join(names),
             remedy="choose one of these (evaluate.embedding, or --embedding)",
         )
-    for key, (dtype, kinds) in _COLUMNS.items():
+    for key, (dtype, letters) in _COLUMNS.items():
         text = h5py.check_string_dtype(group[key].dtype) is not None
-        if group[key].dtype.kind not in kinds or group[key].ndim != 1 or text != (key == "name"):
+        if group[key].dtype.kind not in letters or group[key].ndim != 1 or text != (key == "name"):
             raise UserError(
                 path,
                 f"/{modality.group}/{key} is not a column",

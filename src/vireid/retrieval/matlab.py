@@ -91,7 +91,7 @@ def _read_camera(path: Path, pids: list[int]) -> list[tuple[int, np.ndarray]]:
         )
     content = BytesIO(path.read_bytes())  # where the system refuses that, the file is not to blame
     try:
-        cells = loadmat(content, variable_names=["feature"])["feature"].ravel()
+        cells = loadmat(content, variable_names=["feature"])["feature"].ravel()  # type: ignore[arg-type] # it reads open files too
         matrices = [(pid, np.asarray(cells[pid - 1])) for pid in pids if pid <= len(cells)]
         filled = [(pid, matrix.astype(np.float32)) for pid, matrix in matrices if matrix.size]
         if not all(matrix.ndim == 2 for _, matrix in filled):

@@ -1,6 +1,5 @@
 """The first places of some queries' rankings, for looking at."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,14 +70,14 @@ def worst(features: Features, evaluation: Evaluation, count: int, trial: int = 0
 
 
 def ranked_lists(
-    features: Features, evaluation: Evaluation, positions: Sequence[int], top: int, trial: int = 0
+    features: Features, evaluation: Evaluation, positions: np.ndarray, top: int, trial: int = 0
 ) -> list[RankedList]:
     """Rank a trial's gallery for some queries and keep the first places.
 
     Args:
         features: Embeddings of the test images.
         evaluation: Results with these features.
-        positions: Positions among the trial's queries, of queries that have a match.
+        positions: (K,) positions among the trial's queries, of queries that have a match.
         top: Number of places; fewer where a query ignores so many that fewer are left.
         trial: The gallery.
     """

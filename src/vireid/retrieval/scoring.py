@@ -80,14 +80,15 @@ class _Gallery:
 
     def __init__(self, pool: GalleryPool):
         self.pool, self._pids = pool, pool.pids
-        self._columns, self._part = slice(0, 0), None
+        self._columns = slice(0, 0)
+        self._part: Compared | None = None
 
     def _parts(self) -> Iterator[tuple[slice, Callable[[], Compared]]]:
         size = max(1, _PREPARED // self.pool.dimension)
         return ((columns, partial(self._prepared, columns)) for columns in parts(self._pids, size))
 
     def _prepared(self, columns: slice) -> Compared:
-        if self._columns != columns:
+        if self._part is None or self._columns != columns:
             self._part = None  # two at once would be twice the memory
             self._columns, self._part = columns, self.pool.gallery(columns)
         return self._part

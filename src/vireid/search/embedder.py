@@ -9,7 +9,7 @@ from vireid.compute import choose_device
 from vireid.data.records import Modality
 from vireid.data.sixteen_bit import Scaling
 from vireid.data.store import ImagesInfo
-from vireid.methods.base import Method
+from vireid.methods.base import Embedder
 from vireid.params import DeviceSettings
 from vireid.retrieval.features import DEFAULT
 from vireid.search.pictures import decode_batches, unreadable
@@ -71,7 +71,8 @@ class PictureEmbedder:
             UserError: If a picture cannot be read and `skip_bad` is not set, or none can be; if an embedding is
                 not finite.
         """
-        vectors, bad, start = [], {}, 0
+        vectors, start = [], 0
+        bad: dict[Path, str] = {}
         for batch in decode_batches(paths, *self.size, self.scaling, self._batch_size, self._workers):
             problems = {
                 path: item.problem
@@ -82,7 +83,7 @@ class PictureEmbedder:
                 path, problem = next(iter(problems.items()))
                 raise unreadable(path, problem, "replace it; a gallery's are passed over with --on-bad-image skip")
             bad |= problems
-            images = [item.image for item in batch if item.problem is None]
+            images = [item.image for item in batch if item.image is not None]
             if images:
                 batch_of = embed_batch(self._method, np.stack(images), modality, self._fabric.device, flip)
                 vectors.append(batch_of[self.embedding])
@@ -93,7 +94,7 @@ class PictureEmbedder:
         return require_finite(np.concatenate(vectors)), bad
 
 
-def choose_embedding(folder: Path, method: Method, embedding: str) -> str:
+def choose_embedding(folder: Path, method: Embedder, embedding: str) -> str:
     """Name an embedding of a model.
 
     Args:

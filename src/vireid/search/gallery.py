@@ -8,6 +8,7 @@ unknown, and `vectors` (N, D) float32, not normalised.
 from dataclasses import dataclass
 from pathlib import Path
 
+import faiss
 import h5py
 import numpy as np
 
@@ -175,7 +176,7 @@ def read_gallery(path: Path) -> Gallery:
     )
 
 
-def open_index(path: Path, gallery: Gallery, exact: bool):
+def open_index(path: Path, gallery: Gallery, exact: bool) -> faiss.IndexIVFFlat | None:
     """Read the index of a saved gallery; None where it has none, or all pictures are to be compared."""
     return load_index(index_path(path), gallery.index) if gallery.index and not exact else None
 

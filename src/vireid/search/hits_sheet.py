@@ -74,8 +74,10 @@ def draw_hits(
 
 def _picture(path: Path, width: int, scaling: Scaling) -> np.ndarray:
     decoded = decode(path, _HEIGHT, width, scaling)
-    if decoded.problem is not None:
-        raise unreadable(path, decoded.problem, "say with --pictures in which folder the gallery's pictures are")
+    if decoded.image is None:
+        raise unreadable(
+            path, str(decoded.problem), "say with --pictures in which folder the gallery's pictures are"
+        )
     return decoded.image
 
 

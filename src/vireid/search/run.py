@@ -55,7 +55,8 @@ def known_queries(paths: Sequence[Path], root: Path, said: Modality | None) -> Q
             )
     asked = known(root, paths)
     kinds = {picture.modality for picture in asked} if said is None else {said}
-    if len(kinds) != 1 or None in kinds:
+    modality = kinds.pop() if len(kinds) == 1 else None
+    if modality is None:
         unknown = [picture.name for picture in asked if picture.modality is None]
         raise UserError(
             unknown[0] if unknown else "the queries",
@@ -64,7 +65,7 @@ def known_queries(paths: Sequence[Path], root: Path, said: Modality | None) -> Q
             found="neither" if unknown else "visible and infrared queries by the manifest",
             remedy="say it: a model embeds visible and infrared pictures differently",
         )
-    return Queries(paths, [picture.pid for picture in asked], kinds.pop())
+    return Queries(paths, [picture.pid for picture in asked], modality)
 
 
 def open_gallery(

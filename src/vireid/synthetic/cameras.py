@@ -195,7 +195,7 @@ def _curve(camera: Camera) -> NDArray[np.uint8]:
 
 
 @functools.cache
-def _vignette(camera: Camera, height: int, width: int) -> NDArray[np.float32]:
+def _vignette(camera: Camera, height: int, width: int) -> np.ndarray:
     """(H, W, 1) brightness of the light by place: brightest on the chest."""
     y = (np.arange(height) + 0.5) / height * 2 - 0.85
     x = (np.arange(width) + 0.5) / width * 2 - 1

@@ -5,7 +5,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vireid.data.records import Modality
 from vireid.synthetic.cameras import Camera, develop
@@ -96,7 +95,7 @@ def _background(camera: Camera, size: tuple[int, int], seed: int, draw: Draw) ->
 
 
 @functools.cache
-def _scene(name: str, seed: int, spectrum: int, scale: float) -> NDArray[np.float32]:
+def _scene(name: str, seed: int, spectrum: int, scale: float) -> np.ndarray:
     return paint_scene(name, seed, spectrum, scale)
 
 
