@@ -8,7 +8,7 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments import LightningEnvironment
 
-from vireid.params import DeviceSettings
+from vireid.params import DeviceSettings, check_section
 from vireid.support.errors import UserError
 
 _FABRIC_PRECISION: dict[str, Literal["32-true", "bf16-mixed"]] = {"fp32": "32-true", "bf16": "bf16-mixed"}
@@ -50,6 +50,18 @@ class Device:
         )
         fabric.launch()
         return fabric
+
+
+def all_cores(device: str = "auto", precision: str = "auto") -> DeviceSettings:
+    """Settings for work that belongs to no run: all cores, as nothing has to repeat to the bit.
+
+    Args:
+        device: `auto`, `cpu` or `cuda`.
+        precision: `auto`, `fp32` or `bf16`.
+    """
+    cores = os.cpu_count() or 1
+    values = {"device": device, "precision": precision, "threads": cores, "workers": cores}
+    return check_section(DeviceSettings, values, "the device", remedy="choose one of these")
 
 
 def choose_device(compute: DeviceSettings) -> Device:

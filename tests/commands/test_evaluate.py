@@ -1,4 +1,4 @@
-"""`vireid evaluate`: any features file by any protocol, README's example first. CPU, seconds."""
+"""`vireid evaluate`: any features file by any protocol, the example of docs first. CPU, seconds."""
 
 import json
 import re
@@ -48,10 +48,10 @@ def path(tmp_path):
     return write(tmp_path / "features.h5", replace(features, info=trained))
 
 
-def test_example_of_the_readme_is_evaluated(tmp_path):
-    """The Python block of README that writes a features file, as it stands there, and the command below it."""
+def test_example_of_the_docs_is_evaluated(tmp_path):
+    """The Python block of docs/features.md that writes a features file, as it stands there, and a command."""
     block = next(
-        b for b in re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S) if "h5py" in b
+        b for b in re.findall(r"```python\n(.*?)```", (ROOT / "docs/features.md").read_text(), re.S) if "h5py" in b
     )
     subprocess.run([sys.executable, "-c", block], cwd=tmp_path, check=True)
     result = run(tmp_path / "mine.h5", "--protocol", "sysu_mm01/all_search/single_shot")

@@ -1,11 +1,13 @@
-"""A method as a newcomer writes it: its section `model` has neither a backbone nor a word about pretraining."""
+"""Methods as a newcomer writes them: one that is trained by steps, and one that is fitted in closed form."""
 
+import numpy as np
+import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import adaptive_avg_pool2d, cross_entropy
 
 from vireid.data.records import Modality
 from vireid.losses.gather import Gather
-from vireid.methods.base import Batch, Method
+from vireid.methods.base import Batch, Fitted, Method
 from vireid.params import Section
 
 
@@ -44,3 +46,33 @@ class Own(Method[Tensor]):
     def embed(self, images: Tensor, modality: Modality) -> dict[str, Tensor]:
         """See `Embedder.embed`."""
         return {"pooled": self.maps(images).mean((2, 3))}
+
+
+class NoLoss(Section):
+    """Nothing."""
+
+
+class Centred(Fitted):
+    """A few grey values, less their mean over the training images of the same spectrum."""
+
+    Model, Loss = Model, NoLoss
+
+    def __init__(self, num_pids: int, model: Model, loss: NoLoss):
+        super().__init__()
+        self.side = model.width
+        self.register_buffer("means", torch.zeros(len(Modality), self.side**2))
+        self.embedding_dims = {"grey": self.side**2}
+
+    def fit(self, images: dict[Modality, np.ndarray], labels: dict[Modality, np.ndarray]) -> None:
+        """See `Fitted.fit`."""
+        for modality, pixels in images.items():
+            assert len(pixels) == len(labels[modality])
+            values = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
+            self.means[modality] = self._reduced((values - 0.45) / 0.225).mean(0)
+
+    def embed(self, images: Tensor, modality: Modality) -> dict[str, Tensor]:
+        """See `Embedder.embed`."""
+        return {"grey": self._reduced(images) - self.means[modality]}
+
+    def _reduced(self, images: Tensor) -> Tensor:
+        return adaptive_avg_pool2d(images.mean(1, keepdim=True), self.side).flatten(1)

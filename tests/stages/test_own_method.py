@@ -1,16 +1,20 @@
 """A method of one's own with its own sections, from train to explain. CPU, seconds."""
 
+import json
+
 import pytest
 from ruamel.yaml import YAML
+from safetensors.torch import load_file
 from torch import nn
 from typer.testing import CliRunner
 
 from tests.made import read_yaml, write_params
-from tests.methods.own import Own
+from tests.methods.own import Centred, Own
 from vireid import methods
 from vireid.cli import app
 from vireid.methods import build_method
 from vireid.params import Section
+from vireid.retrieval.features import read_features
 
 
 def add_method(monkeypatch, name, cls):
@@ -44,6 +48,28 @@ def test_own_method_is_trained_embedded_searched_with_and_explained(stage, own_p
     result = run("explain", "--pid", 13, "--layer", "maps.0")
     assert result.exit_code == 0, result.output
     assert "of own's embedding pooled" in result.stdout
+
+
+@pytest.mark.parametrize(("holdout", "scored"), [(4, True), (0, False)])
+def test_method_in_closed_form_has_the_same_model_features_and_results(
+    stage, project, dataset, monkeypatch, holdout, scored
+):
+    add_method(monkeypatch, "centred", Centred)
+    write_params(project / "params.yaml", dataset, train__holdout_pids=holdout, evaluate__ranks=[1])
+    values = read_yaml(project / "params.yaml")
+    values |= {"method": "centred", "recipe": "centred", "model": {"width": 3}, "loss": {}}
+    YAML().dump(values, project / "params.yaml")
+    for name in ("train", "extract", "evaluate"):
+        result = stage(name)
+        assert result.exit_code == 0, result.output
+    description = json.loads((project / "artifacts/model/model.json").read_text())
+    assert (description["method"], description["selected_epoch"]) == ("centred", 0)
+    assert bool(description["selected_by"]) == scored
+    state = load_file(project / "artifacts/model/weights.safetensors")
+    assert state["means"].shape == (2, 9)
+    assert state["means"].abs().min() > 0
+    features = read_features(project / "artifacts/features.h5")
+    assert features.visible.embeddings["grey"].shape == (len(features.visible), 9)
 
 
 class Words(Section):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vireid.commands.devices import DEVICE, DeviceName, compute_on
+from vireid.commands.devices import DEVICE, DeviceName
 from vireid.support.errors import UserError, reports_errors
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ def search(
 
     Example: vireid search query.jpg --gallery photos --query-modality infrared --gallery-modality visible
     """
+    from vireid.compute import all_cores
     from vireid.search.embedder import PictureEmbedder
     from vireid.search.gallery import open_index, save_gallery
     from vireid.search.hits_sheet import draw_hits, print_hits
@@ -84,7 +85,7 @@ def search(
 
     _check_outputs(sheet, save, gallery, queries)
     asked = known_queries(queries, pictures or gallery, _modality(query_modality))
-    embedder = PictureEmbedder(model, embedding, compute_on(device), batch_size)
+    embedder = PictureEmbedder(model, embedding, all_cores(device), batch_size)
     require_readable(asked.paths, *embedder.size, embedder.scaling)
     skip_bad = on_bad_image is OnBadImage.SKIP
     source, bad = open_gallery(gallery, _modality(gallery_modality), asked.modality, embedder, skip_bad)

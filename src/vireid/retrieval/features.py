@@ -24,7 +24,7 @@ DEFAULT = "default"
 JOIN = "+"  # between the names of embeddings that are ranked as one
 _COLUMNS = {"pid": ("i4", "iu"), "camid": ("i2", "iu"), "name": (h5py.string_dtype(), "OS")}
 _OPTIONAL_DIMENSIONS = {"location": 1, "official_places": 2}
-_REMEDY = "run `dvc repro extract`, or write the file as README describes it"
+_REMEDY = "run `dvc repro extract`, or write the file as docs/formats.md describes it"
 
 
 @dataclass(frozen=True)
@@ -155,6 +155,25 @@ def read_features(path: Path, embedding: str = DEFAULT) -> Features:
     _check_locations(path, visible, infrared)
     _check_leak(path, info, visible, infrared)
     return Features(info, embedding, visible, infrared)
+
+
+def check_features(where: Path, features: Features) -> None:
+    """Check features that come from no file as those of a file are.
+
+    Args:
+        where: What messages call them.
+        features: With one embedding.
+
+    Raises:
+        UserError: If lengths or widths differ, names repeat, values are not finite, only one modality has
+            locations, or a test identity was trained on.
+    """
+    for modality in Modality:
+        images = features.group(modality)
+        _check_embedding(where, modality, images, images.embeddings[features.embedding])
+    _check_dimensions(where, features.embedding, features.visible, features.infrared)
+    _check_locations(where, features.visible, features.infrared)
+    _check_leak(where, features.info, features.visible, features.infrared)
 
 
 def _checked_info(path: Path, info: FeaturesInfo) -> FeaturesInfo:

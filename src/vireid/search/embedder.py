@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vireid.compute import choose_device
+from vireid.compute import all_cores, choose_device
 from vireid.data.records import Modality
 from vireid.data.sixteen_bit import Scaling
 from vireid.data.store import ImagesInfo
@@ -24,7 +24,7 @@ class PictureEmbedder:
     Args:
         folder: The model, written by `train`.
         embedding: One that the method offers, or `default` for the one that its paper ranks.
-        compute: Device, precision, and the threads to compute and workers to decode with.
+        compute: Device, precision, and the threads to compute and workers to decode with; all there is without.
         batch_size: Images at a time.
 
     Attributes:
@@ -37,7 +37,14 @@ class PictureEmbedder:
         UserError: If the model cannot be read or has no such embedding.
     """
 
-    def __init__(self, folder: Path, embedding: str, compute: DeviceSettings, batch_size: int):
+    def __init__(
+        self,
+        folder: Path,
+        embedding: str = DEFAULT,
+        compute: DeviceSettings | None = None,
+        batch_size: int = 64,
+    ):
+        compute = compute or all_cores()
         description, self.model_hash = read_description(folder)
         method = rebuild_model(folder, description)
         self.embedding = choose_embedding(folder, method, embedding)
@@ -51,9 +58,9 @@ class PictureEmbedder:
         self,
         paths: Sequence[Path],
         modality: Modality,
-        flip: bool,
-        skip_bad: bool,
-        advance: Callable[[int], None],
+        flip: bool = False,
+        skip_bad: bool = False,
+        advance: Callable[[int], None] = lambda count: None,
     ) -> tuple[np.ndarray, dict[Path, str]]:
         """Embed pictures of one modality.
 
