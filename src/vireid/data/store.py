@@ -15,14 +15,15 @@ from typing import Any
 import h5py
 import numpy as np
 
+from vireid.data.optional_columns import STORED_OPTIONAL_COLUMNS
 from vireid.data.records import OPTIONAL_COLUMNS, SPLITS, ImageRecord, Modality
 from vireid.data.stored_images import StoredImages
 from vireid.support.errors import UserError
 from vireid.support.hdf5 import create_hdf5, ensure_room, open_hdf5, plain
+from vireid.support.stored_tables import StoredColumn, StoredTable
 
 SCHEMA = "vireid.images/1"
 _REQUIRED = ("dataset", "trial", "height", "width", "source_hash", "superresolve")
-_KINDS = {"image": "u", "pid": "i", "camid": "i", "name": "O"}  # NumPy's letters
 _REMEDY = "run `dvc repro`, which makes it"
 _CHUNK_BYTES = 1 << 20
 
@@ -161,29 +162,24 @@ def open_images(path: Path) -> Iterator[ImageReader]:
     """
     with open_hdf5(path, SCHEMA, _REQUIRED, _REMEDY) as file:
         reader = ImageReader(file)
+        table = _table(reader.info)
         for split in SPLITS:
             for modality in Modality:
-                _check_group(path, file, f"{split}/{modality.group}", reader.info)
+                table.check(path, file, f"{split}/{modality.group}", _REMEDY)
         yield reader
 
 
-def _check_group(path: Path, file: h5py.File, name: str, info: ImagesInfo) -> None:
-    """Check that a group has its columns, of one length, and images of the file's size."""
-    group = file.get(name, {})
-    shapes = {key: group[key].shape[1:] for key in _KINDS if key in group}
-    kinds = {key: group[key].dtype.kind for key in shapes}
-    expected_shapes = {key: (info.height, info.width, 3) if key == "image" else () for key in _KINDS}
-    optional = [group[key] for key in OPTIONAL_COLUMNS if key in group]
-    kinds |= {values.name: values.dtype.kind for values in optional}
-    lengths = {len(group[key]) for key in shapes} | {len(values) for values in optional}
-    if shapes != expected_shapes or kinds != {key: _KINDS.get(key, "i") for key in kinds} or len(lengths) != 1:
-        raise UserError(
-            path,
-            f"group /{name} is not as the format has it",
-            expected=f"image (N, {info.height}, {info.width}, 3) uint8, pid, camid and name (N,)",
-            found=", ".join(f"{key} {group[key].shape} {group[key].dtype}" for key in shapes) or "no such group",
-            remedy=_REMEDY,
-        )
+def _table(info: ImagesInfo) -> StoredTable:
+    """The columns of every group of an images file."""
+    return StoredTable(
+        [
+            StoredColumn("image", "bytes", (info.height, info.width, 3)),
+            StoredColumn("pid", "whole numbers"),
+            StoredColumn("camid", "whole numbers"),
+            StoredColumn("name", "text"),
+            *STORED_OPTIONAL_COLUMNS,
+        ]
+    )
 
 
 class ImageWriter:

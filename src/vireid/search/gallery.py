@@ -20,10 +20,18 @@ from vireid.search.pictures import Picture, find_pictures
 from vireid.support.errors import UserError
 from vireid.support.hdf5 import create_hdf5, open_hdf5, plain
 from vireid.support.progress import console, progress
+from vireid.support.stored_tables import StoredColumn, StoredTable
 
 SCHEMA = "vireid.gallery/1"
 _ATTRIBUTES = ("root", "modality", "embedding", "flip", "model_hash", "index")
 _REMEDY = "search the folder of pictures again with --save"
+_TABLE = StoredTable(
+    [
+        StoredColumn("name", "text"),
+        StoredColumn("pid", "whole numbers"),
+        StoredColumn("vectors", "floating-point numbers", (None,)),
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -161,16 +169,12 @@ def read_gallery(path: Path) -> Gallery:
     """
     with open_hdf5(path, SCHEMA, _ATTRIBUTES, _REMEDY) as file:
         values = {key: plain(file.attrs[key]) for key in _ATTRIBUTES}
-        try:
-            name = file["name"].asstr()[:].astype(object)
-            pid, vectors = file["pid"][:], file["vectors"][:]
-            modality = Modality[values["modality"].upper()]
-        except (KeyError, TypeError) as error:
-            raise _unusable(path, "name, pid and vectors", error) from error
-    if vectors.ndim != 2 or not len(name) == len(pid) == len(vectors) > 0:
-        raise _unusable(
-            path, "as many names and identities as vectors", f"{len(name)}, {len(pid)}, {len(vectors)}"
-        )
+        _TABLE.check(path, file, "", _REMEDY)
+        name = file["name"].asstr()[:].astype(object)
+        pid, vectors = file["pid"][:], file["vectors"][:]
+    modality = next((item for item in Modality if item.group == values["modality"]), None)
+    if modality is None or not len(name):
+        raise _unusable(path, "visible or infrared, and a picture", f"{values['modality']}, {len(name)} pictures")
     return Gallery(
         **values | {"root": Path(values["root"]), "modality": modality}, name=name, pid=pid, vectors=vectors
     )
