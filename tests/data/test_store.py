@@ -154,7 +154,7 @@ def test_column_of_another_length_kind_or_size_is_refused(tmp_path, column, valu
         del file["train/visible"][column]
         file["train/visible"][column] = values
     with (
-        pytest.raises(UserError, match="not a column of this format|differ in length") as error,
+        pytest.raises(UserError, match=r"not a column|differ in length") as error,
         open_images(path),
     ):
         pass

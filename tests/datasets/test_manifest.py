@@ -211,7 +211,7 @@ def packed(root, output):
         sixteen_bit=SIXTEEN_BIT,
     )
     settings = Ingest(height=40, width=40, on_bad_image="error")
-    return pack_images(manifest_images(root), data, settings, 1, output).source_hash
+    return pack_images(manifest_images(root), data, settings, 1, output, described=True).source_hash
 
 
 def test_location_is_packed_and_what_the_manifest_says_is_hashed(root, tmp_path):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vireid.synthetic.draws import Draw, Stream
+from vireid.synthetic.draws import Draw, Purpose
 from vireid.synthetic.materials import (
     CLOTH_COLOURS,
     INFRARED,
@@ -22,7 +22,7 @@ LUMINANCE = np.array([0.299, 0.587, 0.114])
 
 @pytest.fixture
 def draw():
-    return Draw(3, Stream.IDENTITY)
+    return Draw(3, Purpose.IDENTITY)
 
 
 def luminance(materials):

@@ -5,21 +5,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vireid.commands.rows import CONF, DATASET, PARAMS, ROWS, SCHEDULE, chosen_presets, chosen_rows
 from vireid.support.errors import UserError, reports_errors
 
 if TYPE_CHECKING:
     from vireid.experiments.collect import RowExperiments
-    from vireid.experiments.grid import Grid
     from vireid.experiments.plan import Plan
     from vireid.experiments.repetition import Repetition
 
 NAME = typer.Argument(help="A table, as fprnet/table4; without it all tables are listed.")
-ROWS = typer.Option(help="Names of rows, with commas; all without it.")
-SCHEDULE = typer.Option(help="A schedule's preset; that of params.yaml without it.")
-DATASET = typer.Option(help="A data set's preset; that of params.yaml without it.")
 TRIALS = typer.Option(help="Trials of the data set, with commas; that of the parameters without it.")
-PARAMS = Path("params.yaml")  # what every row starts from, and what DVC changes in the queued copy
-CONF = typer.Option(help="The folder of presets; tables are in its experiments/.")
 
 
 @reports_errors
@@ -80,25 +75,6 @@ def experiments(
         return
     _queue(plan, collected, missing)
     typer.echo(f"{len(missing)} experiments queued, {already} already there. Run them: dvc queue start")
-
-
-def chosen_presets(schedule: str, dataset: str) -> dict[str, str]:
-    """Return the presets that were named on the command line, by group."""
-    return {group: name for group, name in (("dataset", dataset), ("schedule", schedule)) if name}
-
-
-def chosen_rows(grid: "Grid", rows: str) -> list[str]:
-    """Read the option `--rows`.
-
-    Raises:
-        UserError: If there is no such row.
-    """
-    names = [name.strip() for name in rows.split(",") if name.strip()] or list(grid.rows)
-    unknown = [name for name in names if name not in grid.rows]
-    if unknown:
-        expected, found = ", ".join(grid.rows), ", ".join(unknown)
-        raise UserError("--rows", "no such row", expected=expected, found=found, remedy="choose from these")
-    return names
 
 
 def _repetitions(plan: "Plan", seeds: str, trials: str) -> "list[Repetition]":

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vireid.commands.experiments import CONF, DATASET, PARAMS, ROWS, SCHEDULE, chosen_presets, chosen_rows
+from vireid.commands.rows import CONF, DATASET, PARAMS, ROWS, SCHEDULE, chosen_presets, chosen_rows
 from vireid.support.errors import UserError, reports_errors
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
 
-from vireid.data.layout_checks import some
+from vireid.data.layout_checks import few_of
 from vireid.data.records import SPLITS, ImageRecord, Modality
 
 FEW = 2
@@ -99,4 +99,4 @@ def duplicates(records: Sequence[ImageRecord], digests: Sequence[Hashable]) -> l
 
 
 def _listed(what: str, numbers: Sequence[int] | set[int]) -> list[str]:
-    return [f"{what}: {len(numbers)} ({some(numbers)})"] if numbers else []
+    return [f"{what}: {len(numbers)} ({few_of(numbers)})"] if numbers else []

@@ -17,7 +17,6 @@ from vireid.data.looks import Look
 from vireid.data.records import ImageRecord
 from vireid.data.sixteen_bit import Scaling
 from vireid.data.store import ImagesInfo, create_images
-from vireid.datasets import data_set_of
 from vireid.params import Dataset, Ingest
 from vireid.support.errors import UserError
 from vireid.support.progress import progress
@@ -46,7 +45,13 @@ class Packed:
 
 
 def pack_images(
-    records: list[ImageRecord], dataset: Dataset, settings: Ingest, workers: int, output: Path
+    records: list[ImageRecord],
+    dataset: Dataset,
+    settings: Ingest,
+    workers: int,
+    output: Path,
+    *,
+    described: bool = False,
 ) -> Packed:
     """Decode, resize and pack images; the file's bytes do not depend on the number of workers.
 
@@ -56,13 +61,13 @@ def pack_images(
         settings: Size in pixels, and whether an unreadable image is an error or skipped.
         workers: Number of decoding threads.
         output: The images file to create.
+        described: Whether a list says of each image what it is: then that is part of the source's hash.
 
     Raises:
         UserError: If an image cannot be read and `settings.on_bad_image` is `error`, or if skipping such images
             would leave a camera without one.
     """
     root, digest = Path(dataset.root), hashlib.sha256()
-    described = data_set_of(dataset.layout).is_described
     packed: list[ImageRecord] = []
     digests: list[bytes] = []
     looks: list[Look] = []

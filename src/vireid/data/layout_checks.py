@@ -34,7 +34,7 @@ def require_disjoint(where: Path, train_pids: Collection[int], test_pids: Collec
             where,
             "identities in both train and test",
             expected="disjoint identities: otherwise the test measures memory",
-            found=some(both),
+            found=few_of(both),
             remedy=f"correct {files}",
         )
 
@@ -175,7 +175,7 @@ def in_order(records: Iterable[ImageRecord]) -> list[ImageRecord]:
     return sorted(records, key=lambda r: (SPLITS.index(r.split), r.modality, r.pid, r.camid, r.name))
 
 
-def some(values: Collection[int]) -> str:
+def few_of(values: Collection[int]) -> str:
     """Show the first ten of some numbers, ascending, and how many there are."""
     shown = ", ".join(map(str, sorted(values)[:10]))
     return shown if len(values) <= 10 else f"{shown}, ... ({len(values)} in all)"

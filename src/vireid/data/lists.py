@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vireid.data.layout_checks import some
+from vireid.data.layout_checks import few_of
 from vireid.data.tree import Tree
 from vireid.support.errors import UserError
 from vireid.support.files import inside
@@ -74,7 +74,7 @@ def _each_once(path: Path, pids: list[int]) -> set[int]:
             path,
             "an identity is listed twice",
             expected="each identity once",
-            found=some(repeated),
+            found=few_of(repeated),
             remedy=_REMEDY,
         )
     return set(pids)

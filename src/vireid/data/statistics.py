@@ -8,20 +8,19 @@ from vireid.data.findings import findings
 from vireid.data.ingest import Packed
 from vireid.data.picture_findings import picture_findings, size_percentiles
 from vireid.data.records import SPLITS, ImageRecord, Modality
-from vireid.datasets import data_set_of
 from vireid.params import Dataset, Ingest
 
 
-def describe(packed: Packed, dataset: Dataset, settings: Ingest) -> dict[str, Any]:
+def describe(packed: Packed, dataset: Dataset, settings: Ingest, *, described: bool = False) -> dict[str, Any]:
     """Count images and identities per split, modality, camera and identity, and list what is suspicious.
 
     Args:
         packed: What went into `images.h5`.
         dataset: What it was taken from.
         settings: The packed size.
+        described: Whether a list says of each image what it is, its camera too.
     """
     pictures = picture_findings(packed.records, packed.looks, settings.height / settings.width)
-    described = data_set_of(dataset.layout).is_described
     return {
         "dataset": dataset.name,
         "layout": dataset.layout,

@@ -12,11 +12,11 @@ from pathlib import Path
 from vireid.data.layout_checks import (
     ENDING,
     OTHER_ENDINGS,
+    few_of,
     in_order,
     labels_of,
     require_disjoint,
     require_files,
-    some,
 )
 from vireid.data.lists import read_images
 from vireid.data.records import ImageRecord, Modality
@@ -94,7 +94,7 @@ def _require_agreement(
             folder,
             f"{split}_visible_{trial}.txt and {split}_thermal_{trial}.txt disagree",
             expected="the same identities with the same labels in both",
-            found=f"differences at identity {some(differing)}",
+            found=f"differences at identity {few_of(differing)}",
             remedy="restore the official files of one trial",
         )
 

@@ -14,7 +14,8 @@ from PIL import Image
 from vireid.data.records import Modality
 from vireid.explanation.grad_cam import Explanation, enlarged
 from vireid.reporting.figure_text import Place, fitted
-from vireid.reporting.style import FAINT, INK, figure_file
+from vireid.reporting.picture_sheet import Sheet, draw_picture, sheet_file
+from vireid.reporting.style import FAINT, INK
 
 _COLOURS = "inferno"  # grows lighter evenly, for readers of every colour vision
 _VEIL = 0.2, 0.55  # opacity of the colours where the map is zero, and what its largest value adds
@@ -48,11 +49,7 @@ def draw_explanations(
     group = _PITCH * (len(columns) - 1) + 1
     across = max((group + _GAP) * (len(layers) + 1) - _GAP, _NARROWEST)
     down = _HEADER + (aspect + _LABEL) * len(rows) + _FOOTER
-    inches = _INCHES * (across + 2 * _MARGIN), _INCHES * down
-    with figure_file(path, *inches, dpi=_DPI, layout="none") as figure:
-        axes = figure.add_axes((0, 0, 1, 1))
-        axes.set(xlim=(-_MARGIN, across + _MARGIN), ylim=(down, 0))
-        axes.set_axis_off()
+    with sheet_file(path, Sheet(across, down, _MARGIN, _INCHES, _DPI)) as (figure, axes):
         for place, (name, below) in enumerate([("picture", ""), *layers.items()]):
             left = place * (group + _GAP)
             size = 9 if len(name) < 10 else 7
@@ -64,7 +61,7 @@ def draw_explanations(
                 top = _HEADER + number * (aspect + _LABEL)
                 for column, modality in enumerate(columns):
                     if modality in row:
-                        _draw_tile(axes, left + column * _PITCH, top, aspect, row[modality], place - 1)
+                        _draw_tile(axes, left + column * _PITCH, top, row[modality], place - 1)
         for number, row in enumerate(rows):
             _label(axes, _HEADER + number * (aspect + _LABEL) + aspect, columns, row)
         axes.text(0, down - _FOOTER / 2, note, ha="left", va="center", fontsize=7, color=FAINT, linespacing=1.4)
@@ -96,16 +93,16 @@ def grey(image: np.ndarray) -> np.ndarray:
     return np.asarray(Image.fromarray(image).convert("L").convert("RGB"))
 
 
-def _draw_tile(axes: Axes, left: float, top: float, aspect: float, item: Explanation, layer: int) -> None:
+def _draw_tile(axes: Axes, left: float, top: float, item: Explanation, layer: int) -> None:
     """Draw the picture itself (`layer` -1) or one of its maps."""
     image = item.subject.image
     if layer >= 0:
         shown = overlay(image, enlarged(item.maps[layer], image.shape[:2]))
     else:
         shown = image if item.subject.modality is Modality.VISIBLE else grey(image)
-    axes.imshow(shown, extent=(left, left + 1, top + aspect, top), interpolation="bilinear", aspect="auto")
+    bottom = draw_picture(axes, left, top, shown)
     if layer >= 0 and item.maps[layer].max() <= 0:
-        _text(axes, left + 0.5, top + aspect + 0.14, "zero everywhere", size=7, color=FAINT)
+        _text(axes, left + 0.5, bottom + 0.14, "zero everywhere", size=7, color=FAINT)
 
 
 def _label(axes: Axes, top: float, columns: Sequence[Modality], row: dict[Modality, Explanation]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from vireid.checks import problems, together
 from vireid.data.ingest import pack_images
 from vireid.data.statistics import describe
+from vireid.datasets import data_set_of
 from vireid.datasets.find import find_images
 from vireid.params import Params
 from vireid.support.files import write_json
@@ -31,7 +32,10 @@ def ingest(params: Params, images: Path, statistics: Path) -> dict[str, Any]:
     wrong = problems(params, records)
     if wrong:
         raise together("the parameters", wrong)
-    packed = pack_images(records, params.dataset, params.ingest, params.compute.workers, images)
-    description = describe(packed, params.dataset, params.ingest)
+    described = data_set_of(params.dataset.layout).is_described
+    packed = pack_images(
+        records, params.dataset, params.ingest, params.compute.workers, images, described=described
+    )
+    description = describe(packed, params.dataset, params.ingest, described=described)
     write_json(statistics, description)
     return description

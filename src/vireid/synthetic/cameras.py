@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from vireid.data.records import Modality
-from vireid.synthetic.draws import Draw, Stream
+from vireid.synthetic.draws import Draw, Purpose
 from vireid.synthetic.renderer import Canvas, Light
 
 CURVE_STEPS, BRIGHTEST = 2048, 1.6
@@ -205,5 +205,5 @@ def _vignette(camera: Camera, height: int, width: int) -> np.ndarray:
 
 @functools.cache
 def _noise(camera: Camera, seed: int, channels: int) -> NDArray[np.int16]:
-    state = Draw(seed, Stream.NOISE, camera.camid).state
+    state = Draw(seed, Purpose.NOISE, camera.camid).state
     return np.round(camera.noise * state.standard_normal((NOISE_SIZE, NOISE_SIZE, channels))).astype(np.int16)

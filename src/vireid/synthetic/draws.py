@@ -9,7 +9,7 @@ import numpy as np
 T = TypeVar("T")
 
 
-class Stream(IntEnum):
+class Purpose(IntEnum):
     """What a stream of random numbers is for; part of its seed, so that streams never meet."""
 
     IDENTITY = 1
@@ -31,7 +31,7 @@ class Draw:
         *key: Further integers that single out the stream, such as pid, camid and image number.
     """
 
-    def __init__(self, seed: int, stream: Stream, *key: int):
+    def __init__(self, seed: int, stream: Purpose, *key: int):
         sequence = np.random.SeedSequence([seed, int(stream), *key])
         self.state = np.random.RandomState(np.random.PCG64(sequence))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from vireid.data.records import Modality
 from vireid.datasets import llcm, regdb
 from vireid.synthetic.cameras import CAMERAS, Camera
-from vireid.synthetic.draws import Draw, Stream
+from vireid.synthetic.draws import Draw, Purpose
 
 Splits = Mapping[str, range]
 """Identities by split: train, val, test, and available for all of them."""
@@ -74,7 +74,7 @@ def _regdb_lists(splits: Splits, images: Mapping[Modality, int], seed: int) -> d
     """Split the identities anew in each trial, as many to train on as in train and val together."""
     lists = {}
     for trial in regdb.TRIALS:
-        pids = Draw(seed, Stream.SPLIT, trial).state.permutation(list(splits["available"])).tolist()
+        pids = Draw(seed, Purpose.SPLIT, trial).state.permutation(list(splits["available"])).tolist()
         num_train = len(splits["train"]) + len(splits["val"])
         for split, chosen in (("train", sorted(pids[:num_train])), ("test", sorted(pids[num_train:]))):
             for view in _REGDB_VIEWS:

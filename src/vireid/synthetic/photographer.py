@@ -8,7 +8,7 @@ import numpy as np
 
 from vireid.data.records import Modality
 from vireid.synthetic.cameras import Camera, develop
-from vireid.synthetic.draws import Draw, Stream
+from vireid.synthetic.draws import Draw, Purpose
 from vireid.synthetic.figure import Shape, shapes_of
 from vireid.synthetic.garments import paint_clothes
 from vireid.synthetic.heads import paint_head
@@ -57,7 +57,7 @@ def photograph(sitter: Sitter, camera: Camera, size: tuple[int, int], seed: int,
     Returns:
         A JPEG file.
     """
-    draw = Draw(seed, Stream.IMAGE, key[0], camera.camid, key[1])
+    draw = Draw(seed, Purpose.IMAGE, key[0], camera.camid, key[1])
     canvas = _background(camera, size, seed, draw)
     view = _draw_view(sitter.identity, camera, size, draw)
     draw_shadow(canvas, view, 0.42, 0.45)

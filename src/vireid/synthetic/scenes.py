@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from vireid.synthetic.draws import Draw, Stream
+from vireid.synthetic.draws import Draw, Purpose
 from vireid.synthetic.materials import INFRARED, Material, material, scaled
 
 HEIGHT, WIDTH = 248, 768
@@ -208,6 +208,6 @@ def paint_scene(name: str, seed: int, spectrum: int, scale: float) -> np.ndarray
     Returns:
         (HEIGHT * scale, WIDTH * scale, C) float32 radiance around [0, 1].
     """
-    painter = Painter(material(0.5, 0.5, 0.5, 0.4), Draw(seed, Stream.SCENE, list(SCENES).index(name)))
+    painter = Painter(material(0.5, 0.5, 0.5, 0.4), Draw(seed, Purpose.SCENE, list(SCENES).index(name)))
     SCENES[name](painter)
     return painter.finish(spectrum, scale)
