@@ -1,5 +1,6 @@
 """The data sets as values: found by listing their folder, and a new one is one file. CPU, seconds."""
 
+import shutil
 import sys
 
 import numpy as np
@@ -60,6 +61,12 @@ def test_new_data_set_is_one_file(with_toy, tmp_path):
     assert protocols_of("pairs")[0] == "pairs/visible_to_infrared/all_images"
     assert protocol_named("pairs/infrared_to_visible/single_shot").dataset == "pairs"
     assert "pairs" in data_set_names()
+
+
+def test_folder_with_a_manifest_too_is_recognised_by_its_other_entries(dataset, tmp_path):
+    root = shutil.copytree(dataset, tmp_path / "data")
+    (root / "manifest.csv").write_text("path,pid,camid,modality,split\n")
+    assert recognised(root).layout == "sysu_mm01"
 
 
 def test_each_preset_names_a_data_set_its_layout_and_protocols_of_it():

@@ -134,9 +134,10 @@ def hint(root: Path) -> str:
 
 
 def recognised(folder: Path) -> DataSet | None:
-    """Say which data set a folder looks like, by what is in it."""
+    """Say which data set a folder looks like, by what is in it: of several the one with the most entries."""
 
     def has(name: str) -> bool:
         return os.path.exists(folder / name)  # noqa: PTH110 Path.exists raises where a folder may not be read
 
-    return next((data_set for data_set in data_sets().values() if all(map(has, data_set.entries))), None)
+    fitting = [data_set for data_set in data_sets().values() if all(map(has, data_set.entries))]
+    return max(fitting, key=lambda data_set: len(data_set.entries), default=None)
