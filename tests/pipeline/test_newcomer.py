@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -33,7 +34,7 @@ def test_method_in_one_file_with_one_preset_trains_extracts_and_evaluates(newcom
     changed = newcomer.run("git", "status", "--porcelain").split()
     assert changed == ["??", "conf/method/toy.yaml", "??", "src/vireid/methods/toy/", "??", "tests/methods/toy/"]
     assert "method: fprnet -> toy" in newcomer.run("vireid", "preset", "method=toy")
-    assert stages_run(newcomer.run("dvc", "repro")) == ["train", "extract", "evaluate", "figures"]
+    assert stages_run(newcomer.run("dvc", "repro")) == ["check", "train", "extract", "evaluate", "figures"]
     model = json.loads((newcomer.root / "artifacts/model/model.json").read_text())
     assert (model["method"], model["model"]) == ("toy", TRUNK)
     scores = json.loads((newcomer.root / "results/metrics.json").read_text())["synthetic"]
@@ -42,10 +43,13 @@ def test_method_in_one_file_with_one_preset_trains_extracts_and_evaluates(newcom
 
 
 def test_contract_and_pipeline_tests_take_the_toy_up_by_themselves(newcomer):
-    files = ("tests/methods", "tests/pipeline/test_dvc_yaml.py")
-    printed = newcomer.run(
-        sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-n", "0", "-vv", "-k", "toy", *files
+    pytest_of = partial(newcomer.run, sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-n", "0", "-vv")
+    contract = (
+        "tests/methods/test_contract.py",
+        "tests/methods/test_guards.py",
+        "tests/pipeline/test_dvc_yaml.py",
     )
+    printed = pytest_of("tests/methods/toy") + pytest_of("-k", "toy", *contract)
     passed = {line.split("::")[1].split("[")[0] for line in printed.splitlines() if "PASSED" in line}
     for name in (
         "test_embedders_can_be_exported_with_a_free_batch_size",

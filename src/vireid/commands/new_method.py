@@ -45,7 +45,7 @@ def new_method(name: Annotated[str, NAME]) -> None:
         if text:
             typer.echo(f"written: {path}")
     typer.echo(f"next: vireid preset method={name} schedule=smoke, then dvc repro")
-    typer.echo(f"its tests and those of all methods: pytest tests/methods -k {name}")
+    typer.echo(f"its tests: pytest tests/methods/{name}; those of all methods: pytest tests/methods -k {name}")
 
 
 def _filled(template: str, name: str) -> str:
