@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from pydantic import ValidationError
 import vireid.datasets as package
 from tests.made import ROOT, dataset_at, draw_image, read_yaml
 from vireid.datasets import data_set_names, data_set_of, data_sets
-from vireid.datasets.find import find_images, recognised
+from vireid.datasets.find import find_images, recognised, wrong_choices
 from vireid.datasets.protocols import protocol_named, protocols_of
 from vireid.params import Dataset
 from vireid.support.errors import UserError
@@ -67,6 +68,17 @@ def test_folder_with_a_manifest_too_is_recognised_by_its_other_entries(dataset, 
     root = shutil.copytree(dataset, tmp_path / "data")
     (root / "manifest.csv").write_text("path,pid,camid,modality,split\n")
     assert recognised(root).layout == "sysu_mm01"
+
+
+def test_file_of_a_data_set_is_called_as_its_layout():
+    folder = Path(package.__file__).parent
+    assert [layout for layout in data_sets() if "DATA_SET = " not in (folder / f"{layout}.py").read_text()] == []
+
+
+def test_name_of_another_layout_is_refused_with_those_of_this_one(tmp_path):
+    (wrong,) = wrong_choices(dataset_at(tmp_path, "regdb", name="sysu_mm01", trial=1))
+    assert (wrong.where, wrong.found) == ("dataset.name", "sysu_mm01")
+    assert wrong.expected == "one of regdb, synthetic_regdb"
 
 
 def test_each_preset_names_a_data_set_its_layout_and_protocols_of_it():
