@@ -198,6 +198,7 @@ def test_folder_too_high_is_told_so(root):
 def test_unknown_layout_is_an_error_with_the_known_ones(root):
     result = run(root, "--layout", "market1501")
     assert result.exit_code == 1
+    assert "error: --layout: there is no such layout" in result.stderr
     assert "llcm, manifest, regdb, sysu_mm01" in result.stderr
 
 

@@ -161,6 +161,15 @@ def test_column_of_another_length_kind_or_size_is_refused(tmp_path, column, valu
     assert column in f"{error.value.problem} {error.value.found}"
 
 
+def test_names_that_are_not_text_in_utf_8_are_refused(tmp_path):
+    path = write(tmp_path / "images.h5")
+    with h5py.File(path, "a") as file:
+        del file["train/visible/name"]
+        file.create_dataset("train/visible/name", data=[b"\xff"] * 3, dtype=h5py.string_dtype())
+    with open_images(path) as file, pytest.raises(UserError, match="/train/visible/name is not UTF-8"):
+        file.records("train", Modality.VISIBLE)
+
+
 def test_error_while_writing_leaves_no_file(tmp_path):
     with pytest.raises(TypeError), create_images(tmp_path / "images.h5", INFO) as writer:
         writer.append(records_of([1, 2]), pixels(3))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from vireid.support.errors import UserError
-from vireid.support.stored_tables import StoredColumn, StoredTable
+from vireid.support.stored_tables import StoredColumn, StoredTable, read_text
 
 TABLE = StoredTable(
     [
@@ -98,3 +98,13 @@ def test_lengths_that_differ_are_all_named(path, column):
         checked(path, **{column: np.zeros(2, "i4")})
     assert f"{column}: 2" in error.value.found
     assert "vectors: 3" in error.value.found
+
+
+def test_text_is_read_and_other_bytes_are_refused(path):
+    with h5py.File(path, "w") as file:
+        file["good"] = ["a", "é"]
+        file.create_dataset("bad", data=[b"a", b"\xff"], dtype=h5py.string_dtype())
+        assert read_text(path, file["good"], "make it anew").tolist() == ["a", "é"]
+        with pytest.raises(UserError, match="/bad is not UTF-8") as error:
+            read_text(path, file["bad"], "make it anew")
+    assert (error.value.where, error.value.remedy) == (path, "make it anew")

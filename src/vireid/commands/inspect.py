@@ -23,7 +23,7 @@ _SIXTEEN_BIT = {"scaling": "percentiles", "window": [0, 65535], "percentiles": [
 def inspect(
     root: Annotated[Path, typer.Argument(help="The data set's folder.")] = Path("data"),
     layout: Annotated[str, typer.Option(help="Its layout; without this option what it looks like.")] = "",
-    trial: Annotated[int, typer.Option(help="Which of RegDB's splits.")] = 1,
+    trial: Annotated[int, typer.Option(help="Which split, where the data set has several.")] = 1,
     decode: Annotated[bool, typer.Option("--decode", help="Decode every image, as ingest does.")] = False,
 ) -> None:
     """Print what a data set holds by split, modality and camera, how large its images are, and what is suspicious.
@@ -69,7 +69,7 @@ def _chosen(root: Path, layout: str, trial: int) -> "tuple[Dataset, float]":
     from vireid.datasets import data_set_of
     from vireid.params import Dataset, check_section, load_params
 
-    data_set = data_set_of(layout) if layout else _recognised(root)
+    data_set = data_set_of(layout, "--layout") if layout else _recognised(root)
     values: dict[str, object] = {"name": data_set.names[0], "layout": data_set.layout, "root": str(root)}
     values |= {"trial": trial if data_set.trials else 0, "train_on_val": True, "gallery_draw": "seeded"}
     values["sixteen_bit"] = _SIXTEEN_BIT

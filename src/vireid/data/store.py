@@ -20,7 +20,7 @@ from vireid.data.records import OPTIONAL_COLUMNS, SPLITS, ImageRecord, Modality
 from vireid.data.stored_images import StoredImages
 from vireid.support.errors import UserError
 from vireid.support.hdf5 import create_hdf5, ensure_room, open_hdf5, plain
-from vireid.support.stored_tables import StoredColumn, StoredTable
+from vireid.support.stored_tables import StoredColumn, StoredTable, read_text
 
 SCHEMA = "vireid.images/1"
 _REQUIRED = ("dataset", "trial", "height", "width", "source_hash", "superresolve")
@@ -118,7 +118,7 @@ class ImageReader:
     def stored(self, split: str, modality: Modality) -> ImageSet:
         """Read one split of one modality but leave its images in the file, until they are looked at."""
         group = self._file[f"{split}/{modality.group}"]
-        name = group["name"].asstr()[:].astype(object)
+        name = self._names(group)
         optional = {key: group[key][:] for key in OPTIONAL_COLUMNS if key in group}
         image = StoredImages(Path(self._file.filename), f"{group.name}/image", _REMEDY)
         return ImageSet(image, group["pid"][:], group["camid"][:], name, optional)
@@ -126,7 +126,7 @@ class ImageReader:
     def records(self, split: str, modality: Modality) -> list[ImageRecord]:
         """List one split of one modality without its images."""
         group = self._file[f"{split}/{modality.group}"]
-        columns = zip(group["name"].asstr()[:], group["pid"][:].tolist(), group["camid"][:].tolist(), strict=True)
+        columns = zip(self._names(group), group["pid"][:].tolist(), group["camid"][:].tolist(), strict=True)
         return [ImageRecord(name, pid, camid, modality, split) for name, pid, camid in columns]
 
     def pictures(self, split: str, modality: Modality, names: Sequence[str]) -> dict[str, np.ndarray]:
@@ -136,7 +136,7 @@ class ImageReader:
             UserError: If a name is not in the file.
         """
         group = self._file[f"{split}/{modality.group}"]
-        row_of = {name: row for row, name in enumerate(group["name"].asstr()[:])}
+        row_of = {name: row for row, name in enumerate(self._names(group))}
         missing = [name for name in names if name not in row_of]
         if missing:
             raise UserError(
@@ -147,6 +147,9 @@ class ImageReader:
                 remedy="run `dvc repro`, so that images and features are of one data set",
             )
         return {name: group["image"][row_of[name]] for name in dict.fromkeys(names)}
+
+    def _names(self, group: h5py.Group) -> np.ndarray:
+        return read_text(Path(self._file.filename), group["name"], _REMEDY)
 
     def pids(self, split: str) -> np.ndarray:
         """Identities of a split over both modalities, sorted, (N,) int32."""

@@ -19,8 +19,12 @@ def data_sets() -> "dict[str, DataSet]":
     return {data_set.layout: data_set for data_set in known}
 
 
-def data_set_of(layout: str) -> "DataSet":
+def data_set_of(layout: str, where: str = "dataset.layout") -> "DataSet":
     """Look a data set up by its layout.
+
+    Args:
+        layout: Its name.
+        where: The parameter or option that names it, for the message.
 
     Raises:
         UserError: If there is none.
@@ -28,11 +32,11 @@ def data_set_of(layout: str) -> "DataSet":
     known = data_sets()
     if layout not in known:
         raise UserError(
-            "dataset.layout",
+            where,
             "there is no such layout",
             expected=f"one of {', '.join(known)}",
             found=layout,
-            remedy="choose one of these; `vireid preset dataset=NAME` sets it",
+            remedy="choose one of these; for params.yaml `vireid preset dataset=NAME` does",
         )
     return known[layout]
 

@@ -6,7 +6,21 @@ from pathlib import Path
 
 from vireid.data.records import ImageRecord
 from vireid.datasets.protocol import Protocol
-from vireid.params import Dataset
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a user chooses of a data set, in plain values: reading a protocol needs no parameters.
+
+    Attributes:
+        trial: Number of the split; 0 where the data set is split once.
+        train_on_val: Whether identities of a validation list are trained on; otherwise they are left out.
+        official_galleries: Whether the galleries that its authors have published must be there.
+    """
+
+    trial: int
+    train_on_val: bool
+    official_galleries: bool
 
 
 @dataclass(frozen=True)
@@ -14,7 +28,7 @@ class DataSet:
     """A data set of the field, or a user's own.
 
     Attributes:
-        layout: Name of its layout, `dataset.layout` in params.yaml.
+        layout: Name of its layout, `dataset.layout` in params.yaml, and of its file, on which dvc.yaml depends.
         title: What messages call it.
         entries: Files and folders by which its root is recognised.
         names: Names under which results are reported: its own, and that of the embedded copy in its layout.
@@ -30,7 +44,7 @@ class DataSet:
     title: str
     entries: tuple[str, ...]
     names: tuple[str, ...]
-    find_images: Callable[[Path, Dataset], list[ImageRecord]]
+    find_images: Callable[[Path, Choices], list[ImageRecord]]
     protocols: Callable[[str], Sequence[Protocol]]
     trials: range | None = None
     has_validation_list: bool = False

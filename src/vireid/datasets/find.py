@@ -3,16 +3,19 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vireid.data.layout_checks import require_storable
 from vireid.data.records import ImageRecord
 from vireid.datasets import data_set_of, data_sets
-from vireid.datasets.base import DataSet
-from vireid.params import Dataset
+from vireid.datasets.base import Choices, DataSet
 from vireid.support.errors import UserError
 
+if TYPE_CHECKING:
+    from vireid.params import Dataset
 
-def find_images(dataset: Dataset) -> list[ImageRecord]:
+
+def find_images(dataset: "Dataset") -> list[ImageRecord]:
     """List a data set's images by its layout, after checking that its root can be used at all.
 
     Raises:
@@ -25,12 +28,13 @@ def find_images(dataset: Dataset) -> list[ImageRecord]:
     root, data_set = Path(dataset.root), data_set_of(dataset.layout)
     if not data_set.is_described:  # its list says more of what is missing
         require_entries(root, data_set)
-    records = data_set.find_images(root, dataset)
+    choices = Choices(dataset.trial, dataset.train_on_val, dataset.gallery_draw == "official")
+    records = data_set.find_images(root, choices)
     require_storable(root, records)
     return records
 
 
-def require_root(dataset: Dataset) -> None:
+def require_root(dataset: "Dataset") -> None:
     """Check that a data set's root can be used at all.
 
     Raises:
@@ -65,9 +69,20 @@ def require_root(dataset: Dataset) -> None:
         )
 
 
-def wrong_choices(dataset: Dataset) -> Iterator[UserError]:
-    """Find choices that the layout does not have: a trial, a use of the validation list, official galleries."""
+def wrong_choices(dataset: "Dataset") -> Iterator[UserError]:
+    """Find choices that the layout does not have: a name, a trial, the validation list, official galleries.
+
+    A name of another layout would be evaluated by protocols in a file that DVC does not watch for this run.
+    """
     data_set = data_set_of(dataset.layout)
+    if dataset.name not in data_set.names:
+        yield UserError(
+            "dataset.name",
+            f"no data set of the layout {dataset.layout}",
+            expected=f"one of {', '.join(data_set.names)}",
+            found=dataset.name,
+            remedy="choose name, layout and protocols together with `vireid preset dataset=NAME`",
+        )
     trials = data_set.trials
     if trials is None and dataset.trial != 0:
         yield UserError(

@@ -24,9 +24,8 @@ from vireid.data.layout_checks import (
 from vireid.data.lists import read_images, read_pids, require_list
 from vireid.data.records import ImageRecord, Modality
 from vireid.data.tree import Tree, first_of, read_dataset
-from vireid.datasets.base import DataSet
+from vireid.datasets.base import Choices, DataSet
 from vireid.datasets.protocol import DIRECTIONS, Protocol
-from vireid.params import Dataset
 from vireid.support.errors import UserError
 from vireid.support.text import printable
 
@@ -41,7 +40,7 @@ _TEST_IMAGE = re.compile(
 )
 
 
-def find_images(root: Path, dataset: Dataset) -> list[ImageRecord]:
+def find_images(root: Path, choices: Choices) -> list[ImageRecord]:
     """List every image, ordered by split, modality, pid, camera and name.
 
     Raises:

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING
 from vireid.data.layout_checks import LARGEST_PID, in_order, require_disjoint
 from vireid.data.records import ImageRecord, Modality
 from vireid.data.tree import Tree, read_dataset
-from vireid.datasets.base import DataSet
-from vireid.datasets.protocol import DIRECTIONS, Protocol
-from vireid.params import Dataset
+from vireid.datasets.base import Choices, DataSet
+from vireid.datasets.protocol import between_spectra
 from vireid.support.errors import UserError
 from vireid.support.text_files import read_text
 
@@ -27,14 +26,13 @@ if TYPE_CHECKING:
 FILE = "manifest.csv"
 REQUIRED = ("path", "pid", "camid", "modality", "split")
 OPTIONAL = ("location",)
-GALLERIES = ("all_images", "single_shot")
 _EXPECTED = f"the columns {', '.join(REQUIRED)} and, if wanted, {', '.join(OPTIONAL)}"
 _REMEDY = "write one by hand, or from a folder tree with `vireid manifest FOLDER --pattern ...`"
 _SHOWN = 5  # wrong values that are named
 _LARGEST = {"pid": LARGEST_PID, "camid": 2**15 - 1, "location": 2**15 - 1}  # what the columns of images.h5 hold
 
 
-def find_images(root: Path, dataset: Dataset) -> list[ImageRecord]:
+def find_images(root: Path, choices: Choices) -> list[ImageRecord]:
     """List every image of a manifest, ordered by split, modality, pid, camera and name.
 
     Raises:
@@ -173,38 +171,12 @@ def _why_not_read(tree: Tree, name: str) -> str | None:
     return "write / between folders" if "\\" in name and name.replace("\\", "/") in tree else absence.why
 
 
-def _protocol(name: str, direction: str, gallery: str) -> Protocol:
-    """Search all images of the other spectrum, or one of each (identity, camera), as for one's own images."""
-    single = gallery == "single_shot"
-    return Protocol(
-        name=f"{name}/{direction}/{gallery}",
-        dataset=name,
-        splits=0,
-        query_modality=DIRECTIONS[direction][0],
-        gallery_modality=DIRECTIONS[direction][1],
-        query_camids=(),
-        gallery_camids=(),
-        query_shots=0,
-        query_draw="all",
-        shots=1 if single else 0,
-        trials=10 if single else 1,
-        gallery_draw="seeded" if single else "all",
-        exclusion="same_identity_same_location",
-        locations=(),
-        cmc_counting="identity" if single else "image",
-        normalise=True,
-        distance="euclidean",
-    )
-
-
 DATA_SET = DataSet(
     layout="manifest",
     title="a manifest",
     entries=(FILE,),
     names=("manifest",),
     find_images=find_images,
-    protocols=lambda name: [
-        _protocol(name, direction, gallery) for direction in DIRECTIONS for gallery in GALLERIES
-    ],
+    protocols=between_spectra,
     is_described=True,
 )

@@ -117,3 +117,40 @@ DIRECTIONS = {
     "visible_to_infrared": (Modality.VISIBLE, Modality.INFRARED),
     "infrared_to_visible": (Modality.INFRARED, Modality.VISIBLE),
 }
+GALLERIES = ("all_images", "single_shot")
+
+
+def between_spectra(dataset: str) -> list[Protocol]:
+    """The protocols of cameras for which nobody has set any: each spectrum searches the other, in two ways.
+
+    Args:
+        dataset: Name of the data set.
+
+    Returns:
+        For each direction one in which all images are the gallery, and one with ten draws of an image of each
+        identity and camera.
+    """
+    return [_between_spectra(dataset, direction, gallery) for direction in DIRECTIONS for gallery in GALLERIES]
+
+
+def _between_spectra(dataset: str, direction: str, gallery: str) -> Protocol:
+    single = gallery == "single_shot"
+    return Protocol(
+        name=f"{dataset}/{direction}/{gallery}",
+        dataset=dataset,
+        splits=0,
+        query_modality=DIRECTIONS[direction][0],
+        gallery_modality=DIRECTIONS[direction][1],
+        query_camids=(),
+        gallery_camids=(),
+        query_shots=0,
+        query_draw="all",
+        shots=1 if single else 0,
+        trials=10 if single else 1,
+        gallery_draw="seeded" if single else "all",
+        exclusion="same_identity_same_location",
+        locations=(),
+        cmc_counting="identity" if single else "image",
+        normalise=True,
+        distance="euclidean",
+    )

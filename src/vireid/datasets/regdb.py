@@ -21,9 +21,8 @@ from vireid.data.layout_checks import (
 from vireid.data.lists import read_images
 from vireid.data.records import ImageRecord, Modality
 from vireid.data.tree import Tree, read_dataset
-from vireid.datasets.base import DataSet
+from vireid.datasets.base import Choices, DataSet
 from vireid.datasets.protocol import DIRECTIONS, Protocol
-from vireid.params import Dataset
 from vireid.support.errors import UserError
 from vireid.support.text import printable
 
@@ -36,19 +35,19 @@ _IMAGE = re.compile(
 )
 
 
-def find_images(root: Path, dataset: Dataset) -> list[ImageRecord]:
+def find_images(root: Path, choices: Choices) -> list[ImageRecord]:
     """List every image of a trial, ordered by split, modality, pid, camera and name.
 
     Args:
         root: The folder that holds `Visible`, `Thermal` and `idx`.
-        dataset: Says with `trial` which of the ten splits.
+        choices: Says with `trial` which of the ten splits.
 
     Raises:
         UserError: If a folder, list or listed image is missing, a list is not in the official format, names an
             image of the other spectrum or labels an identity in two ways, the two lists of a split differ in their
             identities, or an identity is in both train and test; if `read_dataset` does not read the folder.
     """
-    tree, trial = read_dataset(root), dataset.trial
+    tree, trial = read_dataset(root), choices.trial
     labels: dict[str, dict[int, int]] = {}
     records = []
     for split in ("train", "test"):

@@ -22,9 +22,8 @@ from vireid.data.lists import read_matlab_pids, read_pids, require_list
 from vireid.data.official_galleries import require_galleries, with_official_places
 from vireid.data.records import ImageRecord, Modality
 from vireid.data.tree import Tree, read_dataset
-from vireid.datasets.base import DataSet
+from vireid.datasets.base import Choices, DataSet
 from vireid.datasets.protocol import Protocol
-from vireid.params import Dataset
 from vireid.support.errors import UserError
 
 MODALITY_OF_CAMERA = {
@@ -42,13 +41,13 @@ MODES = {"all_search": (1, 2, 4, 5), "indoor_search": (1, 2)}  # cameras of the 
 SHOTS = {"single_shot": 1, "multi_shot": 10}
 
 
-def find_images(root: Path, dataset: Dataset) -> list[ImageRecord]:
+def find_images(root: Path, choices: Choices) -> list[ImageRecord]:
     """List every image of the train and test identities, ordered by split, modality, pid, camera and name.
 
     Args:
         root: The folder that holds `cam1` ... `cam6` and `exp`.
-        dataset: Says with `train_on_val` whether the identities of the validation list are trained on or left
-            out; with `gallery_draw` whether the authors' galleries, `exp/rand_perm_cam.mat`, must be there.
+        choices: Says with `train_on_val` whether the identities of the validation list are trained on or left
+            out; with `official_galleries` whether the authors' `exp/rand_perm_cam.mat` must be there.
 
     Raises:
         UserError: If a camera folder or split file is missing or empty, a split file is not in the official
@@ -56,7 +55,7 @@ def find_images(root: Path, dataset: Dataset) -> list[ImageRecord]:
             if `read_dataset` does not read the folder.
     """
     tree = read_dataset(root)
-    lists = {"train": ("train_id", "val_id") if dataset.train_on_val else ("train_id",), "test": ("test_id",)}
+    lists = {"train": ("train_id", "val_id") if choices.train_on_val else ("train_id",), "test": ("test_id",)}
     pids = {split: set().union(*(_read_pids(tree, name) for name in names)) for split, names in lists.items()}
     files = "exp/train_id.txt, exp/val_id.txt or exp/test_id.txt"
     require_disjoint(root / "exp", pids["train"], pids["test"], files)
@@ -65,7 +64,7 @@ def find_images(root: Path, dataset: Dataset) -> list[ImageRecord]:
     refuse_strays(root, strays, f"cam<1-6>/<4 digits>/<digits>.jpg ({OTHER_ENDINGS})")
     require_every_camera(root, records, {camid: f"cam{camid}" for camid in MODALITY_OF_CAMERA})
     # Read wherever it is there, so that choosing between official and seeded galleries reruns no training.
-    if dataset.gallery_draw == "official" or _SHUFFLES in tree:
+    if choices.official_galleries or _SHUFFLES in tree:
         require_galleries(tree, _SHUFFLES)
         return with_official_places(records, root / _SHUFFLES)
     return records

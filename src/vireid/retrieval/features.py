@@ -19,7 +19,7 @@ from vireid.data.records import OPTIONAL_COLUMNS, Modality
 from vireid.params import Dataset
 from vireid.support.errors import UserError
 from vireid.support.hdf5 import create_hdf5, open_hdf5, plain
-from vireid.support.stored_tables import StoredColumn, StoredTable
+from vireid.support.stored_tables import StoredColumn, StoredTable, read_text
 
 SCHEMA = "vireid.features/1"
 DEFAULT = "default"
@@ -259,7 +259,7 @@ def _read_set(path: Path, file: h5py.File, modality: Modality, names: Sequence[s
         )
     vectors = [StoredColumn(f"embeddings/{name}", "floating-point numbers", (None,)) for name in names]
     StoredTable([*_COLUMNS, *vectors]).check(path, file, modality.group, _REMEDY)
-    name = _names(path, group)
+    name = read_text(path, group["name"], _REMEDY)
     parts = {part: group["embeddings"][part][:] for part in names}
     optional = {key: group[key][:] for key in OPTIONAL_COLUMNS if key in group}
     pid, camid = (_as_column(path, f"{group.name}/{key}", group[key][:], _TYPES[key]) for key in ("pid", "camid"))
@@ -267,19 +267,6 @@ def _read_set(path: Path, file: h5py.File, modality: Modality, names: Sequence[s
     for values in parts.values():
         _check_embedding(path, modality, images, values)
     return replace(images, embeddings={JOIN.join(names): _joined([parts[part] for part in names])})
-
-
-def _names(path: Path, group: h5py.Group) -> np.ndarray:
-    try:
-        return group["name"].asstr()[:].astype(object)
-    except UnicodeDecodeError as error:
-        raise UserError(
-            path,
-            f"names in {group.name} are not UTF-8",
-            expected="(N,) UTF-8",
-            found=error,
-            remedy=_REMEDY,
-        ) from error
 
 
 def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:

@@ -20,7 +20,7 @@ from vireid.search.pictures import Picture, find_pictures
 from vireid.support.errors import UserError
 from vireid.support.hdf5 import create_hdf5, open_hdf5, plain
 from vireid.support.progress import console, progress
-from vireid.support.stored_tables import StoredColumn, StoredTable
+from vireid.support.stored_tables import StoredColumn, StoredTable, read_text
 
 SCHEMA = "vireid.gallery/1"
 _ATTRIBUTES = ("root", "modality", "embedding", "flip", "model_hash", "index")
@@ -170,7 +170,7 @@ def read_gallery(path: Path) -> Gallery:
     with open_hdf5(path, SCHEMA, _ATTRIBUTES, _REMEDY) as file:
         values = {key: plain(file.attrs[key]) for key in _ATTRIBUTES}
         _TABLE.check(path, file, "", _REMEDY)
-        name = file["name"].asstr()[:].astype(object)
+        name = read_text(path, file["name"], _REMEDY)
         pid, vectors = file["pid"][:], file["vectors"][:]
     modality = next((item for item in Modality if item.group == values["modality"]), None)
     if modality is None or not len(name):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import h5py
+import numpy as np
 
 from vireid.support.errors import UserError
 
@@ -98,3 +99,25 @@ class StoredTable:
                 found=", ".join(f"{name}: {length}" for name, length in lengths.items()),
                 remedy=remedy,
             )
+
+
+def read_text(path: Path, values: h5py.Dataset, remedy: str) -> np.ndarray:
+    """Read a column of text.
+
+    Args:
+        path: Its file, for messages.
+        values: The column.
+        remedy: What makes such a file.
+
+    Returns:
+        (N,) str objects.
+
+    Raises:
+        UserError: If the text is not UTF-8.
+    """
+    try:
+        return values.asstr()[:].astype(object)
+    except UnicodeDecodeError as error:
+        raise UserError(
+            path, f"{values.name} is not UTF-8", expected="(N,) text in UTF-8", found=error, remedy=remedy
+        ) from error
