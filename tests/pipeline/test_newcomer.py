@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import sys
 from dataclasses import replace
@@ -50,7 +51,7 @@ def test_contract_and_pipeline_tests_take_the_toy_up_by_themselves(newcomer):
         "tests/pipeline/test_dvc_yaml.py",
     )
     printed = pytest_of("tests/methods/toy") + pytest_of("-k", "toy", *contract)
-    passed = {line.split("::")[1].split("[")[0] for line in printed.splitlines() if "PASSED" in line}
+    passed = set(re.findall(r"::(\w+)\S* PASSED", printed))
     for name in (
         "test_embedders_can_be_exported_with_a_free_batch_size",
         "test_step_has_no_shape_that_depends_on_values_and_waits_for_no_device",
