@@ -16,6 +16,7 @@ file may bring new keys, those of `model` and `loss`. Lists are replaced whole.
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -202,7 +203,14 @@ def _put(
 
 
 def _read(path: Path) -> CommentedMap:
-    content = read_yaml(path, with_comments=True)
-    if not isinstance(content, CommentedMap):
-        raise UserError(path, "not a preset", expected="keys and values", found=content, remedy="mend it")
-    return content
+    """Read a layer; what is returned may be changed."""
+    return deepcopy(_parsed(path, path.read_bytes()))
+
+
+@cache
+def _parsed(path: Path, content: bytes) -> CommentedMap:
+    """Parse a layer once for each content: a table composes its rows from the same few files."""
+    values = read_yaml(path, with_comments=True)
+    if not isinstance(values, CommentedMap):
+        raise UserError(path, "not a preset", expected="keys and values", found=values, remedy="mend it")
+    return values

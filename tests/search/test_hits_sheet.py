@@ -55,17 +55,17 @@ def test_distances_are_whole_in_a_narrow_terminal(searched, columns, capsys, mon
 @pytest.mark.filterwarnings("error")
 def test_names_below_the_pictures_do_not_overlap(searched, tmp_path, monkeypatch):
     boxes = []
-    figure_file = picture_rows.figure_file
+    sheet_file = picture_rows.sheet_file
 
     @contextmanager
     def measured(*args, **options):
-        with figure_file(*args, **options) as figure:
-            yield figure
+        with sheet_file(*args, **options) as (figure, axes):
+            yield figure, axes
         figure.dpi = picture_rows._DPI
         texts = [text for text in figure.axes[0].texts if text.get_fontsize() == picture_rows._SOURCE]
         boxes.extend(text.get_window_extent() for text in texts)
 
-    monkeypatch.setattr(picture_rows, "figure_file", measured)
+    monkeypatch.setattr(picture_rows, "sheet_file", measured)
     drawn = draw_hits(
         tmp_path / "sheet.png", searched, tmp_path, (32, 16), FULL_RANGE, (Modality.INFRARED, Modality.VISIBLE)
     )
