@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Two processes; one that has run out of tests takes over half of what the other has left.
 PYTEST := $(BIN)/pytest --numprocesses 2 --dist worksteal
 
-.PHONY: repro restore test test-fast format check
+.PHONY: repro restore test test-fast format check help
 
 repro: $(INSTALLED) data  ## Run the pipeline on the embedded data set; a second time nothing is left to do.
 	@test ! -L data || { echo "error: data is a symbolic link, and DVC would delete files behind it." >&2; \
@@ -28,10 +28,14 @@ format: $(INSTALLED)  ## Format the code and mend what can be mended automatical
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-check: $(INSTALLED)  ## Look for style errors, and whether dvc.lock is what the pipeline would do.
+check: $(INSTALLED)  ## Look for errors of style and types, and whether dvc.lock is what the pipeline would do.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/mypy
 	@! $(BIN)/dvc repro --allow-missing --dry | grep "Running stage"
+
+help:  ## List what can be made.
+	@grep -E '^[a-z-]+:.*  ## ' $(MAKEFILE_LIST) | sed 's/:.*  ## /\t/' | expand -t 12
 
 data: | $(INSTALLED)
 	$(BIN)/vireid synthesize data

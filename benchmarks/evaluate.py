@@ -20,10 +20,11 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from vireid.datasets.protocols import protocol_named
+from vireid.datasets.sysu_mm01 import LOCATIONS
 from vireid.retrieval.evaluation import evaluate_protocols
 from vireid.retrieval.features import FeatureSet, FeaturesInfo, read_features, write_features
 from vireid.retrieval.galleries import select_images
-from vireid.retrieval.protocols import SYSU_LOCATIONS, protocol
 
 # SYSU-MM01's test images: camera -> identities that it saw, and images of them.
 SYSU_CAMERAS = (
@@ -147,7 +148,7 @@ def check_agreement(
 
 def time_vireid(path: Path, names: list[str], trials: int, ranks: tuple[int, ...]) -> Measured:
     """Evaluate protocols as the stage `evaluate` does."""
-    features, protocols = read_features(path), [replace(protocol(name), trials=trials) for name in names]
+    features, protocols = read_features(path), [replace(protocol_named(name), trials=trials) for name in names]
     start = time.perf_counter()
     evaluations = evaluate_protocols(features, protocols, ranks)
     means = {evaluation.protocol.name: evaluation.means for evaluation in evaluations}
@@ -161,11 +162,11 @@ def time_plain(path: Path, trials: int, precisions: Callable[[np.ndarray], np.nd
     vectors = [part.embeddings[features.embedding] for part in (queries, images)]
     units = [part / np.linalg.norm(part, axis=1, keepdims=True) for part in vectors]
     distmat = 1 - units[0] @ units[1].T
-    places = dict(SYSU_LOCATIONS)
+    places = dict(LOCATIONS)
     query_places, image_places = (np.array([places[camid] for camid in part.camid]) for part in (queries, images))
     means = {}
     for name in SYSU_PROTOCOLS:
-        chosen = replace(protocol(name), trials=trials)
+        chosen = replace(protocol_named(name), trials=trials)
         selection, values = select_images(features, chosen), []
         for drawn in selection.galleries:
             rows = selection.pool[drawn]

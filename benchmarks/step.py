@@ -2,23 +2,24 @@
 
     python benchmarks/step.py --method fprnet --schedule paper
 
-Model, losses, batch and optimiser are those of conf/method, image sizes those of conf/schedule; weights and images
-are random. Prints images per second, measured in one process, and their ratio.
+Model, losses, batch, optimiser and image sizes are those of the preset under the schedule; weights and images are
+random. Prints images per second, measured in one process, and their ratio.
 """
 
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 import typer
-from ruamel.yaml import YAML
 
 from vireid.compute import Device
+from vireid.layers import compose
+from vireid.losses.gather import alone
 from vireid.methods import build_method
-from vireid.methods.base import Method
-from vireid.params import Train, check_section
+from vireid.methods.base import Batch, Method
+from vireid.params import Params, Train, check_section
 from vireid.training.loop import build_optimizer
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
@@ -34,15 +35,16 @@ def main(
     threads: Annotated[int, typer.Option(help="Threads inside one operation.")] = torch.get_num_threads(),
 ) -> None:
     """Time the training step of a preset, as the training loop does it."""
-    settings, (height, width) = recipe_of(method, schedule, pids), size_of(schedule)
+    recipe = recipe_of(method, schedule, pids)
+    settings = recipe.train
     half = settings.num_pids * settings.num_instances
-    images = torch.randn(2 * half, 3, height, width)
+    images = torch.randn(2 * half, 3, recipe.ingest.height, recipe.ingest.width)
     rates = {}
     for name, device in (
         ("fp32, contiguous", Device("cpu", "fp32", threads, "contiguous")),
         ("bf16, channels last", Device("cpu", "bf16", threads)),
     ):
-        step = training_step(built(method, schedule), settings, device, images)
+        step = training_step(built(recipe), settings, device, images)
         rates[name] = 2 * half / seconds(step, steps)
     typer.echo(f"{method}, schedule {schedule}, {2 * half} images in a step, {threads} threads")
     for name, rate in rates.items():
@@ -52,23 +54,17 @@ def main(
     )
 
 
-def recipe_of(method: str, schedule: str, pids: int) -> Train:
-    """Read a preset's section `train`, with other identities in a batch unless `pids` is 0."""
-    train = _read(CONF / "method" / f"{method}.yaml")["schedules"][schedule]["train"]
-    return check_section(Train, train | ({"num_pids": pids} if pids else {}), "train", "correct the preset")
+def recipe_of(method: str, schedule: str, pids: int) -> Params:
+    """Compose a preset's parameters, with other identities in a batch unless `pids` is 0."""
+    values = compose(CONF, {"method": method, "schedule": schedule, "dataset": "synthetic"}).values
+    if pids:
+        values["train"]["num_pids"] = pids
+    return check_section(Params, values, f"method={method} schedule={schedule}", "correct the preset")
 
 
-def size_of(schedule: str) -> tuple[int, int]:
-    """Read a schedule's height and width of images, in pixels."""
-    sizes = _read(CONF / "schedule" / f"{schedule}.yaml")["ingest"]
-    return sizes["height"], sizes["width"]
-
-
-def built(method: str, schedule: str) -> Method:
-    """Build a preset's method with random weights."""
-    preset = _read(CONF / "method" / f"{method}.yaml")
-    recipe = preset["schedules"][schedule]
-    return build_method(preset["method"], NUM_PIDS, recipe["model"] | {"pretrained": False}, recipe["loss"])
+def built(recipe: Params) -> Method:
+    """Build a recipe's method with random weights."""
+    return build_method(recipe.method, NUM_PIDS, recipe.model, recipe.loss, from_scratch=True)
 
 
 def training_step(method: Method, settings: Train, device: Device, images: torch.Tensor) -> Callable[[], None]:
@@ -76,21 +72,18 @@ def training_step(method: Method, settings: Train, device: Device, images: torch
     fabric = device.fabric()
     memory_format = MEMORY_FORMATS[device.memory_format]
     images = images.contiguous(memory_format=memory_format)
-    modality = torch.arange(2).repeat_interleave(len(images) // 2)
     labels = torch.arange(settings.num_pids).repeat_interleave(settings.num_instances).repeat(2)
+    batch = Batch(images, labels, len(images) // 2)
     method = method.to(memory_format=memory_format)
     wrapped, optimizer = fabric.setup(method, build_optimizer(method, settings))
 
     def step() -> None:
-        outputs = wrapped(images, modality)
-        losses = method.losses(outputs, labels, modality)
+        losses = wrapped(batch, alone).losses
         optimizer.zero_grad()
         fabric.backward(sum(method.loss_weights[name] * loss for name, loss in losses.items()))
         if settings.clip_norm:
             fabric.clip_gradients(wrapped, optimizer, max_norm=settings.clip_norm)
         optimizer.step()
-        with torch.no_grad():
-            method.measures(outputs, labels, modality)
 
     return step
 
@@ -102,10 +95,6 @@ def seconds(work: Callable[[], object], repeats: int) -> float:
     for _ in range(repeats):
         work()
     return (time.perf_counter() - start) / repeats
-
-
-def _read(path: Path) -> dict[str, Any]:
-    return YAML(typ="safe", pure=True).load(path)
 
 
 if __name__ == "__main__":

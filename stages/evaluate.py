@@ -31,24 +31,12 @@ def main(
     prints a table.
     """
     from vireid.params import load_params
-    from vireid.reporting.results import write_cmc, write_evaluation, write_metrics
-    from vireid.reporting.tables import print_results
-    from vireid.retrieval.collapse import collapse_warning
-    from vireid.retrieval.features import read_features, require_split
-    from vireid.retrieval.protocols import protocol
-    from vireid.retrieval.reranked import evaluate_as_asked
+    from vireid.reporting.results_table import print_results
+    from vireid.steps.evaluate import evaluate
 
-    settings = load_params(params)
-    draw, dataset = settings.dataset.gallery_draw, settings.dataset.name
-    protocols = [protocol(name, draw, dataset) for name in settings.evaluate.protocols]
-    source = read_features(features, settings.evaluate.embedding)
-    require_split(features, source.info, settings.dataset)
-    results = evaluate_as_asked(source, protocols, settings.evaluate)
-    write_cmc(cmc, results)
-    write_evaluation(evaluation, results, source, features)
-    write_metrics(metrics, results)
-    print_results(f"{source.info.method}, embedding {source.embedding}", results)
-    if warning := collapse_warning(source, protocols[0]):
+    evaluated = evaluate(load_params(params), features, metrics, evaluation, cmc)
+    print_results(evaluated.title, evaluated.evaluations)
+    for warning in evaluated.warnings:
         typer.echo(f"warning: {warning}", err=True)
 
 

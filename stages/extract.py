@@ -28,11 +28,11 @@ def main(
     Reads artifacts/images.h5 and artifacts/model. Writes artifacts/features.h5 with every embedding that the
     method offers. Galleries of trials are drawn later, by evaluate.
     """
-    from vireid.extraction import extract
     from vireid.params import load_params
+    from vireid.steps.extract import extract
 
-    count = extract(load_params(params), images, model, features)
-    typer.echo(f"embedded {count} test images into {features}")
+    visible, infrared = extract(load_params(params), images, model, features)
+    typer.echo(f"embedded {len(visible) + len(infrared)} test images into {features}")
 
 
 if __name__ == "__main__":

@@ -33,18 +33,9 @@ def main(
     line that says why: a collapsed embedding has no map.
     """
     from vireid.params import load_params
-    from vireid.reporting.figures import Sources, draw_figures
-    from vireid.retrieval.evaluation import evaluate_protocols
-    from vireid.retrieval.features import read_features
-    from vireid.retrieval.protocols import protocol
+    from vireid.steps.figures import draw_run
 
-    settings = load_params(params)
-    draw, dataset = settings.dataset.gallery_draw, settings.dataset.name
-    protocols = [protocol(name, draw, dataset) for name in settings.evaluate.protocols]
-    source = read_features(features, settings.evaluate.embedding)
-    results = evaluate_protocols(source, protocols, settings.evaluate.ranks)
-    left_out = draw_figures(figures, results, source, Sources(images, training), settings.figures)
-    for name, reason in left_out.items():
+    for name, reason in draw_run(load_params(params), features, images, training, figures).items():
         typer.echo(f"not drawn: {name}: {reason}", err=True)
     typer.echo(f"drew {figures}")
 

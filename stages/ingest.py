@@ -27,23 +27,13 @@ def main(
     results/dataset.json (counts per split, modality, camera and identity; percentiles of the images' sizes; images
     that were skipped; what is suspicious, which is printed too).
     """
-    from vireid.checks import problems, together
-    from vireid.data.ingest import find_images, pack_images
-    from vireid.data.statistics import describe
     from vireid.params import load_params
-    from vireid.support.files import write_json
+    from vireid.steps.ingest import ingest
 
-    settings = load_params(params)
-    records = find_images(settings.dataset)
-    wrong = problems(settings, records)
-    if wrong:
-        raise together(params, wrong)
-    packed = pack_images(records, settings.dataset, settings.ingest, settings.compute.workers, images)
-    description = describe(packed, settings.dataset, settings.ingest)
-    write_json(statistics, description)
+    description = ingest(load_params(params), images, statistics)
     for warning in description["warnings"]:
         typer.echo(f"warning: {warning}", err=True)
-    typer.echo(f"packed {len(packed.records)} images ({len(packed.skipped)} skipped) into {images}")
+    typer.echo(f"packed {description['images']} images ({len(description['skipped'])} skipped) into {images}")
 
 
 if __name__ == "__main__":

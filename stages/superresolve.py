@@ -36,14 +36,12 @@ def main(
     superresolve.enabled: false the overlay is empty.
     """
     from vireid.params import load_params
-    from vireid.superresolution.overlay import superresolve
-    from vireid.support.files import write_json
+    from vireid.steps.superresolve import superresolve
 
-    scores, warning = superresolve(load_params(params), images, overlay, weights, plots)
-    write_json(report, scores)
-    if warning:
-        typer.echo(f"warning: {warning}", err=True)
-    typer.echo(f"replaced {scores['replaced_images']} images in {overlay}")
+    done = superresolve(load_params(params), images, overlay, weights, report, plots)
+    if done.warning:
+        typer.echo(f"warning: {done.warning}", err=True)
+    typer.echo(f"replaced {done.scores['replaced_images']} images in {overlay}")
 
 
 if __name__ == "__main__":

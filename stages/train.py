@@ -31,7 +31,7 @@ def main(
     the model is rebuilt) and results/train (curves, live while it runs). A killed run goes on where it stopped.
     """
     from vireid.params import load_params
-    from vireid.training.run import train
+    from vireid.steps.train import train
 
     description = train(load_params(params), images, overlay, model, curves)
     scores = ", ".join(f"{name} {value:.1f} %" for name, value in description.selected_by.items())

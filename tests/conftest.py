@@ -54,7 +54,8 @@ def params(params_file):
 @pytest.fixture(scope="session")
 def images_file(tmp_path_factory, params) -> Path:
     """The packed images."""
-    from vireid.data.ingest import find_images, pack_images
+    from vireid.data.ingest import pack_images
+    from vireid.datasets.find import find_images
 
     path = tmp_path_factory.mktemp("packed") / "images.h5"
     pack_images(find_images(params.dataset), params.dataset, params.ingest, 1, path)
@@ -64,17 +65,18 @@ def images_file(tmp_path_factory, params) -> Path:
 @pytest.fixture(scope="session")
 def overlay_file(images_file, params) -> Path:
     """The overlay of super-resolved images of camera 1; its weights lie beside it."""
-    from vireid.superresolution.overlay import superresolve
+    from vireid.steps.superresolve import superresolve
 
     path = images_file.with_name("superresolved.h5")
-    superresolve(params, images_file, path, path.with_name("srcnn.safetensors"), path.with_name("plots"))
+    folder = path.parent
+    superresolve(params, images_file, path, folder / "srcnn.safetensors", folder / "report.json", folder / "plots")
     return path
 
 
 @pytest.fixture(scope="session")
 def model_folder(tmp_path_factory, params, images_file, overlay_file) -> Path:
     """A model trained for two tiny epochs; not to be changed."""
-    from vireid.training.run import train
+    from vireid.steps.train import train
 
     folder = tmp_path_factory.mktemp("trained")
     root = os.environ.get("DVC_ROOT")

@@ -1,7 +1,10 @@
 """Small made-up data sets and parameters for the tests."""
 
+import json
+from collections.abc import Callable
 from copy import deepcopy
 from functools import cache, partial
+from importlib import import_module
 from itertools import product
 from pathlib import Path
 
@@ -10,7 +13,10 @@ import torch
 from PIL import Image
 from ruamel.yaml import YAML
 
+from vireid.layers import compose
+
 ROOT = Path(__file__).resolve().parents[1]
+CONF = ROOT / "conf"
 TRAIN, VAL, TEST = tuple(range(1, 11)), (11, 12), (13, 14)
 CAMERAS = {1: "visible", 2: "visible", 3: "infrared", 4: "visible", 5: "visible", 6: "infrared"}
 HEIGHT, WIDTH = 40, 20
@@ -33,10 +39,6 @@ TINY = {
     "superresolve.batch_size": 4,
     "superresolve.patch": 16,
     "superresolve.holdout_pids": 2,
-    "model.backbone": "resnet10_half",
-    "model.pyramid_width": 8,
-    "model.joint_dims": [16],
-    "model.fusion_dims": [8, 4],
     "train.num_pids": 4,
     "train.epochs": 2,
     "train.steps_per_epoch": 3,
@@ -50,6 +52,16 @@ TINY = {
     "compute.threads": 1,
     "compute.workers": 1,
 }
+
+
+def dataset_at(root, layout="sysu_mm01", **choices):
+    """The parameters of a data set in a folder, under the name of its embedded copy where it has one."""
+    from vireid.datasets import data_set_of
+    from vireid.params import Dataset
+
+    values = {"name": data_set_of(layout).names[-1], "layout": layout, "root": str(root), "trial": 0}
+    values |= {"train_on_val": True, "gallery_draw": "seeded", "sixteen_bit": SIXTEEN_BIT}
+    return Dataset(**values | choices)
 
 
 def draw_dataset(root, train=TRAIN, val=VAL, test=TEST, images=IMAGES_PER_CAMERA):
@@ -125,24 +137,24 @@ def _parsed(content):
     return partial(deepcopy, values)
 
 
+def recipe_of(name: str, schedule: str = "demo") -> dict:
+    """Whole parameters of a method's preset under a schedule, on the embedded data set; they may be changed."""
+    return deepcopy(_composed(name, schedule))
+
+
+@cache
+def _composed(name, schedule):
+    composition = compose(CONF, {"schedule": schedule, "dataset": "synthetic", "method": name})
+    return json.loads(json.dumps(composition.values))  # plain dicts, lists and numbers
+
+
 def write_params(path, root, method="fprnet", **changes):
     """Write tiny parameters for a data set; `changes` are dotted keys with `__` for the dot."""
-    values = read_yaml(ROOT / "params.yaml")
-    preset = read_yaml(ROOT / "conf" / "method" / f"{method}.yaml")
-    recipe = preset["schedules"]["demo"]
-    values |= {"method": preset["method"], "recipe": method, "model": recipe["model"], "loss": recipe["loss"]}
-    values["dataset"] |= {
-        "name": "synthetic",
-        "layout": "sysu_mm01",
-        "root": str(root),
-        "train_on_val": True,
-        "gallery_draw": "seeded",
-        "trial": 0,
-        "sixteen_bit": deepcopy(SIXTEEN_BIT),
-    }
+    values = recipe_of(method)
+    values["model"] = tiny_model(values["method"], values["model"])
+    values["dataset"]["root"] = str(root)
     for key, value in TINY.items():
-        if key in _flat(values):
-            put(values, key, value)
+        put(values, key, value)
     for key, value in changes.items():
         put(values, key.replace("__", "."), value)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -150,27 +162,38 @@ def write_params(path, root, method="fprnet", **changes):
     return path
 
 
+def tiny_of(method: str) -> Callable[[dict], dict] | None:
+    """What makes a section `model` of a method tiny: `tiny` of its own test folder, if it has one."""
+    if not (ROOT / "tests" / "methods" / method / "tiny.py").is_file():
+        return None
+    return import_module(f"tests.methods.{method}.tiny").tiny
+
+
+def tiny_model(method: str, model: dict) -> dict:
+    """A section `model` of a method made tiny, or as it is where the method says nothing of it."""
+    tiny = tiny_of(method)
+    return tiny(model) if tiny else model
+
+
+def small_trunk(model: dict, **changes) -> dict:
+    """A section `model` with the smallest trunk, from scratch, and with changes of the trunk."""
+    return model | {"trunk": model["trunk"] | {"name": "resnet10_half", "pretrained": False} | changes}
+
+
+def built_trunk(name: str, pretrained: bool = False, last_stride: int = 2):
+    """A trunk by its settings."""
+    from vireid.backbones.trunks import TrunkSettings, build_trunk
+
+    return build_trunk(TrunkSettings(name=name, pretrained=pretrained, last_stride=last_stride))
+
+
 def built_small(settings):
-    """Build the method of whole parameters for 4 identities: a small trunk, and a sixteenth of FPRnet's widths."""
+    """Build the method of whole parameters for 4 identities, tiny."""
     from vireid.methods import build_method
 
     torch.manual_seed(0)
-    model = deepcopy(settings["model"])
-    small = {"pyramid_width": 16}
-    small |= {key: [width // 16 for width in model[key]] for key in ("joint_dims", "fusion_dims") if key in model}
-    return build_method(settings["method"], 4, with_small_trunk(model | _known(small, model)), settings["loss"])
-
-
-def with_small_trunk(model, backbone="resnet10_half"):
-    """Give a section `model` a small trunk from scratch, where it has a trunk of ours."""
-    from vireid.backbones.trunks import IMAGENET_WEIGHTS
-
-    ours = model.get("backbone") in ("resnet10_half", *IMAGENET_WEIGHTS)
-    return model | {"backbone": backbone, "pretrained": False} if ours else model
-
-
-def _known(changes, model):
-    return {key: value for key, value in changes.items() if key in model}
+    model = tiny_model(settings["method"], deepcopy(settings["model"]))
+    return build_method(settings["method"], 4, model, settings["loss"])
 
 
 def put(values, key, value):
@@ -179,13 +202,6 @@ def put(values, key, value):
     for section in sections:
         values = values[section]
     values[last] = value
-
-
-def _flat(values, prefix=""):
-    keys = set()
-    for key, value in values.items():
-        keys |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key}
-    return keys
 
 
 def tree(folder: Path):

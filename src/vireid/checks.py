@@ -16,14 +16,15 @@ from vireid.data.identities import (
     require_superresolved_identities,
     require_training_identities,
 )
-from vireid.data.ingest import find_images, require_root, wrong_choices
 from vireid.data.records import ImageRecord, Modality
+from vireid.datasets.find import find_images, require_root, wrong_choices
+from vireid.datasets.protocol import Protocol
+from vireid.datasets.protocols import all_protocols, protocol_named
+from vireid.layers import flat
 from vireid.params import Dataset, Params, load_params
-from vireid.presets import flat
 from vireid.retrieval.features import DEFAULT, JOIN
 from vireid.retrieval.galleries import select_images
 from vireid.retrieval.listed import as_features, require_match
-from vireid.retrieval.protocols import PROTOCOLS, Protocol, protocol
 from vireid.support.errors import UserError
 
 LARGE_SHARE = 0.25
@@ -115,7 +116,7 @@ def wrong_protocols(params: Params) -> list[UserError]:
     wrong: list[UserError] = []
     for name in params.evaluate.protocols:
         with _noted(wrong):
-            protocol(name, params.dataset.gallery_draw, params.dataset.name)
+            protocol_named(name, params.dataset.gallery_draw, params.dataset.name)
     return wrong
 
 
@@ -202,8 +203,9 @@ def _require_embedding(params: Params) -> None:
 
 def _protocols(params: Params) -> list[Protocol]:
     """Look up the protocols that can be."""
-    named = [PROTOCOLS[name] for name in params.evaluate.protocols if name in PROTOCOLS]
-    return [protocol(p.name, params.dataset.gallery_draw) for p in named if p.dataset == params.dataset.name]
+    known = all_protocols()
+    named = [known[name] for name in params.evaluate.protocols if name in known]
+    return [protocol_named(p.name, params.dataset.gallery_draw) for p in named if p.dataset == params.dataset.name]
 
 
 def _of(images: Sequence[ImageRecord], split: str, modality: Modality) -> list[ImageRecord]:

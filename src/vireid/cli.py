@@ -11,6 +11,7 @@ from vireid.commands.experiments import experiments
 from vireid.commands.explain import explain
 from vireid.commands.inspect import inspect
 from vireid.commands.manifest import manifest
+from vireid.commands.new_method import new_method
 from vireid.commands.preset import preset
 from vireid.commands.restore import restore
 from vireid.commands.results import results
@@ -44,6 +45,7 @@ app.command("contact-sheet")(contact_sheet)
 app.command("inspect")(inspect)
 app.command("manifest")(manifest)
 app.command("preset")(preset)
+app.command("new-method")(new_method)
 app.command("restore")(restore)
 app.command("results")(results)
 app.command("yardsticks")(yardsticks)

@@ -13,9 +13,9 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
-from ruamel.yaml import YAML, YAMLError
 
 from vireid.support.errors import UserError
+from vireid.support.yaml_files import read_yaml
 
 Count = Annotated[int, Field(ge=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -55,15 +55,33 @@ class SixteenBit(Section):
     percentiles: Interval[Percentile]
 
 
+def _known_name(name: str) -> str:
+    from vireid.datasets import data_set_names
+
+    return _one_of(name, data_set_names())
+
+
+def _known_layout(layout: str) -> str:
+    from vireid.datasets import data_sets
+
+    return _one_of(layout, list(data_sets()))
+
+
+def _one_of(value: str, known: list[str]) -> str:
+    if value not in known:
+        raise PydanticCustomError("unknown", "one of {known}", {"known": ", ".join(known)})
+    return value
+
+
 class Dataset(Section):
     """Which images, and under which name results are reported."""
 
-    name: Literal["synthetic", "sysu_mm01", "regdb", "synthetic_regdb", "llcm", "synthetic_llcm", "manifest"]
-    layout: Literal["sysu_mm01", "regdb", "llcm", "manifest"]
+    name: Annotated[str, AfterValidator(_known_name)]
+    layout: Annotated[str, AfterValidator(_known_layout)]
     root: Annotated[str, Field(min_length=1)]
     train_on_val: bool
     gallery_draw: Literal["seeded", "official"]
-    trial: Annotated[int, Field(ge=0, le=10)]
+    trial: Annotated[int, Field(ge=0)]
     sixteen_bit: SixteenBit
 
     @field_validator("root")
@@ -205,13 +223,18 @@ class Figures(Section):
     embedded_pids: Count
 
 
-class Compute(Section):
-    """Device, arithmetic and processes; `auto` takes what the machine has, and what it took is recorded."""
+class DeviceSettings(Section):
+    """Device, arithmetic and threads; `auto` takes what the machine has, and what it took is recorded."""
 
     device: Literal["auto", "cpu", "cuda"]
     precision: Literal["auto", "fp32", "bf16"]
     threads: Count
     workers: Count
+
+
+class Compute(DeviceSettings):
+    """The same for a run, and GiB that its training images may take."""
+
     image_memory: NonNegative
 
 
@@ -245,7 +268,8 @@ def load_params(path: Path) -> Params:
             of range.
     """
     try:
-        values = YAML(typ="safe", pure=True).load(path)
+        remedy = f"mend it; `git checkout {path}` brings back the committed one and drops your changes"
+        values = read_yaml(path, remedy)
     except FileNotFoundError as error:
         raise UserError(
             path,
@@ -253,14 +277,6 @@ def load_params(path: Path) -> Params:
             expected="a parameters file",
             found="nothing",
             remedy="run in the root of the project, or `git checkout params.yaml`",
-        ) from error
-    except YAMLError as error:
-        raise UserError(
-            path,
-            "not valid YAML",
-            expected="YAML",
-            found=error,
-            remedy=f"mend it; `git checkout {path}` brings back the committed one and drops your changes",
         ) from error
     return check_section(Params, values, where=str(path), remedy=f"correct it in {path}")
 
@@ -302,9 +318,10 @@ def _expected(section: type[Section], problem: Mapping[str, Any]) -> str:
     """Say what one key may be: for an unknown key, the keys of the (nested) section it was found in."""
     if problem["type"] != "extra_forbidden":
         return problem["msg"].removeprefix("Value error, ")
+    kind: Any = section
     for part in problem["loc"][:-1]:
-        section = get_args(section)[1] if get_origin(section) is dict else section.model_fields[part].annotation
-    return f"no key {problem['loc'][-1]!r}, but one of {', '.join(section.model_fields)}"
+        kind = get_args(kind)[1] if get_origin(kind) is dict else kind.model_fields[part].annotation
+    return f"no key {problem['loc'][-1]!r}, but one of {', '.join(kind.model_fields)}"
 
 
 def _found(problem: Mapping[str, Any]) -> str:

@@ -1,89 +1,84 @@
-"""Presets: small commented YAML files in `conf/` that are merged into parameters."""
+"""Presets put into parameters: what the layers in `conf/` decide, without losing what was edited by hand."""
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from vireid.support.errors import UserError
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-if TYPE_CHECKING:
-    from ruamel.yaml.comments import CommentedMap
+from vireid.layers import Composition, compose, decided_keys, flat, preset_names, read_preset
 
-GROUPS = ("dataset", "schedule", "method", "superresolve")
-# Their keys depend on the method, so a preset replaces them whole; all other sections are merged key by key.
-_REPLACED = ("model", "loss")
+# Their keys depend on the method, so a method replaces them whole.
+_OF_METHOD = ("model", "loss")
 
 
-def apply_presets(values: "CommentedMap", chosen: Mapping[str, str], conf: Path) -> None:
-    """Merge presets into parameters, in place and with their comments kept.
+def apply_presets(values: CommentedMap, chosen: Mapping[str, str], conf: Path) -> Composition:
+    """Put presets into parameters, in place and with their comments kept.
+
+    All parameters are composed anew from the presets in force. Then only those keys are written that a preset of a
+    chosen group decides. So what the former choice had set is gone, and what no such preset speaks of stays: the
+    folder of the data set when a method is chosen.
 
     Args:
         values: What params.yaml holds.
         chosen: Group -> name. A schedule without a method brings that of the recipe in force.
         conf: The folder of presets.
 
-    Raises:
-        UserError: If there is no such preset, or it sets a key that the parameters lack.
-    """
-    from ruamel.yaml import YAML
+    Returns:
+        What the presets in force are composed to.
 
+    Raises:
+        UserError: If there is no such preset, or one sets a key that is not there.
+    """
     chosen = dict(chosen)
     if "schedule" in chosen:
         chosen.setdefault("method", values["recipe"])
-    for group in GROUPS:
-        if group in chosen:
-            part = YAML().load(preset_file(conf, group, chosen[group]))
-            part = _with_schedule(part, values["schedule"], chosen[group])
-            merge(values, part, where=f"conf/{group}")
+    composition = compose(conf, presets_in_force(values, conf) | chosen)
+    keys = {key for group in chosen for key in decided_keys(conf, group)}
     if "method" in chosen:
-        values["recipe"] = chosen["method"]
+        keys = {key for key in keys if key.split(".")[0] not in _OF_METHOD} | {*_OF_METHOD, "recipe"}
+    composed = dict(composition.values)
+    for key in sorted(keys):
+        put(values, key, _at(composed, key))
+    return composition
 
 
-def merge(values: "CommentedMap", part: Mapping[str, Any], where: str) -> None:
-    """Put a preset's values in place, section by section.
+def put(values: CommentedMap, key: str, value: Any) -> None:
+    """Set a dotted key; the sections on the way exist, and its comment stays.
 
-    Raises:
-        UserError: If the preset has a key that the parameters lack.
+    Lists and mappings are written line by line, as `dvc exp run -S` does when it changes one.
     """
-    for key, value in part.items():
-        if key not in values:
-            raise UserError(
-                where,
-                "a preset sets a key that is not in params.yaml",
-                expected=", ".join(values),
-                found=key,
-                remedy="correct the preset",
-            )
-        if isinstance(value, Mapping) and key not in _REPLACED:
-            merge(values[key], value, f"{where}.{key}")
-        else:
-            values[key] = value
-            _close_up_comment(values, key)
-
-
-def _close_up_comment(values: "CommentedMap", key: str) -> None:
-    """Put the comment one space behind a new value, rather than in the column where the old value had it."""
-    comment = values.ca.items[key][2] if key in values.ca.items else None
+    *sections, last = key.split(".")
+    for section in sections:
+        values = values[section]
+    values[last] = _in_block_style(value)
+    # The comment stands one space behind the new value, rather than in the column where the old one had it.
+    comment = values.ca.items[last][2] if last in values.ca.items else None
     if comment is not None:
         comment.column = 0
 
 
-def preset_file(conf: Path, group: str, name: str) -> Path:
-    """Find a preset.
+def presets_in_force(values: Mapping[str, Any], conf: Path) -> dict[str, str]:
+    """Say by group which presets parameters have.
+
+    SRCNN's recipe has no name in them: it is the preset that has their values, and is missing where none has.
+
+    Args:
+        values: What params.yaml holds.
+        conf: The folder of presets.
 
     Raises:
-        UserError: If there is none of that name.
+        UserError: If a preset that the parameters name is not there.
     """
-    known = sorted(path.stem for path in (conf / group).glob("[!.]*.yaml"))
-    if name not in known:
-        raise UserError(
-            conf / group,
-            "there is no such preset",
-            expected=f"one of {', '.join(known) or '(none: run in the root of the project)'}",
-            found=name,
-            remedy=f"vireid preset {group}=NAME",
-        )
-    return conf / group / f"{name}.yaml"
+    group = "superresolve"
+    named = {"schedule": values["schedule"], "dataset": values["dataset"]["name"], "method": values["recipe"]}
+    present, keys = flat(values), decided_keys(conf, group)
+    for name in preset_names(conf, group):
+        composed = flat(compose(conf, named | {group: name}).values)
+        decided = keys if composed["superresolve.enabled"] else {"superresolve.enabled"}
+        if all(composed[key] == present[key] for key in decided):
+            return named | {group: name}
+    return named
 
 
 def described(conf: Path, group: str) -> dict[str, str]:
@@ -91,56 +86,30 @@ def described(conf: Path, group: str) -> dict[str, str]:
 
     Args:
         conf: The folder of presets.
-        group: One of `GROUPS`.
+        group: One of `layers.GROUPS`.
 
     Raises:
         UserError: If there is none.
     """
-    files = sorted((conf / group).glob("*.yaml"))
-    if not files:
-        preset_file(conf, group, "")
-    return {path.stem: path.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ") for path in files}
+    names = preset_names(conf, group)
+    if not names:
+        read_preset(conf, group, "")
+    return {name: _first_line(conf / group / f"{name}.yaml") for name in names}
 
 
-def in_force(values: Mapping[str, Any], conf: Path, group: str) -> str | None:
-    """Name the preset of a group that parameters have, if they have one.
-
-    Args:
-        values: What params.yaml holds.
-        conf: The folder of presets.
-        group: One of `GROUPS`.
-    """
-    from ruamel.yaml import YAML
-
-    named = {"dataset": values["dataset"]["name"], "schedule": values["schedule"], "method": values["recipe"]}
-    if group in named:
-        return named[group]
-    present = flat(values)
-    for path in sorted((conf / group).glob("*.yaml")):
-        if flat(YAML(typ="safe", pure=True).load(path)).items() <= present.items():
-            return path.stem
-    return None
+def _first_line(path: Path) -> str:
+    return path.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ")
 
 
-def _with_schedule(part: dict[str, Any], schedule: str, name: str) -> dict[str, Any]:
-    """Take from a method's file the recipe of one schedule."""
-    if "schedules" not in part:
-        return part
-    recipes = part.pop("schedules")
-    if schedule not in recipes:
-        raise UserError(
-            f"conf/method/{name}.yaml",
-            "the method has no recipe for this schedule",
-            expected=f"one of {', '.join(recipes)}",
-            found=schedule,
-            remedy="choose another schedule",
-        )
-    return part | recipes[schedule]
+def _at(values: Mapping[str, Any], key: str) -> Any:
+    for part in key.split("."):
+        values = values[part]
+    return values
 
 
-def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested values by dotted key; a list is one value."""
-    found: dict[str, Any] = {}
-    for key, value in values.items():
-        found |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
-    return found
+def _in_block_style(value: Any) -> Any:
+    if isinstance(value, CommentedSeq | CommentedMap):
+        value.fa.set_block_style()
+        for item in value.values() if isinstance(value, CommentedMap) else value:
+            _in_block_style(item)
+    return value

@@ -4,18 +4,19 @@ from urllib.error import URLError
 
 import pytest
 import torch
-from torchvision.models import resnet18
+from pydantic import ValidationError
+from torchvision.models import mobilenet_v2, resnet18
 
-from vireid.backbones import trunks
-from vireid.backbones.trunks import IMAGENET_WEIGHTS, build_trunk
+from tests.made import built_trunk
+from vireid.backbones.trunks import TRUNKS
 from vireid.support.errors import UserError
 
 # Channels and sizes of C2..C5 for 288 x 144 images; the paper's Table 1.
 TABLE_1 = [(256, 72, 36), (512, 36, 18), (1024, 18, 9), (2048, 9, 5)]
 
 
-def maps_of(name, size=(64, 32), last_stride=2):
-    trunk = build_trunk(name, False, last_stride).eval()
+def maps_of(name, size=(64, 32)):
+    trunk = built_trunk(name).eval()
     with torch.inference_mode():
         return trunk, trunk(torch.randn(1, 3, *size))
 
@@ -36,12 +37,12 @@ def hub(tmp_path, monkeypatch):
 
 
 def weights_file(hub, name="resnet18"):
-    return hub / IMAGENET_WEIGHTS[name].url.rsplit("/", 1)[1]
+    return hub / TRUNKS[name].weights.url.rsplit("/", 1)[1]
 
 
 def test_resnet50_has_the_maps_of_table_1():
     with torch.device("meta"):
-        trunk = build_trunk("resnet50", False, 2).eval()
+        trunk = built_trunk("resnet50").eval()
         maps = trunk(torch.empty(1, 3, 288, 144))
     assert [tuple(level.shape[1:]) for level in maps] == TABLE_1
     assert trunk.channels == tuple(size[0] for size in TABLE_1)
@@ -49,12 +50,18 @@ def test_resnet50_has_the_maps_of_table_1():
 
 def test_stem_of_resnet50_has_the_size_of_table_1():
     with torch.device("meta"):
-        stem = build_trunk("resnet50", False, 2).eval().stem_and_maps(torch.empty(1, 3, 288, 144))[0]
+        stem = built_trunk("resnet50").eval().stem_and_maps(torch.empty(1, 3, 288, 144))[0]
     assert tuple(stem.shape[1:]) == (64, 72, 36)
 
 
 @pytest.mark.parametrize(
-    ("name", "channels"), [("resnet10_half", (32, 64, 128, 256)), ("resnet18", (64, 128, 256, 512))]
+    ("name", "channels"),
+    [
+        ("resnet10_half", (32, 64, 128, 256)),
+        ("resnet18", (64, 128, 256, 512)),
+        ("resnet34", (64, 128, 256, 512)),
+        ("mobilenet_v2", (24, 32, 96, 320)),
+    ],
 )
 def test_small_trunks_have_strides_4_to_32(name, channels):
     trunk, maps = maps_of(name)
@@ -63,10 +70,10 @@ def test_small_trunks_have_strides_4_to_32(name, channels):
     assert trunk.channels == channels
 
 
-@pytest.mark.parametrize("name", ["resnet10_half", "resnet18", "resnet50"])
+@pytest.mark.parametrize("name", TRUNKS)
 def test_last_stride_of_1_keeps_the_resolution_of_c4_and_changes_no_weight(name):
     with torch.device("meta"):
-        kept, halved = (build_trunk(name, False, stride) for stride in (1, 2))
+        kept, halved = (built_trunk(name, last_stride=stride) for stride in (1, 2))
         kept_maps, halved_maps = (trunk.eval()(torch.empty(1, 3, 288, 144)) for trunk in (kept, halved))
     assert kept_maps[-1].shape[2:] == kept_maps[-2].shape[2:] == (18, 9)
     assert [level.shape for level in kept_maps[:-1]] == [level.shape for level in halved_maps[:-1]]
@@ -75,19 +82,20 @@ def test_last_stride_of_1_keeps_the_resolution_of_c4_and_changes_no_weight(name)
 
 
 def test_small_trunk_has_one_block_per_stage():
-    blocks = [type(stage).__name__ for stage in build_trunk("resnet10_half", False, 2).stages]
+    blocks = [type(stage).__name__ for stage in built_trunk("resnet10_half").stages]
     assert blocks == ["BasicBlock"] * 4
 
 
 def test_weights_are_those_of_the_papers_time():
-    assert all(weights.name == "IMAGENET1K_V1" for weights in IMAGENET_WEIGHTS.values())
+    weights = {name: kind.weights and kind.weights.name for name, kind in TRUNKS.items()}
+    assert weights == dict.fromkeys(TRUNKS, "IMAGENET1K_V1") | {"resnet10_half": None}
 
 
 def test_pretrained_trunk_has_the_weights_of_the_file(hub):
     torch.manual_seed(5)
     source = resnet18(weights=None)
     torch.save(source.state_dict(), weights_file(hub))
-    trunk = build_trunk("resnet18", True, 1)
+    trunk = built_trunk("resnet18", True, 1)
     pairs = [(trunk.stem[0], source.conv1), (trunk.stem[1], source.bn1)]
     pairs += list(zip(trunk.stages, [source.layer1, source.layer2, source.layer3, source.layer4], strict=True))
     for found, expected in pairs:
@@ -96,24 +104,41 @@ def test_pretrained_trunk_has_the_weights_of_the_file(hub):
             assert torch.equal(found.state_dict()[key], value)
 
 
+def test_pretrained_mobilenet_has_the_weights_of_the_file_but_for_its_last_convolution(hub):
+    torch.manual_seed(5)
+    source = mobilenet_v2(weights=None)
+    torch.save(source.state_dict(), weights_file(hub, "mobilenet_v2"))
+    trunk = built_trunk("mobilenet_v2", True)
+    parts = [module for part in (trunk.stem, *trunk.stages) for module in part]
+    assert len(parts) == len(source.features) - 1
+    for part, expected in zip(parts, source.features[:-1], strict=True):
+        for key, value in expected.state_dict().items():
+            assert torch.equal(part.state_dict()[key], value)
+
+
+def test_trunk_that_does_not_exist_is_refused_with_those_that_do():
+    with pytest.raises(ValidationError, match=r"one of resnet10_half, .*mobilenet_v2"):
+        built_trunk("resnet9000")
+
+
 def test_untrained_trunk_needs_no_file(hub):
-    build_trunk("resnet18", False, 1)
+    built_trunk("resnet18", last_stride=1)
     assert list(hub.iterdir()) == []
 
 
 def test_weights_that_cannot_be_had_are_an_error_with_a_remedy(hub):
     with pytest.raises(UserError, match="cannot be had") as error:
-        build_trunk("resnet50", True, 2)
+        built_trunk("resnet50", True, 2)
     assert error.value.where == weights_file(hub, "resnet50")
     assert "no route" in str(error.value.found)
-    assert "model.pretrained: false" in error.value.remedy
+    assert "model.trunk.pretrained: false" in error.value.remedy
 
 
 def test_weights_of_a_wrapped_network_are_refused_with_the_cause(hub):
     state = {f"module.{name}": value for name, value in resnet18(weights=None).state_dict().items()}
     torch.save(state, weights_file(hub))
     with pytest.raises(UserError, match=r"all keys begin with `module\.`") as error:
-        build_trunk("resnet18", True, 2)
+        built_trunk("resnet18", True, 2)
     assert error.value.where == weights_file(hub)
     assert len(str(error.value)) < 600
 
@@ -129,7 +154,7 @@ def test_partial_or_foreign_weights_are_an_error(hub, change):
         state["conv1.weight"] = torch.zeros(64, 1, 7, 7)
     torch.save(state, weights_file(hub))
     with pytest.raises(UserError) as error:
-        build_trunk("resnet18", True, 2)
+        built_trunk("resnet18", True, 2)
     assert error.value.where == weights_file(hub)
 
 
@@ -138,7 +163,7 @@ def test_weights_cut_short_are_an_error(hub, length):
     torch.save(resnet18(weights=None).state_dict(), weights_file(hub))
     weights_file(hub).write_bytes(weights_file(hub).read_bytes()[:length])
     with pytest.raises(UserError) as error:
-        build_trunk("resnet18", True, 2)
+        built_trunk("resnet18", True, 2)
     assert error.value.where == weights_file(hub)
 
 
@@ -149,13 +174,13 @@ def test_weights_file_never_runs_code(hub, tmp_path):
 
     torch.save({"conv1.weight": Payload()}, weights_file(hub))
     with pytest.raises(UserError):
-        build_trunk("resnet18", True, 2)
+        built_trunk("resnet18", True, 2)
     assert not (tmp_path / "ran").exists()
 
 
 def test_small_trunk_has_no_imagenet_weights():
     with pytest.raises(UserError, match="no ImageNet weights") as error:
-        build_trunk("resnet10_half", True, 2)
+        built_trunk("resnet10_half", True, 2)
     assert "resnet18" in error.value.expected
 
 
@@ -163,6 +188,6 @@ def test_same_seed_gives_the_same_weights():
     states = []
     for seed in (1, 1, 2):
         torch.manual_seed(seed)
-        states.append(trunks.build_trunk("resnet10_half", False, 1).state_dict())
+        states.append(built_trunk("resnet10_half", last_stride=1).state_dict())
     assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
     assert not torch.equal(states[0]["stem.0.weight"], states[2]["stem.0.weight"])

@@ -5,7 +5,7 @@ import importlib.util
 import pytest
 import torch
 
-from tests.made import ROOT, read_yaml
+from tests.made import ROOT, recipe_of
 from vireid.compute import Device
 
 
@@ -18,17 +18,19 @@ def benchmark():
 
 
 def test_recipe_and_size_are_those_of_the_presets(benchmark):
-    preset = read_yaml(ROOT / "conf" / "method" / "fprnet.yaml")["schedules"]["paper"]["train"]
-    assert benchmark.recipe_of("fprnet", "paper", 0).model_dump() == preset
-    assert benchmark.recipe_of("fprnet", "paper", 5).model_dump() == preset | {"num_pids": 5}
-    assert benchmark.size_of("paper") == (288, 144)
+    expected = recipe_of("fprnet", "paper")
+    recipe = benchmark.recipe_of("fprnet", "paper", 0)
+    assert recipe.train.model_dump() == expected["train"]
+    assert (recipe.ingest.height, recipe.ingest.width) == (288, 144)
+    changed = benchmark.recipe_of("fprnet", "paper", 5)
+    assert changed.train.model_dump() == expected["train"] | {"num_pids": 5}
 
 
 @pytest.mark.parametrize("name", ["fprnet", "tffn"])
 def test_step_moves_the_weights_by_the_recipes_optimiser_and_measures(benchmark, name, monkeypatch):
     torch.manual_seed(0)
-    settings = benchmark.recipe_of(name, "demo", 2)
-    method = benchmark.built(name, "demo")
+    recipe = benchmark.recipe_of(name, "demo", 2)
+    settings, method = recipe.train, benchmark.built(recipe)
     measured, optimizers = [], []
 
     def build_optimizer(*arguments):
@@ -37,7 +39,7 @@ def test_step_moves_the_weights_by_the_recipes_optimiser_and_measures(benchmark,
 
     original = benchmark.build_optimizer
     monkeypatch.setattr(benchmark, "build_optimizer", build_optimizer)
-    monkeypatch.setattr(method, "measures", lambda *arguments: measured.append(arguments))
+    monkeypatch.setattr(method, "measures", lambda *arguments: measured.append(arguments) or {})
     images = torch.randn(2 * settings.num_pids * settings.num_instances, 3, 32, 32)
     step = benchmark.training_step(method, settings, Device("cpu", "fp32", 1), images)
     before = [parameter.detach().clone() for parameter in method.parameters()]

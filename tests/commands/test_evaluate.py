@@ -1,4 +1,4 @@
-"""`vireid evaluate`: any features file by any protocol, README's example first. CPU, seconds."""
+"""`vireid evaluate`: any features file by any protocol, the example of docs first. CPU, seconds."""
 
 import json
 import re
@@ -16,10 +16,10 @@ from tests.retrieval.made import random_features
 from vireid.cli import app
 from vireid.data.records import ImageRecord, Modality
 from vireid.data.store import ImagesInfo, create_images
+from vireid.datasets.protocols import protocol_named
 from vireid.params import Reranking
 from vireid.retrieval.evaluation import evaluate_protocols
 from vireid.retrieval.features import read_features, write_features
-from vireid.retrieval.protocols import protocol
 from vireid.retrieval.reranked import rerank
 
 SINGLE = "synthetic/all_search/single_shot"
@@ -48,10 +48,10 @@ def path(tmp_path):
     return write(tmp_path / "features.h5", replace(features, info=trained))
 
 
-def test_example_of_the_readme_is_evaluated(tmp_path):
-    """The Python block of README that writes a features file, as it stands there, and the command below it."""
+def test_example_of_the_docs_is_evaluated(tmp_path):
+    """The Python block of docs/features.md that writes a features file, as it stands there, and a command."""
     block = next(
-        b for b in re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S) if "h5py" in b
+        b for b in re.findall(r"```python\n(.*?)```", (ROOT / "docs/features.md").read_text(), re.S) if "h5py" in b
     )
     subprocess.run([sys.executable, "-c", block], cwd=tmp_path, check=True)
     result = run(tmp_path / "mine.h5", "--protocol", "sysu_mm01/all_search/single_shot")
@@ -113,7 +113,7 @@ def test_figures_have_pictures_where_there_are_images(path, tmp_path):
         tmp_path / "images.h5", ImagesInfo("synthetic", 0, 8, 4, features.info.source_hash)
     ) as file:
         for modality in Modality:
-            part = features.of(modality)
+            part = features.group(modality)
             records = [ImageRecord(name, 1, 1, modality, "test") for name in part.name]
             file.append(records, np.full((len(part), 8, 4, 3), 128, np.uint8))
     result = run(path, "--figures", tmp_path / "figures", "--images", tmp_path / "images.h5")
@@ -127,7 +127,9 @@ def test_re_ranking_is_the_stages_own(path, tmp_path):
     assert result.exit_code == 0, result.output
     settings = Reranking(k1=5, k2=6, lambda_value=0.3)
     features = read_features(path)
-    (expected,) = rerank(features, evaluate_protocols(features, [protocol(SINGLE)], [1, 5, 10, 20]), settings)
+    (expected,) = rerank(
+        features, evaluate_protocols(features, [protocol_named(SINGLE)], [1, 5, 10, 20]), settings
+    )
     stored = json.loads((tmp_path / "result.json").read_text())["protocols"][SINGLE]["reranked"]
     assert stored["parameters"] == settings.model_dump()
     assert stored["mean"]["mAP"] == pytest.approx(100 * expected.reranked.means["mAP"], abs=1e-5)

@@ -11,7 +11,7 @@ from vireid.experiments import dvc
 from vireid.experiments.dvc import Experiment
 from vireid.experiments.grid import grids, load_grid
 from vireid.experiments.plan import make_plan
-from vireid.presets import flat
+from vireid.layers import flat
 
 TABLE = "fprnet/table5"
 PREFIX = "fprnet-table5-synthetic-quick"

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from tests.made import ROOT, read_yaml
+from tests.made import recipe_of, tiny_model
 from vireid.cli import app
 from vireid.methods import build_method
 from vireid.training.model_folder import cpu_state, read_description, save_model
@@ -42,8 +42,8 @@ def run(model_folder, images_file):
 def baseline_folder(model_folder, tmp_path):
     """An untrained baseline for the same images."""
     description, _ = read_description(model_folder)
-    recipe = read_yaml(ROOT / "conf" / "method" / "baseline.yaml")["schedules"]["demo"]
-    model, loss = recipe["model"] | {"backbone": "resnet10_half", "pretrained": False}, recipe["loss"]
+    recipe = recipe_of("baseline")
+    model, loss = tiny_model("baseline", recipe["model"]), recipe["loss"]
     torch.manual_seed(0)
     method = build_method("baseline", len(description.train_pids), model, loss)
     described = replace(description, method="baseline", model=model, loss=loss)
@@ -78,7 +78,7 @@ def test_identity_gives_a_visible_and_an_infrared_picture_and_all_stages_of_sepa
 
 def test_baseline_is_explained_at_the_stages_that_it_shares(run, baseline_folder):
     result = run("--pid", TEST, model=baseline_folder)
-    shared = read_yaml(ROOT / "conf" / "method" / "baseline.yaml")["schedules"]["demo"]["model"]["share_from"]
+    shared = recipe_of("baseline")["model"]["trunk"]["share_from"]
     names = ", ".join(f"stage{number}" for number in range(shared, 5))
     assert f"explain.png: {names} of baseline's embedding neck" in result.stdout
 
@@ -159,7 +159,7 @@ def test_output_goes_where_it_was_asked_for_and_repeats_to_the_byte(run, tmp_pat
         ((), ("no picture to explain", "--pid")),
         (("--pid", "99"), ("no pictures of identity 99", "13, 14")),
         (("--pid", "13", "--layer", "stage7"), ("no such layer", "stage1, stage2, stage3, stage4")),
-        (("--pid", "13", "--layer", "joint_head"), ("nothing to explain there", "its output is (1, 16)")),
+        (("--pid", "13", "--layer", "joint_head"), ("nothing to explain there", "its output is (1, 32)")),
         (("--pid", "13", "--layer", "fusion_head"), ("nothing to explain there", "used 0 times")),
         (("--pid", "13", "--layer", "backbone.separate.0"), ("nothing to explain there", "visible")),
         (("cam1/0013/9999.jpg",), ("no image of the data set", "nothing of that name")),

@@ -198,7 +198,8 @@ def test_folder_too_high_is_told_so(root):
 def test_unknown_layout_is_an_error_with_the_known_ones(root):
     result = run(root, "--layout", "market1501")
     assert result.exit_code == 1
-    assert "sysu_mm01, regdb, llcm, manifest" in result.stderr
+    assert "error: --layout: there is no such layout" in result.stderr
+    assert "llcm, manifest, regdb, sysu_mm01" in result.stderr
 
 
 def test_camera_numbers_of_both_spectra_are_named_where_they_are_a_users_own():
@@ -219,7 +220,7 @@ def test_what_the_parameters_ask_and_the_data_set_lacks_is_said_at_once(root, tm
     said = [line for line in found.stdout.splitlines() if line.startswith("with params.yaml: ")]
     assert [line.split(": ")[1] for line in said] == ["train.holdout_pids", "superresolve.camera"]
     assert "(2 - 40; expected: at least train.num_pids = 4)" in said[0]
-    assert f"vireid preset dataset=NAME dataset.root={root}" in found.stdout
+    assert f"vireid preset dataset=sysu_mm01 dataset.root={root}" in found.stdout
 
 
 def test_nothing_is_said_of_parameters_that_fit_or_are_not_there(tmp_path, monkeypatch):

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from tests.datasets.listing import manifest_images
 from vireid.cli import app
-from vireid.data.layouts.manifest import find_images
 from vireid.data.records import Modality
 
 PATTERN = r"(?P<modality>rgb|ir)/(?P<pid>\d+)/c(?P<camid>\d)_\d+\.jpg"
@@ -41,7 +41,7 @@ def test_manifest_says_what_the_paths_say(root):
     result = run(root, *WORDS)
     assert result.exit_code == 0, result.output
     assert "train: 10 images of 5 identities" in result.stdout
-    records = find_images(root)
+    records = manifest_images(root)
     assert len(records) == 20
     for record in records:
         word, camid = ("rgb", 1) if record.modality is Modality.VISIBLE else ("ir", 2)
@@ -55,7 +55,7 @@ def test_identities_are_split_whole_by_share_and_seed(root, share, count):
     for seed in (0, 0, 1):
         (root / "manifest.csv").unlink(missing_ok=True)
         assert run(root, *WORDS, "--test-share", share, "--seed", seed).exit_code == 0
-        splits.append({record.pid for record in find_images(root) if record.split == "test"})
+        splits.append({record.pid for record in manifest_images(root) if record.split == "test"})
     assert splits[0] == splits[1]
     assert {len(split) for split in splits} == {count}
     assert (splits[0] != splits[2]) == (0 < share < 1)
@@ -68,7 +68,7 @@ def test_split_can_stand_in_the_paths(root):
             target.parent.mkdir(parents=True, exist_ok=True)
             (root / word / f"{pid:03d}").rename(target)
     assert run(root, *WORDS, pattern=r"(?P<split>train|test)/" + PATTERN).exit_code == 0
-    assert {record.pid for record in find_images(root) if record.split == "test"} == {9, 10}
+    assert {record.pid for record in manifest_images(root) if record.split == "test"} == {9, 10}
 
 
 def test_images_that_do_not_match_are_an_error_or_left_out(root):
@@ -77,7 +77,7 @@ def test_images_that_do_not_match_are_an_error_or_left_out(root):
     refused(run(root, *WORDS), "1 of 21 images", "holiday.JPG", "--skip")
     assert not (root / "manifest.csv").exists()
     assert run(root, *WORDS, "--skip").exit_code == 0
-    assert len(find_images(root)) == 20
+    assert len(manifest_images(root)) == 20
 
 
 def test_pattern_that_matches_nothing_is_an_error_even_with_skip(root):
@@ -113,7 +113,7 @@ def test_identity_written_in_two_ways_is_one(root):
         (root / "manifest.csv").unlink(missing_ok=True)
         result = run(root, *WORDS, "--seed", seed)
         assert result.exit_code == 0, result.output
-        assert len({record.split for record in find_images(root) if record.pid == 7}) == 1
+        assert len({record.split for record in manifest_images(root) if record.pid == 7}) == 1
 
 
 def test_optional_group_that_finds_nothing_is_no_match(root):
@@ -160,7 +160,7 @@ def test_images_without_camera_numbers_are_of_camera_1_and_2(frames):
     assert result.exit_code == 0, result.output
     assert "numbered" not in result.stdout
     assert "warning" not in result.stdout
-    records = find_images(frames)
+    records = manifest_images(frames)
     assert {(record.modality, record.camid) for record in records} == {
         (Modality.VISIBLE, 1),
         (Modality.INFRARED, 2),
@@ -172,7 +172,7 @@ def test_identities_that_are_words_are_numbered_in_order_and_shown(frames):
     result = run(frames, *BY_DAY, pattern=r"(?P<modality>day|night)-(?P<pid>\w+)-.*")
     assert result.exit_code == 0, result.output
     assert "identities, numbered in the order of their names: 0 is 1, P0001 is 2, P0002 is 3" in result.stdout
-    pids = {record.name.split("-")[1]: record.pid for record in find_images(frames)}
+    pids = {record.name.split("-")[1]: record.pid for record in manifest_images(frames)}
     assert pids == {"0": 1, "P0001": 2, "P0002": 3, "P0003": 4, "P0004": 5}
 
 
@@ -185,7 +185,7 @@ def test_cameras_that_are_words_are_numbered_in_order_and_one_of_both_spectra_is
     assert result.exit_code == 0, result.output
     assert "cameras, numbered in the order of their names: attic is 1, lobby is 2, north is 3\n" in result.stdout
     assert "cameras of both spectra" in result.stdout
-    assert {record.name.split("_")[0]: record.camid for record in find_images(tmp_path)} == {
+    assert {record.name.split("_")[0]: record.camid for record in manifest_images(tmp_path)} == {
         "attic": 1,
         "lobby": 2,
         "north": 3,
@@ -210,7 +210,7 @@ def test_what_is_passed_over_is_counted_and_what_desktops_leave_is_not(root):
     assert "passed over: 2 .heic, 1 .gif; 1 linked folder (far)\n" in result.stdout
     assert "ingest refuses linked folders" in result.stdout
     (root / "far").unlink()
-    assert len(find_images(root)) == 20
+    assert len(manifest_images(root)) == 20
 
 
 def test_folder_of_other_pictures_only_says_which(tmp_path):

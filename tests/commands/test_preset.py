@@ -1,5 +1,6 @@
 """`vireid preset`: every choice merges and validates, and only what it should change changes. CPU, seconds."""
 
+import re
 import shutil
 from itertools import combinations
 
@@ -7,11 +8,11 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from tests.made import ROOT, draw_dataset, draw_image, read_yaml
+from tests.made import CONF, ROOT, draw_dataset, draw_image, read_yaml, recipe_of
 from vireid.cli import app
-from vireid.methods import METHODS, check_method
+from vireid.layers import GROUPS, compose, decided_keys, flat
+from vireid.methods import method_names
 from vireid.params import load_params
-from vireid.presets import GROUPS
 
 CHOICES = {group: sorted(path.stem for path in (ROOT / "conf" / group).glob("*.yaml")) for group in GROUPS}
 SINGLE = [(group, name) for group, names in CHOICES.items() for name in names]
@@ -40,13 +41,6 @@ def preset(*choices):
     return CliRunner().invoke(app, ["preset", *choices])
 
 
-def flat(values, prefix=""):
-    found = {}
-    for key, value in values.items():
-        found |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
-    return found
-
-
 def difference(before, after):
     """Keys whose values differ."""
     before, after = flat(before), flat(after)
@@ -57,43 +51,33 @@ def comments(text):
     return [line[line.index("#") :].strip() for line in text.splitlines() if "#" in line]
 
 
-def test_every_method_has_a_preset():
-    assert {read_yaml(ROOT / "conf" / "method" / f"{name}.yaml")["method"] for name in CHOICES["method"]} == set(
-        METHODS
-    )
-    assert set(METHODS) <= set(CHOICES["method"])
-    assert set(CHOICES) | {"experiments"} == {path.name for path in (ROOT / "conf").iterdir()}
+def test_every_method_has_a_preset_of_its_name_and_none_is_without_a_method():
+    assert set(method_names()) <= set(CHOICES["method"])
+    assert {recipe_of(name)["method"] for name in CHOICES["method"]} == set(method_names())
+    assert {*CHOICES, "experiments", "base.yaml"} == {path.name for path in CONF.iterdir()}
 
 
-def test_no_two_groups_set_the_same_key():
-    keys = {group: set() for group in GROUPS}
-    for group, name in SINGLE:
-        values = read_yaml(ROOT / "conf" / group / f"{name}.yaml")
-        for part in (values, *values.pop("schedules", {}).values()):
-            keys[group] |= flat(part).keys()
+def test_only_a_method_decides_what_another_group_decides_too():
+    """So the order of the other layers does not matter."""
+    keys = {group: decided_keys(CONF, group) for group in GROUPS}
     for one, other in combinations(GROUPS, 2):
-        assert keys[one].isdisjoint(keys[other])
+        assert "method" in (one, other) or keys[one].isdisjoint(keys[other])
 
 
-@pytest.mark.parametrize("recipe_name", CHOICES["method"])
+@pytest.mark.parametrize("recipe", CHOICES["method"])
 @pytest.mark.parametrize("schedule", CHOICES["schedule"])
-def test_every_combination_of_three_groups_merges_and_validates(project, recipe_name, schedule):
-    # No two groups set the same key, so products of all four tell no more. Over the schedules, every data set
-    # meets every choice of superresolve.
-    preset_file = read_yaml(ROOT / "conf" / "method" / f"{recipe_name}.yaml")
+def test_every_combination_is_valid_and_what_the_layers_compose(project, recipe, schedule):
+    # Data set and superresolve share no key with another group, so products of all four tell no more. Over the
+    # schedules, every data set meets every choice of superresolve.
     first = CHOICES["schedule"].index(schedule)
     for place, dataset in enumerate(CHOICES["dataset"]):
         superresolve = CHOICES["superresolve"][(first + place) % len(CHOICES["superresolve"])]
-        chosen = {"dataset": dataset, "superresolve": superresolve, "method": recipe_name, "schedule": schedule}
+        chosen = {"dataset": dataset, "superresolve": superresolve, "method": recipe, "schedule": schedule}
         result = preset(*(f"{group}={name}" for group, name in chosen.items()))
         assert result.exit_code == 0, result.stderr
         params = load_params(project / "params.yaml")
-        check_method(params.method, params.model, params.loss)
-        assert (params.method, params.recipe) == (preset_file["method"], recipe_name)
-        assert (params.schedule, params.dataset.name) == (schedule, dataset)
-        values = read_yaml(project / "params.yaml")
-        recipe = preset_file["schedules"][schedule]
-        assert {section: values[section] for section in recipe} == recipe
+        assert (params.recipe, params.schedule, params.dataset.name) == (recipe, schedule, dataset)
+        assert flat(read_yaml(project / "params.yaml")) == flat(compose(CONF, chosen).values)
 
 
 @pytest.mark.parametrize(("group", "name"), SINGLE)
@@ -227,13 +211,6 @@ def test_invalid_result_leaves_the_parameters_untouched(project, old, new, named
     assert sorted(path.name for path in project.iterdir()) == files
 
 
-def test_method_without_the_schedule_is_refused(project):
-    broken(project, "  paper:", "  article:")
-    result = preset("method=baseline", "schedule=paper")
-    assert result.exit_code == 1
-    assert "demo, article" in result.stderr
-
-
 def test_parameters_that_are_already_wrong_are_refused(project):
     path = project / "params.yaml"
     path.write_text(path.read_text() + "typo: 1\n")
@@ -266,18 +243,6 @@ def test_way_from_demo_over_any_schedule_and_back_changes_nothing(project, name,
         assert (project / "params.yaml").read_text() == before
 
 
-def test_every_schedule_decides_the_same_keys():
-    # A key that one schedule sets and another does not would keep the first one's value.
-    for part in ("schedule", "method"):
-        for name in CHOICES[part]:
-            values = read_yaml(ROOT / "conf" / part / f"{name}.yaml")
-            for recipe in values.get("schedules", {}).values():
-                assert flat(recipe["train"]).keys() == flat(values["schedules"]["demo"]["train"]).keys()
-                assert recipe["model"].keys() == values["schedules"]["demo"]["model"].keys()
-    keys = [flat(read_yaml(ROOT / "conf/schedule" / f"{name}.yaml")).keys() for name in CHOICES["schedule"]]
-    assert all(part == keys[0] for part in keys)
-
-
 def test_presets_are_listed_with_a_line_each_and_those_in_force_marked(project):
     preset("method=fprnet_release", "superresolve=off")
     before = (project / "params.yaml").read_bytes()
@@ -288,7 +253,7 @@ def test_presets_are_listed_with_a_line_each_and_those_in_force_marked(project):
     listed = {line[4:].split()[0] for line in lines if line.startswith("  ")}
     assert listed == {name for names in CHOICES.values() for name in names}
     marked = [line.split()[1] for line in lines if line.startswith("  *")]
-    assert marked == ["synthetic", "demo", "fprnet_release", "off"]
+    assert marked == ["demo", "synthetic", "fprnet_release", "off"]
     assert any("RegDB (Nguyen et al., Sensors 2017)." in line for line in lines)
     assert (project / "params.yaml").read_bytes() == before
 
@@ -319,6 +284,55 @@ def test_dry_prints_what_would_change_and_writes_nothing(project):
     assert told.exit_code == 0
     assert (project / "params.yaml").read_bytes() == before
     assert preset("method=tffn", "schedule=paper").stdout.splitlines() == told.stdout.splitlines()[:-1]
+
+
+def test_each_change_says_which_file_decides_it(project):
+    lines = preset("method=tffn", "schedule=paper").stdout.splitlines()
+    for line in (
+        "train.epochs: 50 -> 70  (conf/method/tffn.yaml, schedules.paper)",
+        "train.milestones: [30] -> [30, 50]  (conf/method/tffn.yaml)",
+        "train.schedule: cosine -> step  (conf/schedule/paper.yaml)",
+        "loss.lambda1: 1.0 -> (none)  (not a key of this method)",
+        "recipe: fprnet -> tffn  (method=tffn)",
+    ):
+        assert line in lines
+
+
+def explained(*choices):
+    """Key -> the cells behind it."""
+    result = preset("--explain", *choices)
+    assert result.exit_code == 0, result.output
+    rows = [line.strip().split("  ", 1) for line in result.stdout.splitlines()[4:] if "  " in line.strip()]
+    return {key: re.split(r"\s{2,}", rest.strip()) for key, rest in rows}
+
+
+def test_explain_names_the_file_of_every_value(project):
+    preset("method=tffn", "schedule=quick", "superresolve=paper")
+    cells = explained()
+    assert cells.keys() == flat(read_yaml(project / "params.yaml")).keys()
+    assert cells["seed"] == ["conf/base.yaml", "0"]
+    assert cells["train.steps_per_epoch"] == ["conf/method/tffn.yaml, schedules.quick", "40"]
+    assert cells["train.lr"] == ["conf/method/tffn.yaml, schedules.demo", "0.002"]
+    assert cells["schedule"] == ["conf/schedule/quick.yaml", "quick"]
+    assert cells["superresolve.dropout"] == ["conf/superresolve/paper.yaml", "0.5"]
+    assert cells["model.heads"] == ["conf/method/tffn.yaml", "4"]
+    assert cells["recipe"] == ["method=tffn", "tffn"]
+
+
+def test_explain_names_what_was_edited_by_hand_and_what_the_layers_have(project):
+    path = project / "params.yaml"
+    path.write_text(path.read_text().replace("lr: 0.1", "lr: 0.07").replace("dropout: 0.0", "dropout: 0.25"))
+    cells = explained()
+    assert cells["train.lr"] == ["params.yaml; conf/base.yaml: 0.1", "0.07"]
+    assert cells["superresolve.dropout"] == ["params.yaml; conf/base.yaml: 0.0", "0.25"]
+
+
+def test_explain_of_a_choice_says_it_of_the_parameters_with_it(project):
+    assert explained("method=baseline", "--dry")["model.pooling"] == [
+        "conf/method/baseline.yaml, schedules.demo",
+        "gem",
+    ]
+    assert load_params(project / "params.yaml").method == "fprnet"
 
 
 def own_images(root, count, camid=2):

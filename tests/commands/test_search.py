@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 
 from tests.made import CAMERAS
 from vireid.cli import app
-from vireid.extraction import extract
 from vireid.search import gallery as gallery_file
 from vireid.search.gallery import read_gallery
+from vireid.steps.extract import extract
 
 SPECTRA = ("--query-modality", "infrared", "--gallery-modality", "visible")
 TEST = (13, 14)

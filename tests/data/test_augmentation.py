@@ -1,5 +1,7 @@
 """Normalisation and random changes of training batches. CPU, seconds."""
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 import torch
@@ -8,8 +10,10 @@ from vireid.data.augmentation import (
     ERASED_AREA,
     MEAN,
     STD,
+    Changes,
     augmented,
     crop_and_flip,
+    draw_changes,
     erase,
     mix_channels,
     normalise,
@@ -17,9 +21,10 @@ from vireid.data.augmentation import (
 from vireid.params import Augmentation
 
 HEIGHT, WIDTH = 24, 12
-EVERYTHING = Augmentation(pad=3, flip=0.5, erase=0.5, channel_mix=0.5, signed_mix=True)
+EVERYTHING = {"pad": 3, "flip": 0.5, "erase": 0.5, "channel_mix": 0.5, "signed_mix": True}
 NOTHING = Augmentation(pad=0, flip=0.0, erase=0.0, channel_mix=0.0, signed_mix=False)
-MODALITY = torch.tensor([0] * 8 + [1] * 8)
+SIGNED_MIX = {"channel_mix": 1.0, "signed_mix": True}
+VISIBLE = 8  # of the 16 images
 
 
 def rng(seed=0):
@@ -31,8 +36,14 @@ def images():
     return torch.from_numpy(rng(9).integers(1, 256, (16, HEIGHT, WIDTH, 3), np.uint8))
 
 
+def drawn(count=16, visible=VISIBLE, height=HEIGHT, width=WIDTH, seed=0, **settings) -> Changes:
+    """Changes of some images, by settings that differ from nothing."""
+    chosen = NOTHING.model_copy(update=settings)
+    return draw_changes(visible, count - visible, height, width, chosen, rng(seed))
+
+
 def changed(images, seed=0, **settings):
-    return augmented(images, MODALITY, NOTHING.model_copy(update=settings), rng(seed))
+    return augmented(images, drawn(seed=seed, **settings), settings.get("pad", 0))
 
 
 def test_normalise_subtracts_the_mean_and_divides_by_the_deviation():
@@ -42,7 +53,7 @@ def test_normalise_subtracts_the_mean_and_divides_by_the_deviation():
 
 
 def test_result_is_float32_channels_last(images):
-    batch = augmented(images, MODALITY, EVERYTHING, rng())
+    batch = changed(images, **EVERYTHING)
     assert batch.shape == (16, 3, HEIGHT, WIDTH)
     assert batch.dtype == torch.float32
     assert batch.is_contiguous(memory_format=torch.channels_last)
@@ -54,21 +65,70 @@ def test_probabilities_of_zero_change_nothing(images):
 
 
 def test_same_generator_gives_the_same_batch_and_another_one_another(images):
-    first, same, other = (augmented(images, MODALITY, EVERYTHING, rng(seed)) for seed in (1, 1, 2))
+    first, same, other = (changed(images, seed, **EVERYTHING) for seed in (1, 1, 2))
     assert torch.equal(first, same)
     assert not torch.equal(first, other)
 
 
 def test_images_given_are_not_changed(images):
     before = images.clone()
-    augmented(images, MODALITY, EVERYTHING, rng())
+    changed(images, **EVERYTHING)
     assert torch.equal(images, before)
+
+
+def one_by_one(images, changes, pad):
+    """Change an image at a time, each step written out."""
+    results = []
+    for n, image in enumerate(images.numpy()):
+        padded = np.pad(image, ((pad, pad), (pad, pad), (0, 0)))
+        window = padded[changes.top[n] : changes.top[n] + HEIGHT, changes.left[n] : changes.left[n] + WIDTH]
+        window = window[:, ::-1] if changes.mirrored[n] else window
+        result = normalise(torch.from_numpy(window.copy())[None])[0].numpy()
+        if changes.mix[n].any():
+            grey = np.einsum("c,chw->hw", changes.mix[n], result)
+            result = np.repeat(((grey - grey.mean()) / (grey.std(ddof=1) + 1e-3))[None], 3, axis=0)
+        top, left, bottom, right = changes.erased[n]
+        for row in range(HEIGHT):
+            for column in range(WIDTH):
+                if top <= row + 0.5 < bottom and left <= column + 0.5 < right:
+                    result[:, row, column] = 0
+        results.append(result)
+    return np.stack(results)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_batch_is_changed_as_its_images_one_by_one(images, seed):
+    changes = drawn(seed=seed, **EVERYTHING)
+    batch = augmented(images, changes, EVERYTHING["pad"])
+    np.testing.assert_allclose(batch.numpy(), one_by_one(images, changes, EVERYTHING["pad"]), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("rows", [slice(0, 8), slice(8, 16), slice(3, 11), slice(15, 16), slice(4, 4)])
+def test_part_of_a_batch_is_changed_as_in_the_whole(images, rows):
+    changes = drawn(seed=3, **EVERYTHING)
+    whole, part = (augmented(images[of], changes.part(of), EVERYTHING["pad"]) for of in (slice(None), rows))
+    torch.testing.assert_close(part, whole[rows], rtol=0, atol=1e-6)
+
+
+def test_draws_are_made_before_any_image_is_seen_and_are_those_of_the_generator_alone():
+    first, same, other = (drawn(seed=seed, **EVERYTHING) for seed in (1, 1, 2))
+    for item in fields(Changes):
+        values = getattr(first, item.name)
+        assert len(values) == 16
+        assert np.array_equal(values, getattr(same, item.name))
+        assert not np.array_equal(values, getattr(other, item.name))
+
+
+@pytest.mark.parametrize(("visible", "infrared"), [(16, 0), (0, 16), (3, 13)])
+def test_only_visible_images_have_weights_of_channels(visible, infrared):
+    changes = drawn(visible + infrared, visible, channel_mix=1.0)
+    assert changes.mix.any(axis=1).tolist() == [True] * visible + [False] * infrared
 
 
 def test_crop_is_a_window_of_the_padded_image(images):
     pad = 3
     places = set()
-    for image, found in zip(images, crop_and_flip(images, pad, 0.0, rng()), strict=True):
+    for image, found in zip(images, crop_and_flip(images, pad, drawn(pad=pad)), strict=True):
         padded = np.pad(image, ((pad, pad), (pad, pad), (0, 0)))
         fits = [
             (top, left)
@@ -83,18 +143,18 @@ def test_crop_is_a_window_of_the_padded_image(images):
 
 def test_crop_reaches_every_corner_of_the_padding():
     images = torch.full((400, 4, 4, 3), 7, dtype=torch.uint8)
-    found = crop_and_flip(images, 1, 0.0, rng())
+    found = crop_and_flip(images, 1, drawn(400, pad=1, height=4, width=4))
     assert len({tuple(image[:, :, 0].flatten().tolist()) for image in found}) == 9
 
 
 def test_flip_of_one_mirrors_every_image(images):
-    assert torch.equal(crop_and_flip(images, 0, 1.0, rng()), images.flip(2))
+    assert torch.equal(crop_and_flip(images, 0, drawn(flip=1.0)), images.flip(2))
 
 
 def test_flip_of_a_half_mirrors_about_half():
     images = torch.zeros((1000, 2, 2, 3), dtype=torch.uint8)
     images[:, :, 0] = 1
-    mirrored = crop_and_flip(images, 0, 0.5, rng())[:, 0, 1, 0].float().mean()
+    mirrored = crop_and_flip(images, 0, drawn(1000, flip=0.5))[:, 0, 1, 0].float().mean()
     assert 0.45 < mirrored < 0.55
 
 
@@ -113,27 +173,29 @@ def test_channel_mix_of_a_half_leaves_some_visible_images(images):
 
 
 def test_mixed_image_is_standardised(images):
-    mixed = mix_channels(normalise(images), True, rng())
+    mixed = mix_channels(normalise(images), drawn(visible=16, **SIGNED_MIX))
     assert mixed.mean(dim=(1, 2, 3)).abs().max() < 1e-4
     assert mixed[:, 0].std(dim=(1, 2)).sub(1).abs().max() < 0.05
 
 
 def test_only_signed_weights_turn_an_image_into_its_negative():
-    ramp = torch.linspace(-1, 1, HEIGHT * WIDTH).view(1, 1, HEIGHT, WIDTH).expand(64, 3, -1, -1)
-    rises = {signed: mix_channels(ramp, signed, rng())[:, 0, -1, -1] > 0 for signed in (True, False)}
+    ramp = torch.linspace(-1, 1, HEIGHT * WIDTH).view(1, 1, HEIGHT, WIDTH).repeat(64, 3, 1, 1)
+    changes = {signed: drawn(64, 64, channel_mix=1.0, signed_mix=signed) for signed in (True, False)}
+    rises = {signed: mix_channels(ramp.clone(), changes[signed])[:, 0, -1, -1] > 0 for signed in changes}
     assert rises[False].all()
     assert 8 < rises[True].sum() < 56
 
 
 def test_image_of_one_colour_is_mixed_without_nan():
-    assert torch.isfinite(mix_channels(torch.full((2, 3, 4, 4), 0.3), True, rng())).all()
+    changes = drawn(2, 2, **SIGNED_MIX)
+    assert torch.isfinite(mix_channels(torch.full((2, 3, 4, 4), 0.3), changes)).all()
 
 
 def test_erased_part_is_one_rectangle_of_the_mean_colour_of_bounded_area(images):
     batch = normalise(images) + 10  # no pixel is zero before
     shares = []
     for seed in range(20):
-        for image in erase(batch.clone(), 1.0, rng(seed)):
+        for image in erase(batch.clone(), drawn(seed=seed, erase=1.0)):
             erased = (image == 0).all(dim=0)
             assert torch.equal(erased, (image == 0).any(dim=0))
             rows, columns = erased.any(dim=1), erased.any(dim=0)
@@ -150,5 +212,5 @@ def test_erased_part_is_one_rectangle_of_the_mean_colour_of_bounded_area(images)
 
 def test_erasing_half_leaves_about_half_untouched():
     batch = torch.ones(600, 3, HEIGHT, WIDTH)
-    untouched = (erase(batch, 0.5, rng()) == 1).flatten(1).all(dim=1).float().mean().item()
+    untouched = (erase(batch, drawn(600, erase=0.5)) == 1).flatten(1).all(dim=1).float().mean().item()
     assert 0.43 < untouched < 0.57

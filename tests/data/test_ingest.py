@@ -10,15 +10,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.made import IMAGES_PER_CAMERA, PACKED, SIXTEEN_BIT, draw_dataset, draw_llcm, draw_regdb, tree
+from tests.made import (
+    IMAGES_PER_CAMERA,
+    PACKED,
+    dataset_at,
+    draw_dataset,
+    draw_llcm,
+    draw_regdb,
+    tree,
+)
 from vireid.data.decode import decode
-from vireid.data.ingest import find_images, pack_images
+from vireid.data.ingest import pack_images
 from vireid.data.looks import Look
 from vireid.data.records import Modality
 from vireid.data.sixteen_bit import Scaling
 from vireid.data.statistics import describe
 from vireid.data.store import open_images
-from vireid.params import Dataset, Ingest
+from vireid.datasets.find import find_images
+from vireid.params import Ingest
 from vireid.support.errors import UserError
 
 SETTINGS = Ingest(height=PACKED[0], width=PACKED[1], on_bad_image="error")
@@ -31,18 +40,6 @@ BROKEN = "cam3/0001/0001.jpg"
 def small(tmp_path):
     """A data set of three identities with one image per camera, to be broken."""
     return dataset_at(draw_dataset(tmp_path / "data", train=(1,), val=(2,), test=(3,), images=1))
-
-
-def dataset_at(root):
-    return Dataset(
-        name="synthetic",
-        layout="sysu_mm01",
-        root=str(root),
-        train_on_val=True,
-        gallery_draw="seeded",
-        trial=0,
-        sixteen_bit=SIXTEEN_BIT,
-    )
 
 
 def pack(data, output, settings=SETTINGS, workers=1):
@@ -170,7 +167,7 @@ def test_error_stops_the_tasks_that_are_being_decoded(tmp_path, dataset, monkeyp
 
 
 def test_name_that_is_not_utf8_is_named(tmp_path):
-    data = dataset_at(draw_llcm(tmp_path / "llcm")).model_copy(update={"layout": "llcm"})
+    data = dataset_at(draw_llcm(tmp_path / "llcm"), "llcm")
     folder = os.fsencode(tmp_path / "llcm" / "test_vis" / "cam1" / "0002")
     Path(os.fsdecode(folder + b"/x\xff.jpg")).write_bytes(b"")
     with pytest.raises(UserError, match="not UTF-8") as error:
@@ -179,9 +176,9 @@ def test_name_that_is_not_utf8_is_named(tmp_path):
 
 
 def test_identity_beyond_the_column_is_named(tmp_path):
-    data = dataset_at(draw_regdb(tmp_path / "data", train=(99999999999,), images=1, trials=(1,)))
+    data = dataset_at(draw_regdb(tmp_path / "data", train=(99999999999,), images=1, trials=(1,)), "regdb", trial=1)
     with pytest.raises(UserError, match="too many digits") as error:
-        find_images(data.model_copy(update={"layout": "regdb", "trial": 1}))
+        find_images(data)
     assert error.value.found == 99999999999
 
 
@@ -280,9 +277,7 @@ def test_another_folder_is_refused(tmp_path):
 
 @pytest.mark.parametrize("trial", [0, 11])
 def test_regdb_needs_a_trial_that_exists(tmp_path, trial):
-    data = dataset_at(draw_regdb(tmp_path / "data", images=1)).model_copy(
-        update={"layout": "regdb", "trial": trial}
-    )
+    data = dataset_at(draw_regdb(tmp_path / "data", images=1), "regdb", trial=trial)
     with pytest.raises(UserError, match="split anew in each trial") as error:
         find_images(data)
     assert "from 1 to 10" in error.value.expected
@@ -290,7 +285,7 @@ def test_regdb_needs_a_trial_that_exists(tmp_path, trial):
 
 @pytest.mark.parametrize(("draw", "layout", "trial"), [(draw_regdb, "regdb", 2), (draw_llcm, "llcm", 0)])
 def test_every_layout_is_packed_and_says_its_trial(tmp_path, draw, layout, trial):
-    data = dataset_at(draw(tmp_path / "data", images=1)).model_copy(update={"layout": layout, "trial": trial})
+    data = dataset_at(draw(tmp_path / "data", images=1), layout, trial=trial)
     packed = pack(data, tmp_path / "images.h5")
     with open_images(tmp_path / "images.h5") as file:
         assert file.info.trial == trial
@@ -299,7 +294,7 @@ def test_every_layout_is_packed_and_says_its_trial(tmp_path, draw, layout, trial
 
 
 def test_trials_differ_in_their_source_hash(tmp_path):
-    data = dataset_at(draw_regdb(tmp_path / "data", images=1)).model_copy(update={"layout": "regdb"})
+    data = dataset_at(draw_regdb(tmp_path / "data", images=1), "regdb")
     hashes = {
         pack(data.model_copy(update={"trial": trial}), tmp_path / "images.h5").source_hash for trial in (1, 2)
     }
@@ -307,15 +302,15 @@ def test_trials_differ_in_their_source_hash(tmp_path):
 
 
 def test_layout_without_a_validation_list_has_none_to_leave_out(tmp_path):
-    data = dataset_at(draw_llcm(tmp_path / "data"))
+    data = dataset_at(draw_llcm(tmp_path / "data"), "llcm", train_on_val=False)
     with pytest.raises(UserError, match="no validation list"):
-        find_images(data.model_copy(update={"layout": "llcm", "train_on_val": False}))
+        find_images(data)
 
 
 def test_layout_without_official_galleries_is_refused_them(tmp_path):
-    data = dataset_at(draw_llcm(tmp_path / "data"))
+    data = dataset_at(draw_llcm(tmp_path / "data"), "llcm", gallery_draw="official")
     with pytest.raises(UserError, match="no official galleries"):
-        find_images(data.model_copy(update={"layout": "llcm", "gallery_draw": "official"}))
+        find_images(data)
 
 
 def test_official_places_are_packed_with_the_test_images_only(tmp_path, small):

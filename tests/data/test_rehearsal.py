@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 from tests.made import ROOT, SIXTEEN_BIT
-from vireid.data.ingest import find_images, pack_images
+from vireid.data.ingest import pack_images
 from vireid.data.statistics import describe
+from vireid.datasets.find import find_images
 from vireid.params import Dataset, Ingest
 
 pytestmark = pytest.mark.slow

@@ -141,7 +141,7 @@ def test_missing_group_or_column_is_refused(tmp_path, group):
     path = write(tmp_path / "images.h5")
     with h5py.File(path, "a") as file:
         del file[group]
-    with pytest.raises(UserError, match="not as the format has it"), open_images(path):
+    with pytest.raises(UserError, match="is not complete"), open_images(path):
         pass
 
 
@@ -153,9 +153,21 @@ def test_column_of_another_length_kind_or_size_is_refused(tmp_path, column, valu
     with h5py.File(path, "a") as file:
         del file["train/visible"][column]
         file["train/visible"][column] = values
-    with pytest.raises(UserError, match="not as the format has it") as error, open_images(path):
+    with (
+        pytest.raises(UserError, match=r"not a column|differ in length") as error,
+        open_images(path),
+    ):
         pass
-    assert column in error.value.found
+    assert column in f"{error.value.problem} {error.value.found}"
+
+
+def test_names_that_are_not_text_in_utf_8_are_refused(tmp_path):
+    path = write(tmp_path / "images.h5")
+    with h5py.File(path, "a") as file:
+        del file["train/visible/name"]
+        file.create_dataset("train/visible/name", data=[b"\xff"] * 3, dtype=h5py.string_dtype())
+    with open_images(path) as file, pytest.raises(UserError, match="/train/visible/name is not UTF-8"):
+        file.records("train", Modality.VISIBLE)
 
 
 def test_error_while_writing_leaves_no_file(tmp_path):

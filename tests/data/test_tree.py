@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from dvc.repo import Repo
 
+from tests.datasets.listing import llcm_images, regdb_images, sysu_images
 from tests.made import draw_dataset, draw_llcm, draw_regdb, read_yaml
-from vireid.data.layouts import llcm, regdb, sysu_mm01
 from vireid.data.tree import read_dataset, read_tree
 from vireid.support.errors import UserError
 
@@ -86,7 +86,7 @@ def test_linked_folder_in_a_data_set_is_refused_with_its_target_and_a_remedy(tmp
     (root / link).rename(store) if (root / link).exists() else store.mkdir()
     (root / link).symlink_to(store)
     with pytest.raises(UserError, match="a linked folder in the data set") as error:
-        sysu_mm01.find_images(root)
+        sysu_images(root)
     assert error.value.where == root / link
     assert error.value.found == f"a link to {store}"
     assert f"rm {root / link}" in error.value.remedy
@@ -95,10 +95,10 @@ def test_linked_folder_in_a_data_set_is_refused_with_its_target_and_a_remedy(tmp
 @pytest.mark.parametrize(
     ("draw", "find", "link"),
     [
-        (draw_regdb, lambda root: regdb.find_images(root, 1), "Thermal"),
-        (draw_regdb, lambda root: regdb.find_images(root, 1), "Visible/7"),
-        (draw_llcm, llcm.find_images, "test_nir/cam2"),
-        (draw_llcm, llcm.find_images, "vis"),
+        (draw_regdb, lambda root: regdb_images(root, 1), "Thermal"),
+        (draw_regdb, lambda root: regdb_images(root, 1), "Visible/7"),
+        (draw_llcm, llcm_images, "test_nir/cam2"),
+        (draw_llcm, llcm_images, "vis"),
     ],
 )
 def test_every_layout_refuses_linked_folders(tmp_path, draw, find, link):
@@ -111,10 +111,10 @@ def test_every_layout_refuses_linked_folders(tmp_path, draw, find, link):
 
 def test_linked_image_is_read_as_dvc_hashes_what_is_behind_it(tmp_path):
     root = draw_dataset(tmp_path / "data", images=1)
-    records = sysu_mm01.find_images(root)
+    records = sysu_images(root)
     (root / records[0].name).rename(tmp_path / "original.jpg")
     (root / records[0].name).symlink_to(tmp_path / "original.jpg")
-    assert sysu_mm01.find_images(root) == records
+    assert sysu_images(root) == records
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is unreadable to root")
@@ -123,7 +123,7 @@ def test_folder_without_permission_is_refused(tmp_path):
     (root / "cam1" / "0003").chmod(0)
     try:
         with pytest.raises(UserError, match="a folder that cannot be read") as error:
-            sysu_mm01.find_images(root)
+            sysu_images(root)
     finally:
         (root / "cam1" / "0003").chmod(0o755)
     assert error.value.where == root / "cam1" / "0003"
@@ -166,18 +166,18 @@ def test_what_dvcignore_hides_is_an_error_where_it_is_listed(in_repository, patt
     root = draw_regdb(in_repository / "data")
     Path(".dvcignore").write_text(pattern + "\n")
     with pytest.raises(UserError, match=message) as error:
-        regdb.find_images(root, 1)
+        regdb_images(root, 1)
     assert "hidden by .dvcignore" in error.value.found
     assert ".dvcignore" in error.value.remedy
 
 
 def test_unlisted_images_that_dvcignore_hides_are_not_read(in_repository):
     root = draw_dataset(in_repository / "data")
-    records = sysu_mm01.find_images(root)
+    records = sysu_images(root)
     Path(".dvcignore").write_text("**/cam1/*/0001.jpg\n")
     expected = [r for r in records if not (r.name.startswith("cam1/") and r.name.endswith("/0001.jpg"))]
     assert len(expected) == len(records) - 14
-    assert sysu_mm01.find_images(root) == expected
+    assert sysu_images(root) == expected
 
 
 @pytest.mark.parametrize(
@@ -189,22 +189,22 @@ def test_unlisted_images_that_dvcignore_hides_are_not_read(in_repository):
 )
 def test_what_desktops_leave_changes_nothing(tmp_path, name):
     root = draw_dataset(tmp_path / "data", images=1)
-    records = sysu_mm01.find_images(root)
+    records = sysu_images(root)
     (root / name).parent.mkdir(parents=True, exist_ok=True)
     (root / name).write_bytes(b"x")
-    assert sysu_mm01.find_images(root) == records
+    assert sysu_images(root) == records
 
 
 @pytest.mark.parametrize("name", ["test_nir/.DS_Store", "test_nir/cam1/0002/._x.jpg", "test_vis/Thumbs.db"])
 def test_what_desktops_leave_changes_nothing_in_llcm(tmp_path, name):
     root = draw_llcm(tmp_path / "data")
-    records = llcm.find_images(root)
+    records = llcm_images(root)
     (root / name).write_bytes(b"x")
-    assert llcm.find_images(root) == records
+    assert llcm_images(root) == records
 
 
 @pytest.mark.parametrize("ending", [".tif", ".TIFF", ".webp", ".png"])
 def test_layouts_take_every_ending_that_is_decoded(tmp_path, ending):
     root = draw_dataset(tmp_path / "data", images=1)
     (root / "cam1/0001/0001.jpg").rename(root / f"cam1/0001/0001{ending}")
-    assert f"cam1/0001/0001{ending}" in {record.name for record in sysu_mm01.find_images(root)}
+    assert f"cam1/0001/0001{ending}" in {record.name for record in sysu_images(root)}

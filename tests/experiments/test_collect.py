@@ -7,12 +7,12 @@ import pytest
 from tests.made import ROOT
 from vireid.experiments import summary
 from vireid.experiments.collect import closest, collect, differences, numbers
+from vireid.experiments.comparison_table import paired_difference, write_comparison_table
 from vireid.experiments.dvc import Experiment
 from vireid.experiments.grid import load_grid
 from vireid.experiments.plan import make_plan
 from vireid.experiments.repetition import Repetition, averaged_over
-from vireid.presets import flat
-from vireid.reporting.comparison import paired_difference, write_comparison
+from vireid.layers import flat
 from vireid.support.errors import UserError
 
 CONF = ROOT / "conf"
@@ -258,7 +258,7 @@ def test_seeds_are_averaged_in_each_trial_and_paired_by_both(regdb, tmp_path):
     # Differences -2 and -1 on trial 1, -3 and -2 on trial 2: means -1.5 and -2.5; t(1) at 97.5 % is 12.7062.
     mean, half = paired_difference(without.ours, full.ours, "mAP")
     assert (mean, half) == (pytest.approx(-2), pytest.approx(12.7062 / 2, abs=1e-3))
-    write_comparison(tmp_path / "table.md", table)
+    write_comparison_table(tmp_path / "table.md", table)
     text = (tmp_path / "table.md").read_text(encoding="utf-8")
     # 20 and 22, 30 and 32: 21 and 31, mean 26, deviation sqrt(50) = 7.07.
     assert "| 26.0 ± 7.1 | 4 |" in text
@@ -333,7 +333,7 @@ def test_rank_beyond_the_gallery_is_blank_in_table_and_curves(plan, experiment, 
     table = summary.comparison(plan, found, ["fprnet"], PROTOCOL)
     assert list(table.reference.ours[0][Repetition(0, 0)]) == ["rank1", "rank10", "mAP"]
     assert "Blank, as the gallery is smaller: rank20." in table.notes
-    write_comparison(tmp_path / "table.md", table)
+    write_comparison_table(tmp_path / "table.md", table)
     assert "| 10.5 ± 0.7 | 50.0 ± 0.0 | \N{EN DASH} | 20.5 ± 0.7 |" in (tmp_path / "table.md").read_text()
     curves = summary.rank_curves(plan, found, PROTOCOL)
     assert [list(curve.index) for curve in curves["FPRnet"]] == [[1, 5, 10]] * 2

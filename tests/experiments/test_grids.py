@@ -9,6 +9,7 @@ from dvc.utils.hydra import apply_overrides
 from ruamel.yaml import YAML
 
 from tests.made import ROOT, built_small, read_yaml
+from tests.methods.batches import embed_all, paired_batch, step_on, weighted_sum
 from vireid.experiments.grid import Grid, grids, load_grid
 from vireid.experiments.plan import Plan, make_plan
 from vireid.experiments.repetition import Repetition
@@ -48,16 +49,14 @@ def test_model_of_row_can_be_built(table, row):
 @pytest.mark.parametrize(("table", "row"), ROWS)
 def test_row_trains_one_step(table, row):
     method = built_small(plan(table, "paper").settings[row])
-    images = torch.randn(8, 3, 64, 32, generator=torch.Generator().manual_seed(0))
-    labels, modality = torch.arange(4).repeat(2), torch.arange(2).repeat_interleave(4)
+    batch = paired_batch([0, 1, 2, 3], 64, 32)
     trained = {name: p for name, p in method.named_parameters() if p.requires_grad}
     before = {name: p.detach().clone() for name, p in trained.items()}
     optimizer = torch.optim.SGD(method.param_groups(0.01), 0.01, momentum=0.9, nesterov=True, weight_decay=5e-4)
     method.on_epoch(0, [])
-    outputs = method(images, modality)
-    losses = method.losses(outputs, labels, modality)
-    assert losses.keys() == method.loss_weights.keys()
-    total = sum(method.loss_weights[name] * loss for name, loss in losses.items())
+    step = step_on(method, batch)
+    assert step.losses.keys() == method.loss_weights.keys()
+    total = weighted_sum(method, step.losses)
     total.backward()
     optimizer.step()
     assert torch.isfinite(total)
@@ -65,8 +64,8 @@ def test_row_trains_one_step(table, row):
     # Biases without a gradient start at zero and stay there; weights decay.
     assert [name for name, p in trained.items() if p.ndim > 1 and torch.equal(p, before[name])] == []
     assert all(torch.isfinite(p).all() for p in method.parameters())
-    assert all(0 <= value <= 1 for value in method.measures(outputs, labels, modality).values())
-    embeddings = method.eval().embed(images, modality)
+    assert all(0 <= value <= 1 for value in step.measures.values())
+    embeddings = embed_all(method.eval(), batch)
     assert {name: part.shape[1] for name, part in embeddings.items()} == method.embedding_dims
 
 
@@ -137,7 +136,7 @@ def changed():
         ),
         ({"metrics": ["rank-1"]}, "rank-1"),
         ({"metrics": []}, "metrics"),
-        ({"rows": {"Full Row": {"label": "x", "set": {}}}}, "Full Row"),
+        ({"rows": {"Full GridRow": {"label": "x", "set": {}}}}, "Full GridRow"),
         ({"rows": {"full": {"label": "x", "set": {}, "paper": {"mAP": 131.0}}}}, "131"),
         ({"rows": {"full": {"label": "x", "sets": {}}}}, "sets"),
     ],

@@ -8,7 +8,7 @@ from torch import nn
 from vireid.data.records import Modality
 from vireid.explanation.grad_cam import Explainer, enlarged, grad_cam
 from vireid.explanation.subjects import Subject
-from vireid.params import Compute
+from vireid.params import DeviceSettings
 from vireid.support.errors import UserError
 
 
@@ -21,7 +21,7 @@ def _leave_determinism_as_it_is():
 
 @pytest.fixture(scope="module")
 def explainer(model_folder):
-    compute = Compute(device="cpu", precision="fp32", threads=1, workers=1, image_memory=0.0)
+    compute = DeviceSettings(device="cpu", precision="fp32", threads=1, workers=1)
     return Explainer(model_folder, "default", compute, None)
 
 
@@ -131,7 +131,7 @@ def test_similarity_is_the_cosine_of_the_embeddings(explainer, pair):
         pixels = torch.from_numpy(pair[of].image[None]).permute(0, 3, 1, 2) / 255
         mean, std = (torch.tensor(v).view(3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
         with torch.no_grad():
-            vectors += explainer.method.embed((pixels - mean) / std, torch.tensor([int(of)]))["joint"]
+            vectors += explainer.method.embed((pixels - mean) / std, of)["joint"]
     cosine = torch.nn.functional.cosine_similarity(*vectors, dim=0).item()
     for of in Modality:
         assert explained[of].similarity == pytest.approx(cosine, abs=1e-5)
@@ -168,7 +168,7 @@ def test_map_depends_on_the_partner(explainer, pair):
 
 
 def test_embedding_that_is_not_finite_is_one_message(model_folder, pair):
-    compute = Compute(device="cpu", precision="fp32", threads=1, workers=1, image_memory=0.0)
+    compute = DeviceSettings(device="cpu", precision="fp32", threads=1, workers=1)
     broken = Explainer(model_folder, "default", compute, None)
     with torch.no_grad():
         next(iter(broken.method.joint_head.parameters())).fill_(float("nan"))
@@ -177,7 +177,7 @@ def test_embedding_that_is_not_finite_is_one_message(model_folder, pair):
 
 
 def test_maps_of_a_trunk_that_is_dead_are_zero(model_folder, pair):
-    compute = Compute(device="cpu", precision="fp32", threads=1, workers=1, image_memory=0.0)
+    compute = DeviceSettings(device="cpu", precision="fp32", threads=1, workers=1)
     dead = Explainer(model_folder, "pool5", compute, None)
     with torch.no_grad():
         last_norm = dead.method.backbone.separate[0].stages[3].bn2

@@ -5,11 +5,11 @@ import pytest
 
 from tests.retrieval.made import feature_set, features_of, layout, random_features
 from vireid.data.records import Modality
+from vireid.datasets.protocols import protocol_named
 from vireid.reporting.embedding_map import _chosen_pids, _rows, draw_embedding_map, project
 from vireid.reporting.nothing_to_show import NothingToShow
-from vireid.retrieval.protocols import protocol
 
-PROTOCOL = protocol("synthetic/all_search/single_shot")
+PROTOCOL = protocol_named("synthetic/all_search/single_shot")
 
 
 def test_identities_are_chosen_evenly_among_those_of_both_modalities():

@@ -12,6 +12,7 @@ from PIL import Image
 from tests.retrieval.made import feature_set, features_of, layout, random_features
 from vireid.data.records import ImageRecord, Modality
 from vireid.data.store import ImagesInfo, create_images, open_images
+from vireid.datasets.protocols import protocol_named
 from vireid.params import Figures
 from vireid.reporting.cmc import draw_cmc
 from vireid.reporting.distances import draw_distances
@@ -20,7 +21,6 @@ from vireid.reporting.nothing_to_show import NothingToShow
 from vireid.reporting.style import figure_file
 from vireid.reporting.training import draw_panel, draw_training, read_curves
 from vireid.retrieval.evaluation import evaluate
-from vireid.retrieval.protocols import protocol
 from vireid.support.errors import UserError
 
 pytestmark = pytest.mark.filterwarnings("error")  # such as those of missing glyphs
@@ -38,7 +38,7 @@ def images(features, tmp_path_factory):
     path = tmp_path_factory.mktemp("images") / "images.h5"
     with create_images(path, ImagesInfo("synthetic", 0, 8, 4, "cd" * 32)) as writer:
         for modality in Modality:
-            part = features.of(modality)
+            part = features.group(modality)
             records = [
                 ImageRecord(name, int(pid), int(camid), modality, "test")
                 for name, pid, camid in zip(part.name, part.pid, part.camid, strict=True)
@@ -73,7 +73,7 @@ def first(features, images, tmp_path_factory):
 
 def drawn(folder, features, images, training, queries=3):
     evaluations = [
-        evaluate(features, protocol(f"synthetic/{name}"), (1, 5))
+        evaluate(features, protocol_named(f"synthetic/{name}"), (1, 5))
         for name in ("all_search/single_shot", "indoor_search/single_shot")
     ]
     settings = Figures(ranked_queries=queries, worst_queries=queries, embedded_pids=4)
@@ -198,7 +198,7 @@ def test_legend_of_the_cmc_lies_on_no_curve(tmp_path, monkeypatch):
     )
     weak = random_features(pids=range(1, 30), noise=5.0)
     names = ("all_search/single_shot", "all_search/multi_shot")
-    draw_cmc(tmp_path / "cmc.png", [evaluate(weak, protocol(f"synthetic/{name}"), (1, 5)) for name in names])
+    draw_cmc(tmp_path / "cmc.png", [evaluate(weak, protocol_named(f"synthetic/{name}"), (1, 5)) for name in names])
     (figure,) = figures
     assert not figure.legends[0].get_window_extent().overlaps(figure.axes[0].get_window_extent())
 
@@ -238,11 +238,11 @@ def test_equal_distances_have_a_histogram(tmp_path, monkeypatch, vectors):
     )
     images = layout(range(1, 5), (1, 3), 2)
     features = features_of(*[feature_set(images, vectors(len(images)))] * 2)
-    draw_distances(tmp_path / "distances.png", features, protocol("synthetic/all_search/single_shot"))
+    draw_distances(tmp_path / "distances.png", features, protocol_named("synthetic/all_search/single_shot"))
     assert all((np.diff(edges) > 1e-3).all() for edges in bins)
 
 
 def test_no_pair_of_one_identity_has_no_histogram(tmp_path):
     features = features_of(feature_set([(1, 1), (2, 1)], np.eye(2)), feature_set([(3, 3), (4, 3)], np.eye(2)))
     with pytest.raises(NothingToShow, match="no two images of one identity"):
-        draw_distances(tmp_path / "distances.png", features, protocol("synthetic/all_search/single_shot"))
+        draw_distances(tmp_path / "distances.png", features, protocol_named("synthetic/all_search/single_shot"))

@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 
 from tests.retrieval.made import feature_set, features_of, random_features
+from vireid.datasets.protocols import all_protocols, protocol_named
 from vireid.reporting.results import nested_metrics, write_cmc, write_evaluation, write_metrics
-from vireid.reporting.tables import print_results
+from vireid.reporting.results_table import print_results
 from vireid.retrieval.evaluation import evaluate
-from vireid.retrieval.protocols import PROTOCOLS, protocol
 from vireid.support.files import sha256
 
 RANKS = (1, 5)
-NAMES = [name for name in PROTOCOLS if name.startswith("synthetic/")]
+NAMES = [name for name in all_protocols() if name.startswith("synthetic/")]
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def features():
 
 @pytest.fixture(scope="module")
 def evaluations(features):
-    return [evaluate(features, protocol(name), RANKS) for name in NAMES]
+    return [evaluate(features, protocol_named(name), RANKS) for name in NAMES]
 
 
 def test_metrics_are_nested_percent_and_nothing_but_numbers(evaluations, tmp_path):
@@ -76,12 +76,12 @@ def test_means_agree_between_metrics_and_evaluation(features, evaluations, tmp_p
 def test_cmc_has_a_row_for_each_protocol_and_rank_in_percent(evaluations, tmp_path):
     write_cmc(tmp_path / "cmc.csv", evaluations)
     table = pd.read_csv(tmp_path / "cmc.csv")
-    assert list(table) == ["protocol", "rank", "found"]
+    assert list(table) == ["protocol", "rank", "matched"]
     assert list(table["protocol"].unique()) == NAMES
     for evaluation, (_, rows) in zip(evaluations, table.groupby("protocol", sort=False), strict=True):
         assert rows["rank"].tolist() == list(range(1, 31))
-        np.testing.assert_allclose(rows["found"], 100 * evaluation.cmc.mean(axis=0), atol=1e-4)
-        assert rows["found"].is_monotonic_increasing
+        np.testing.assert_allclose(rows["matched"], 100 * evaluation.cmc.mean(axis=0), atol=1e-4)
+        assert rows["matched"].is_monotonic_increasing
 
 
 def test_long_cmc_is_cut(tmp_path):
@@ -89,7 +89,7 @@ def test_long_cmc_is_cut(tmp_path):
     visible, infrared = (
         feature_set([item for item in images if item[1] == camid], np.eye(120)) for camid in (1, 6)
     )
-    write_cmc(tmp_path / "cmc.csv", [evaluate(features_of(visible, infrared), protocol(NAMES[0]), (1,))])
+    write_cmc(tmp_path / "cmc.csv", [evaluate(features_of(visible, infrared), protocol_named(NAMES[0]), (1,))])
     assert pd.read_csv(tmp_path / "cmc.csv")["rank"].tolist() == list(range(1, 101))
 
 
@@ -129,7 +129,7 @@ def test_no_digit_is_cut_at_any_width(columns, capsys, monkeypatch):
     """Also of names as long as `manifest/*`, which fold where the terminal is narrow and stay whole in a pipe."""
     features = random_features(noise=0.5)
     features = replace(features, info=replace(features.info, dataset="manifest"))
-    result = evaluate(features, protocol("manifest/visible_to_infrared/single_shot"), RANKS)
+    result = evaluate(features, protocol_named("manifest/visible_to_infrared/single_shot"), RANKS)
     text = printed(capsys, monkeypatch, [result], columns)
     assert "\N{HORIZONTAL ELLIPSIS}" not in text
     for value in [*result.means.values(), *(end for ends in result.intervals.values() for end in ends)]:
@@ -139,7 +139,7 @@ def test_no_digit_is_cut_at_any_width(columns, capsys, monkeypatch):
 
 def test_table_tells_valid_from_all_queries(features, capsys, monkeypatch):
     strangers = replace(features.infrared, pid=np.where(features.infrared.pid == 5, 99, features.infrared.pid))
-    result = evaluate(features_of(features.visible, strangers), protocol(NAMES[0]), RANKS)
+    result = evaluate(features_of(features.visible, strangers), protocol_named(NAMES[0]), RANKS)
     text = printed(capsys, monkeypatch, [result])
     assert " 116/120 " in text
     assert "with a match" in text
@@ -149,7 +149,7 @@ def test_table_tells_valid_from_all_queries(features, capsys, monkeypatch):
 def small():
     """Results of 13 identities, of which rank 20 was asked."""
     features = random_features(pids=range(1, 14), noise=0.5)
-    return [evaluate(features, protocol(name), (1, 20)) for name in NAMES[:2]]
+    return [evaluate(features, protocol_named(name), (1, 20)) for name in NAMES[:2]]
 
 
 def test_rank_beyond_the_gallery_is_blank_in_the_table_and_said_once(small, capsys, monkeypatch):
@@ -175,7 +175,7 @@ def test_rank_beyond_the_gallery_is_in_no_file(small, features, tmp_path):
 def test_junk_is_counted_in_table_and_file(features, tmp_path, capsys, monkeypatch):
     pids = np.where(features.visible.pid == 5, -1, features.visible.pid)
     marked = features_of(replace(features.visible, pid=pids), features.infrared)
-    results = [evaluate(marked, protocol(NAMES[0]), RANKS)]
+    results = [evaluate(marked, protocol_named(NAMES[0]), RANKS)]
     text = printed(capsys, monkeypatch, results)
     assert "negative (junk): 0 query images and 12 gallery images" in text
     (tmp_path / "features.h5").touch()

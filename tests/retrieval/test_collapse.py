@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from tests.retrieval.made import feature_set, features_of, layout, random_features
+from vireid.datasets.protocols import protocol_named
 from vireid.retrieval.collapse import all_but_equal, collapse_warning
-from vireid.retrieval.protocols import protocol
 
-PROTOCOL = protocol("synthetic/all_search/single_shot")
+PROTOCOL = protocol_named("synthetic/all_search/single_shot")
 RANDOM = np.random.default_rng(0).random((50, 8))
 
 

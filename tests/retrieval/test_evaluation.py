@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from tests.reference.ranking import evaluate_sysu
 from tests.retrieval.made import feature_set, features_of, layout, random_features
 from tests.retrieval.test_galleries import shuffled
+from vireid.datasets.protocols import protocol_named
 from vireid.retrieval import counting, evaluation, scoring
 from vireid.retrieval.evaluation import evaluate, evaluate_protocols
-from vireid.retrieval.protocols import protocol
 from vireid.support.errors import UserError
 
-ALL = protocol("synthetic/all_search/single_shot")
-INDOOR = protocol("synthetic/indoor_search/single_shot")
-MULTI = protocol("synthetic/all_search/multi_shot")
+ALL = protocol_named("synthetic/all_search/single_shot")
+INDOOR = protocol_named("synthetic/indoor_search/single_shot")
+MULTI = protocol_named("synthetic/all_search/multi_shot")
 RANKS = (1, 5, 10, 20)
 
 
@@ -105,7 +105,7 @@ def test_camera3_queries_of_camera2_identities_are_skipped_indoors():
 @pytest.mark.parametrize("name", ["all_search/single", "all_search/multi", "indoor_search/single"])
 def test_perfect_embedding_scores_one(name):
     features = random_features(visible=12, noise=0)
-    assert set(evaluate(features, protocol(f"synthetic/{name}_shot"), RANKS).means.values()) == {1.0}
+    assert set(evaluate(features, protocol_named(f"synthetic/{name}_shot"), RANKS).means.values()) == {1.0}
 
 
 @pytest.mark.parametrize("distance", ["euclidean", "cosine"])
@@ -178,7 +178,7 @@ def test_ranks_beyond_the_identities_of_the_gallery_are_blank():
 
 def test_ranks_of_a_protocol_that_counts_images_go_as_far_as_the_images():
     features = regdb_features([(pid, np.eye(4)[pid % 4]) for pid in range(4)] * 2, [(1, np.eye(4)[1])])
-    result = evaluate(features, protocol("regdb/infrared_to_visible"), (1, 8, 9))
+    result = evaluate(features, protocol_named("regdb/infrared_to_visible"), (1, 8, 9))
     assert (result.ranks, result.blank_ranks) == ((1, 8), (9,))
 
 
@@ -207,7 +207,7 @@ def with_junk(features):
 def test_junk_images_change_nothing(name):
     """Images of pid -1 beside the others give the results of a file without them."""
     features = random_features(pids=range(1, 24), noise=0.8)
-    without, beside = (evaluate(part, protocol(name), RANKS) for part in (features, with_junk(features)))
+    without, beside = (evaluate(part, protocol_named(name), RANKS) for part in (features, with_junk(features)))
     assert beside.means == without.means
     assert beside.intervals == without.intervals
     assert (beside.selection.junk_queries, beside.selection.junk_gallery) == (9, 9)
@@ -239,13 +239,13 @@ def regdb_features(visible, infrared):
 
 def test_regdb_worked_by_hand_counts_images_and_skips_none():
     features = regdb_features([(1, [0.0]), (2, [2.0])], [(2, [0.1]), (2, [0.2]), (1, [0.3]), (3, [9.0])])
-    chosen = replace(protocol("regdb/visible_to_infrared"), normalise=False)
+    chosen = replace(protocol_named("regdb/visible_to_infrared"), normalise=False)
     result = evaluate(features, chosen, (1, 2, 3))
     # 1 sees 2 2 1 3: by image its hit is third, by identity it would be second. 2 sees 1 2 2 3.
     assert result.match_ranks.tolist() == [[3, 2]]
     assert result.means["mAP"] == pytest.approx((1 / 3 + (1 / 2 + 2 / 3) / 2) / 2)
     assert result.cmc.tolist() == [[0, 0.5, 1, 1]]
-    other = evaluate(features, replace(protocol("regdb/infrared_to_visible"), normalise=False), (1, 2))
+    other = evaluate(features, replace(protocol_named("regdb/infrared_to_visible"), normalise=False), (1, 2))
     assert other.match_ranks.tolist() == [[2, 2, 1, 0]]
     assert other.skipped_queries == 1
 
@@ -253,7 +253,7 @@ def test_regdb_worked_by_hand_counts_images_and_skips_none():
 def test_llcm_ignores_the_querys_identity_in_its_camera_worked_by_hand():
     visible = feature_set([(1, 1), (2, 1)], [[0.0], [5.0]])
     infrared = feature_set([(1, 1), (1, 2), (2, 1), (2, 4)], [[0.0], [3.0], [1.0], [6.0]])
-    chosen = replace(protocol("llcm/visible_to_infrared"), normalise=False, trials=1)
+    chosen = replace(protocol_named("llcm/visible_to_infrared"), normalise=False, trials=1)
     result = evaluate(features_of(visible, infrared, "llcm"), chosen, (1, 2))
     # 1 in camera 1 sees 2 1 2 without its own first; 2 sees 2 1 1 without its own at distance 4.
     assert result.match_ranks.tolist() == [[2, 1]]
@@ -265,7 +265,7 @@ def test_drawn_queries_are_evaluated_as_if_alone():
     generator = np.random.default_rng(5)
     sets = [feature_set(images, generator.standard_normal((len(images), 3))) for _ in range(2)]
     features = features_of(*sets, "llcm")
-    chosen = protocol("llcm/visible_to_infrared_as_released")
+    chosen = protocol_named("llcm/visible_to_infrared_as_released")
     result = evaluate(features, chosen, (1, 5))
     full = evaluate(features, replace(chosen, query_shots=0, query_draw="all", trials=1), (1, 5))
     assert result.match_ranks.shape == (10, 18)
@@ -278,7 +278,7 @@ def test_drawn_queries_are_evaluated_as_if_alone():
 def test_location_decides_what_a_query_of_ones_own_images_ignores():
     visible = feature_set([(1, 1)], [[0.0]])
     infrared = feature_set([(1, 2), (2, 2), (1, 3)], [[1.0], [2.0], [3.0]])
-    chosen = replace(protocol("manifest/visible_to_infrared/all_images"), normalise=False)
+    chosen = replace(protocol_named("manifest/visible_to_infrared/all_images"), normalise=False)
     apart = evaluate(features_of(visible, infrared, "manifest"), chosen, (1,))
     visible, infrared = (
         replace(part, optional={"location": np.array(places)})
@@ -295,7 +295,7 @@ def test_queries_with_a_match_are_counted_in_each_trial_where_one_camera_saw_sev
         replace(part, optional={"location": np.array(places)})
         for part, places in ((visible, [7, 8, 8]), (infrared, [7, 7]))
     )
-    chosen = replace(protocol("manifest/infrared_to_visible/single_shot"), normalise=False)
+    chosen = replace(protocol_named("manifest/infrared_to_visible/single_shot"), normalise=False)
     result = evaluate(features_of(visible, infrared, "manifest"), chosen, (1,))
     # The gallery's image of identity 1 is at the query's own place in some trials, and then junk.
     drawn = [result.selection.pool[gallery][0] for gallery in result.selection.galleries]
@@ -322,20 +322,20 @@ def test_a_gallery_of_several_trials_is_scored_once(monkeypatch):
     sets = [feature_set(images, np.random.default_rng(seed).standard_normal((54, 3))) for seed in (1, 2)]
     scored = []
 
-    def counted(comparison, rows, galleries, counting, advance):
+    def counted(pool, rows, galleries, counting, advance):
         scored.append(len(galleries))
-        return scoring.score(comparison, rows, galleries, counting, advance)
+        return scoring.score(pool, rows, galleries, counting, advance)
 
     monkeypatch.setattr(evaluation, "score", counted)
-    evaluate(features_of(*sets, "llcm"), protocol("llcm/visible_to_infrared_as_released"), (1, 5))
-    evaluate(features_of(*sets, "llcm"), protocol("llcm/visible_to_infrared"), (1, 5))
+    evaluate(features_of(*sets, "llcm"), protocol_named("llcm/visible_to_infrared_as_released"), (1, 5))
+    evaluate(features_of(*sets, "llcm"), protocol_named("llcm/visible_to_infrared"), (1, 5))
     assert scored == [1, 10]
 
 
 @pytest.mark.parametrize("names", [["all_search", "indoor_search"], ["indoor_search", "all_search"]])
 def test_sharing_distances_changes_nothing(names):
     features = random_features(visible=12, noise=0.5)
-    chosen = [protocol(f"synthetic/{name}/{shots}_shot") for name in names for shots in ("multi", "single")]
+    chosen = [protocol_named(f"synthetic/{name}/{shots}_shot") for name in names for shots in ("multi", "single")]
     chosen += [replace(chosen[0], normalise=False), replace(chosen[1], cmc_counting="image")]
     for shared in evaluate_protocols(features, chosen, RANKS):
         alone = evaluate(features, shared.protocol, RANKS)
@@ -349,7 +349,7 @@ def test_protocols_that_differ_in_anything_that_matters_share_no_distances():
     sets = [feature_set(images, np.random.default_rng(seed).standard_normal((36, 3))) for seed in (1, 2)]
     features = features_of(*sets, "llcm")
     directions = [
-        protocol(f"llcm/{name}")
+        protocol_named(f"llcm/{name}")
         for name in ("visible_to_infrared", "infrared_to_visible", "visible_to_infrared_as_released")
     ]
     first = directions[0]

@@ -56,7 +56,7 @@ def test_what_is_written_is_read(path):
     visible, infrared = sets()
     assert (features.embedding, features.info.method, features.info.trial) == ("bn", "made", 0)
     assert features.info.train_pids.tolist() == [7, 8]
-    for read, written in ((features.visible, visible), (features.of(Modality.INFRARED), infrared)):
+    for read, written in ((features.visible, visible), (features.group(Modality.INFRARED), infrared)):
         for column in ("pid", "camid", "name"):
             values = getattr(read, column)
             assert values.dtype == getattr(written, column).dtype

@@ -8,12 +8,12 @@ import pytest
 
 from tests.reference.ranking import draw_gallery
 from tests.retrieval.made import feature_set, features_of, layout, random_features
+from vireid.datasets.protocols import protocol_named
 from vireid.retrieval.galleries import seeded_draw, select_images
-from vireid.retrieval.protocols import protocol
 from vireid.support.errors import UserError
 
-SINGLE = protocol("synthetic/all_search/single_shot")
-MULTI = protocol("synthetic/all_search/multi_shot")
+SINGLE = protocol_named("synthetic/all_search/single_shot")
+MULTI = protocol_named("synthetic/all_search/multi_shot")
 
 
 def drawn_names(features, selection, trial):
@@ -86,7 +86,7 @@ def test_short_cells_are_counted():
 
 def test_only_the_protocols_cameras_are_used():
     features = random_features()
-    selection = select_images(features, protocol("synthetic/indoor_search/single_shot"))
+    selection = select_images(features, protocol_named("synthetic/indoor_search/single_shot"))
     assert set(features.visible.camid[selection.pool]) == {1, 2}
     assert set(features.infrared.camid[selection.queries]) == {3, 6}
     assert len(selection.queries) == len(features.infrared)
@@ -94,7 +94,7 @@ def test_only_the_protocols_cameras_are_used():
 
 def test_protocol_of_another_data_set_is_refused():
     with pytest.raises(UserError, match="another data set") as error:
-        select_images(random_features(), protocol("sysu_mm01/all_search/single_shot"))
+        select_images(random_features(), protocol_named("sysu_mm01/all_search/single_shot"))
     assert "synthetic" in error.value.found
 
 
@@ -111,7 +111,7 @@ def test_features_of_a_split_that_the_data_set_lacks_are_refused(dataset, trial)
     features = features_of(feature_set([(1, 1)], [1]), feature_set([(1, 2)], [1]), dataset, trial=trial)
     name = "synthetic/all_search/single_shot" if dataset == "synthetic" else f"{dataset}/visible_to_infrared"
     with pytest.raises(UserError, match="no split of this data set") as error:
-        select_images(features, protocol(name))
+        select_images(features, protocol_named(name))
     assert error.value.found == f"trial {trial}"
 
 
@@ -119,7 +119,7 @@ def test_features_of_a_split_that_the_data_set_lacks_are_refused(dataset, trial)
 def test_regdb_takes_every_image_once(trial):
     images = [layout([3, 7], (camid,), 10) for camid in (1, 2)]
     features = features_of(*(feature_set(part, np.ones(20)) for part in images), "regdb", trial=trial)
-    selection = select_images(features, protocol("regdb/infrared_to_visible"))
+    selection = select_images(features, protocol_named("regdb/infrared_to_visible"))
     assert [gallery.tolist() for gallery in selection.galleries] == [list(range(20))]
     assert (len(selection.asked[0]), selection.identities, selection.short_cells) == (20, 2, 0)
 
@@ -127,8 +127,8 @@ def test_regdb_takes_every_image_once(trial):
 def test_drawn_queries_are_the_fields_choice_in_each_trial():
     images = layout([5, 2], (2, 1), 4)
     features = features_of(feature_set(images, np.ones(16)), feature_set(images, np.ones(16)), "llcm")
-    drawn = select_images(features, protocol("llcm/visible_to_infrared_as_released"))
-    documented = select_images(features, protocol("llcm/visible_to_infrared"))
+    drawn = select_images(features, protocol_named("llcm/visible_to_infrared_as_released"))
+    documented = select_images(features, protocol_named("llcm/visible_to_infrared"))
     assert len(drawn.asked) == len(drawn.galleries) == 10
     for trial in range(10):
         gallery = documented.pool[documented.galleries[trial]]

@@ -7,10 +7,10 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from tests.retrieval.made import feature_set, features_of, random_features
+from vireid.datasets.protocols import protocol_named
 from vireid.retrieval.pairs import pairs_of
-from vireid.retrieval.protocols import protocol
 
-PROTOCOL = protocol("synthetic/all_search/single_shot")
+PROTOCOL = protocol_named("synthetic/all_search/single_shot")
 
 
 def test_pairs_worked_by_hand():

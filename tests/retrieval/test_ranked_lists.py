@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from tests.retrieval.made import feature_set, features_of, random_features
+from vireid.datasets.protocols import protocol_named
 from vireid.retrieval.evaluation import evaluate
-from vireid.retrieval.protocols import protocol
 from vireid.retrieval.ranked_lists import from_best_to_worst, ranked_lists, worst
 
-ALL = protocol("synthetic/all_search/single_shot")
+ALL = protocol_named("synthetic/all_search/single_shot")
 
 
 def test_queries_are_spread_from_the_best_to_the_worst():

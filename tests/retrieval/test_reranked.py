@@ -9,15 +9,15 @@ from scipy.spatial.distance import cdist
 from tests.reference import reranking as oracle
 from tests.reference.ranking import score_query
 from tests.retrieval.made import feature_set, features_of, layout, random_features
+from vireid.datasets.protocols import protocol_named
 from vireid.params import Reranking
 from vireid.retrieval import reranked
 from vireid.retrieval.evaluation import evaluate
-from vireid.retrieval.protocols import protocol
 from vireid.retrieval.reranked import rerank
 
 PAPER = Reranking(k1=20, k2=6, lambda_value=0.3)
 FEW = Reranking(k1=6, k2=3, lambda_value=0.3)
-ALL = protocol("synthetic/all_search/single_shot")
+ALL = protocol_named("synthetic/all_search/single_shot")
 RANKS = (1, 5)
 
 
@@ -90,7 +90,7 @@ def test_drawn_queries_are_reranked_among_themselves():
     generator = np.random.default_rng(5)
     sets = [feature_set(images, generator.standard_normal((len(images), 3))) for _ in range(2)]
     features = features_of(*sets, "llcm")
-    original = evaluate(features, protocol("llcm/visible_to_infrared_as_released"), RANKS)
+    original = evaluate(features, protocol_named("llcm/visible_to_infrared_as_released"), RANKS)
     (result,) = rerank(features, [original], FEW)
     assert result.reranked.match_ranks.shape == original.match_ranks.shape == (10, 18)
     alone = replace(
@@ -115,7 +115,7 @@ def test_a_large_single_trial_is_searched_by_index_with_the_same_result(features
 
 
 def test_progress_ends_at_its_total(features):
-    work = reranked._Work(features, evaluate(features, ALL, RANKS), FEW)
+    work = reranked._RerankedEvaluation(features, evaluate(features, ALL, RANKS), FEW)
     steps = []
     work.evaluate(steps.append)
     assert sum(steps) == work.distances

@@ -8,8 +8,8 @@ import pytest
 from scipy.io import loadmat
 
 from tests.retrieval.made import feature_set, features_of
+from vireid.datasets.protocols import protocol_named
 from vireid.retrieval.evaluation import evaluate
-from vireid.retrieval.protocols import protocol
 
 LISTS = Path(__file__).resolve().parents[3] / "shared" / "sysu-mm01"
 # Random features in this layout: rank 1, 5, 10, 20, mAP, mINP in percent (single shot 10 trials, multi-shot 3).
@@ -46,7 +46,7 @@ def images():
 
 def evaluated(images, vectors, name, trials):
     features = features_of(*map(feature_set, images, vectors), dataset="sysu_mm01")
-    return evaluate(features, replace(protocol(f"sysu_mm01/{name}"), trials=trials), RANKS)
+    return evaluate(features, replace(protocol_named(f"sysu_mm01/{name}"), trials=trials), RANKS)
 
 
 @pytest.mark.parametrize("name", CHANCE)

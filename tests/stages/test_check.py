@@ -7,6 +7,8 @@ from ruamel.yaml import YAML
 
 from tests.made import draw_dataset, read_yaml, tree, write_params
 
+REGDB = "regdb/visible_to_infrared"
+
 
 @pytest.fixture
 def empty(workplace, dataset):
@@ -49,11 +51,20 @@ def test_output_is_the_same_whatever_the_parameters(stage, empty, change):
         ({"model__svd__cycles": 3}, ["svd"]),
         ({"root": "/nowhere"}, ["/nowhere: the data set is missing"]),
         ({"root": ""}, ["dataset.root"]),
-        ({"dataset__layout": "regdb", "dataset__trial": 1}, ["RegDB"]),
+        (
+            {
+                "dataset__name": "regdb",
+                "dataset__layout": "regdb",
+                "dataset__trial": 1,
+                "evaluate__protocols": [REGDB],
+            },
+            ["RegDB"],
+        ),
+        ({"dataset__name": "regdb"}, ["dataset.name", "one of sysu_mm01, synthetic"]),
         ({"dataset__trial": 3}, ["dataset.trial"]),
         ({"dataset__gallery_draw": "official"}, ["rand_perm_cam.mat"]),
         ({"evaluate__protocols": ["synthetic/all"]}, ["unknown protocol", "synthetic/indoor_search/multi_shot"]),
-        ({"evaluate__protocols": ["regdb/visible_to_infrared"]}, ["for another data set"]),
+        ({"evaluate__protocols": [REGDB]}, ["for another data set"]),
         ({"evaluate__embedding": "pool5+stage9"}, ["fprnet has no embedding `stage9`", "joint, pool5, default"]),
         ({"train__holdout_pids": 40}, ["12 - 40", "for example to 2 and 4"]),
         ({"train__num_pids": 13}, ["12 - 4", "for example to 2 and 10"]),
@@ -84,7 +95,7 @@ def test_missing_device_is_told(stage, fails, change, monkeypatch):
 def test_everything_is_told_at_once(stage, fails, change):
     change(
         loss__lambda9=1.0,
-        evaluate__protocols=["synthetic/all", "regdb/visible_to_infrared"],
+        evaluate__protocols=["synthetic/all", REGDB],
         train__holdout_pids=40,
         superresolve__holdout_pids=40,
     )
@@ -98,8 +109,8 @@ def test_everything_is_told_at_once(stage, fails, change):
 def test_missing_data_set_hides_no_other_mistake(stage, fails, change):
     choices = {"dataset__layout": "regdb", "dataset__train_on_val": False, "dataset__gallery_draw": "official"}
     change(root="/nowhere", loss__lambda9=1.0, evaluate__protocols=["synthetic/all"], **choices)
-    message = fails(stage("check"), "6 things are wrong", "/nowhere", "lambda9", "unknown protocol")
-    for choice in ("dataset.trial", "dataset.train_on_val", "dataset.gallery_draw"):
+    message = fails(stage("check"), "7 things are wrong", "/nowhere", "lambda9", "unknown protocol")
+    for choice in ("dataset.name", "dataset.trial", "dataset.train_on_val", "dataset.gallery_draw"):
         assert choice in message
 
 

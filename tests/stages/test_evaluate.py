@@ -64,7 +64,7 @@ def test_writes_all_results_and_prints_a_table(app, project):
     assert {path.name for path in Path("results").iterdir()} == OUTPUTS
     metrics = json.loads(Path("results/metrics.json").read_text())
     assert set(metrics["synthetic"]["all_search"]["single_shot"]) == {"rank1", "rank20", "mAP", "mINP"}
-    curves = pd.read_csv("results/cmc.csv").set_index(["protocol", "rank"])["found"]
+    curves = pd.read_csv("results/cmc.csv").set_index(["protocol", "rank"])["matched"]
     assert curves["synthetic/all_search/single_shot", 20] == pytest.approx(
         metrics["synthetic"]["all_search"]["single_shot"]["rank20"], abs=1e-4
     )

@@ -46,13 +46,13 @@ def test_stage_embeds_every_test_image_as_the_model_does(stage, trained):
     for name in method.embedding_dims:
         features = read_features(trained / FEATURES, name)
         for modality, images in zip(Modality, tests, strict=True):
-            found = features.of(modality)
+            found = features.group(modality)
             assert found.name.tolist() == images.name.tolist()
             assert found.pid.tolist() == images.pid.tolist()
             assert found.camid.tolist() == images.camid.tolist()
             with torch.inference_mode():
                 pixels = normalise(torch.from_numpy(images.image))
-                expected = method.eval().embed(pixels, torch.full((len(images),), int(modality)))[name]
+                expected = method.eval().embed(pixels, modality)[name]
             vectors = features.vectors(modality, np.arange(len(images)))
             assert np.allclose(vectors, expected.numpy(), rtol=1e-3, atol=1e-4)
 
@@ -93,10 +93,9 @@ def test_flip_takes_the_mean_with_the_mirror_image_and_says_so(stage, trained, c
     with open_images(trained / "artifacts" / "images.h5") as file:
         method, _, _ = load_model(trained / "artifacts" / "model", "fprnet", file.info)
         images = file.read("test", Modality.INFRARED).image
-    modality = torch.full((len(images),), int(Modality.INFRARED))
     with torch.inference_mode():
         both = [
-            method.eval().embed(normalise(torch.from_numpy(pixels)), modality)["joint"].numpy()
+            method.eval().embed(normalise(torch.from_numpy(pixels)), Modality.INFRARED)["joint"].numpy()
             for pixels in (images, np.ascontiguousarray(images[:, :, ::-1]))
         ]
     found = features.infrared.embeddings["joint"]
@@ -144,7 +143,7 @@ def test_embedding_that_is_not_finite_is_one_message_and_keeps_the_earlier_file(
 ):
     stage("extract")
     before = (trained / FEATURES).read_bytes()
-    from vireid.methods.fprnet import FPRNet
+    from vireid.methods.fprnet.method import FPRNet
 
     original = FPRNet.embed
 

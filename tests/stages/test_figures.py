@@ -24,7 +24,7 @@ def drawable(workplace):
     write_features(Path("artifacts/features.h5"), features.info, features.visible, features.infrared)
     with create_images(Path("artifacts/images.h5"), ImagesInfo("synthetic", 0, 8, 4, "cd" * 32)) as writer:
         for modality in Modality:
-            part = features.of(modality)
+            part = features.group(modality)
             records = [ImageRecord(name, 1, 1, modality, "test") for name in part.name]
             writer.append(records, np.full((len(part), 8, 4, 3), 128, np.uint8))
     curve = Path("results/train/plots/metrics/loss/total.tsv")

@@ -1,21 +1,32 @@
 """A method of one's own with its own sections, from train to explain. CPU, seconds."""
 
+import json
+
 import pytest
 from ruamel.yaml import YAML
+from safetensors.torch import load_file
 from torch import nn
 from typer.testing import CliRunner
 
 from tests.made import read_yaml, write_params
-from tests.methods.own import Own
+from tests.methods.own import Centred, Own
+from vireid import methods
 from vireid.cli import app
-from vireid.methods import METHODS, build_method
+from vireid.methods import build_method
 from vireid.params import Section
+from vireid.retrieval.features import read_features
+
+
+def add_method(monkeypatch, name, cls):
+    """Let a class be found as if it lay in a folder of its name."""
+    known = methods.method_class
+    monkeypatch.setattr(methods, "method_class", lambda asked: cls if asked == name else known(asked))
 
 
 @pytest.fixture
 def own_project(project, dataset, monkeypatch):
     """The project with the method in its parameters."""
-    monkeypatch.setitem(METHODS, "own", "tests.methods.own:Own")
+    add_method(monkeypatch, "own", Own)
     write_params(project / "params.yaml", dataset)
     values = read_yaml(project / "params.yaml")
     values |= {"method": "own", "recipe": "own", "model": {"width": 8}, "loss": {"identity": 1.0}}
@@ -39,6 +50,28 @@ def test_own_method_is_trained_embedded_searched_with_and_explained(stage, own_p
     assert "of own's embedding pooled" in result.stdout
 
 
+@pytest.mark.parametrize(("holdout", "scored"), [(4, True), (0, False)])
+def test_method_in_closed_form_has_the_same_model_features_and_results(
+    stage, project, dataset, monkeypatch, holdout, scored
+):
+    add_method(monkeypatch, "centred", Centred)
+    write_params(project / "params.yaml", dataset, train__holdout_pids=holdout, evaluate__ranks=[1])
+    values = read_yaml(project / "params.yaml")
+    values |= {"method": "centred", "recipe": "centred", "model": {"width": 3}, "loss": {}}
+    YAML().dump(values, project / "params.yaml")
+    for name in ("train", "extract", "evaluate"):
+        result = stage(name)
+        assert result.exit_code == 0, result.output
+    description = json.loads((project / "artifacts/model/model.json").read_text())
+    assert (description["method"], description["selected_epoch"]) == ("centred", 0)
+    assert bool(description["selected_by"]) == scored
+    state = load_file(project / "artifacts/model/weights.safetensors")
+    assert state["means"].shape == (2, 9)
+    assert state["means"].abs().min() > 0
+    features = read_features(project / "artifacts/features.h5")
+    assert features.visible.embeddings["grey"].shape == (len(features.visible), 9)
+
+
 class Words(Section):
     """A section that says in a word where the first weights come from."""
 
@@ -58,12 +91,12 @@ class Fetching(Own):
 
     @classmethod
     def from_scratch(cls, model):
-        """See `Method.from_scratch`."""
+        """See `Embedder.from_scratch`."""
         return model.model_copy(update={"pretrained": "nothing"})
 
 
 def test_method_says_itself_how_it_is_built_without_fetching_weights(monkeypatch):
-    monkeypatch.setitem(METHODS, "fetching", f"{__name__}:Fetching")
+    add_method(monkeypatch, "fetching", Fetching)
     sections = {"width": 8, "pretrained": "somewhere"}, {"identity": 1.0}
     with pytest.raises(AssertionError, match="a file holds all weights"):
         build_method("fetching", 4, *sections)

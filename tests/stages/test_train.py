@@ -41,7 +41,7 @@ def test_stage_without_held_out_identities_says_that_the_last_epoch_is_kept(stag
         ({"method": "baseline", "loss__lambda1": 1.0}, "lambda1"),
         ({"model__fusion__features": ["r5", "x7"]}, "fusion.features.1"),
         ({"model__joint_dims": [9999]}, "joint_dims"),
-        ({"model__pretrained": True}, "model.pretrained"),
+        ({"model__trunk__pretrained": True}, "model.trunk.pretrained"),
         ({"train__holdout_pids": 10}, "train.holdout_pids"),
         ({"train__lr": 1e30, "train__warmup_epochs": 0, "train__schedule": "step"}, "not finite"),
     ],
@@ -68,7 +68,7 @@ def test_missing_or_broken_input_is_one_message(stage, fails, project, name):
 
 
 def test_ctrl_c_is_one_line_and_the_next_run_goes_on(stage, project, change, monkeypatch):
-    from vireid.training import run
+    from vireid.steps import train as run
 
     change(train__epochs=3)
     original = run._log

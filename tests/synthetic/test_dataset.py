@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from tests.made import SIXTEEN_BIT
-from vireid.data.ingest import find_images
 from vireid.data.records import Modality
+from vireid.datasets.find import find_images
 from vireid.params import Dataset
 from vireid.support.errors import UserError
 from vireid.synthetic import dataset

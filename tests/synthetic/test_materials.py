@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from vireid.synthetic.draws import Draw, Purpose
 from vireid.synthetic.materials import (
     CLOTH_COLOURS,
     INFRARED,
@@ -13,7 +14,6 @@ from vireid.synthetic.materials import (
     draw_hair,
     draw_skin,
 )
-from vireid.synthetic.randomness import Draw, Stream
 from vireid.synthetic.wardrobe import draw_identity
 
 COUNT = 8000
@@ -22,7 +22,7 @@ LUMINANCE = np.array([0.299, 0.587, 0.114])
 
 @pytest.fixture
 def draw():
-    return Draw(3, Stream.IDENTITY)
+    return Draw(3, Purpose.IDENTITY)
 
 
 def luminance(materials):

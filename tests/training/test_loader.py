@@ -8,6 +8,8 @@ import torch
 
 from vireid.data.augmentation import normalise
 from vireid.data.randomness import Stream, generator
+from vireid.support.progress import progress
+from vireid.training import data
 from vireid.training import loader as module
 from vireid.training.data import load_training_images
 from vireid.training.loader import Loader
@@ -32,9 +34,8 @@ def epoch_of(images, settings, seed=0, epoch=0, workers=0):
 def equal(first, second):
     """Tell whether two epochs have the same batches."""
     return all(
-        torch.equal(getattr(a, key), getattr(b, key))
+        torch.equal(a.images, b.images) and torch.equal(a.labels, b.labels) and a.visible == b.visible
         for a, b in zip(first, second, strict=True)
-        for key in ("images", "labels", "modality")
     )
 
 
@@ -44,7 +45,7 @@ def test_batch_has_the_visible_half_first_and_labels_of_its_images(images, setti
     rows, found = list(loader.sampler.epoch(5)), list(loader.epoch(5))
     assert len(found) == len(rows) == len(loader) == 9
     for batch, (visible, infrared) in zip(found, rows, strict=True):
-        assert batch.modality.tolist() == [0] * 8 + [1] * 8
+        assert (batch.visible, len(batch.labels)) == (8, 16)
         pids = images.pids[batch.labels.numpy()]
         assert pids.tolist() == [*images.fitted[0].pid[visible], *images.fitted[1].pid[infrared]]
         expected = [np.asarray(images.fitted[i].image[rows]) for i, rows in enumerate((visible, infrared))]
@@ -77,9 +78,10 @@ def test_steps_of_an_epoch_change_images_in_ways_of_their_own(images, settings, 
 
 
 def test_images_are_copied_to_a_device_in_blocks(images, settings, monkeypatch):
-    monkeypatch.setattr(module, "_BLOCK", 7)
+    monkeypatch.setattr(data, "_BLOCK", 7)
     for part in images.fitted:
-        copy = module._copied(part.image, CPU)
+        with progress("copy", len(part), "images") as bar:
+            copy = data.copied(part.image, CPU, bar)
         assert copy.dtype == torch.uint8
         assert np.array_equal(copy, np.asarray(part.image))
 

@@ -1,4 +1,4 @@
-"""The training loop with a made-up method of one number: what the optimiser remembers. CPU, seconds."""
+"""The training loop with a made-up method of two numbers: what a group's factor does. CPU, seconds."""
 
 from types import SimpleNamespace
 
@@ -6,33 +6,37 @@ import pytest
 import torch
 
 from vireid.compute import Device
-from vireid.methods.base import Method
-from vireid.training.loader import Batch
+from vireid.methods.base import Batch, Method
 from vireid.training.loop import Trainer
 
 
 class _Slope(Method):
-    """Its loss is its one weight, so every gradient is 1; the weight is held in some epochs."""
+    """Its loss is the sum of its two weights, so every gradient is 1; the first weight has factors by epoch."""
 
     embedding_dims, loss_weights = {"none": 1}, {"slope": 1.0}
 
-    def __init__(self, held):
+    def __init__(self, factors):
         super().__init__()
-        self.held, self.course = held, []
+        self.factors, self.course = factors, []
         self.weight = torch.nn.Parameter(torch.zeros(1))
         self.other = torch.nn.Parameter(torch.zeros(1))
 
-    def forward(self, images, modality):
+    def outputs(self, batch):
         return self.weight + self.other
 
-    def losses(self, outputs, labels, modality):
+    def losses(self, outputs, batch, everyone):
         return {"slope": outputs.sum()}
 
     def embed(self, images, modality):
         raise NotImplementedError
 
+    def param_groups(self, lr):
+        return [{"params": [self.weight], "lr": lr}, {"params": [self.other], "lr": lr / 4}]
+
+    def lr_factors(self, epoch):
+        return None if self.factors is None else [self.factors[epoch], 1.0]
+
     def on_epoch(self, epoch, history):
-        self.weight.requires_grad_(epoch not in self.held)
         self.course.append((self.weight.item(), self.other.item()))
 
 
@@ -43,26 +47,34 @@ class _OneBatch:
         return 1
 
     def epoch(self, epoch):
-        yield Batch(torch.zeros(2, 3, 4, 4), torch.zeros(2, dtype=torch.int64), torch.tensor([0, 1]))
+        yield Batch(torch.zeros(2, 3, 4, 4), torch.zeros(2, dtype=torch.int64), 1)
 
 
-def course_of(params, held, epochs):
-    """Both weights before each epoch."""
-    plain = {"epochs": epochs, "optimizer": "sgd", "lr": 1.0, "momentum": 0.5, "nesterov": False}
+def trained(params, factors, epochs=5, momentum=0.5):
+    """Both weights before each epoch, and the curve `lr`."""
+    plain = {"epochs": epochs, "optimizer": "sgd", "lr": 1.0, "momentum": momentum, "nesterov": False}
     plain |= {"weight_decay": 0.0, "warmup_epochs": 0, "schedule": "step", "milestones": [99], "holdout_pids": 0}
-    method = _Slope(held)
+    method, rates = _Slope(factors), []
     settings = params.train.model_copy(update=plain)
     trainer = Trainer(method, None, settings, _OneBatch(), Device("cpu", "fp32", 1).fabric())
-    trainer.run(SimpleNamespace(load=lambda: None, save=lambda state: None), lambda epoch, curves: None)
-    return [[pair[n] for pair in method.course] for n in (0, 1)]
+    resume = SimpleNamespace(load=lambda: None, save=lambda state: None)
+    trainer.run(resume, lambda epoch, curves: rates.append(curves["lr"]))
+    return *([pair[n] for pair in method.course] for n in (0, 1)), rates
 
 
-def test_weight_that_is_let_go_starts_without_its_old_momentum(params):
-    held, free = course_of(params, held={2}, epochs=5)
-    assert held == pytest.approx([0, -1, -2.5, -2.5, -3.5])
-    assert free == pytest.approx([0, -1, -2.5, -4.25, -6.125])
+def test_factor_multiplies_the_rate_of_its_group_alone(params):
+    weight, other, rates = trained(params, [1.0, 0.5, 0.0, 2.0, 1.0], momentum=0.0)
+    assert weight == pytest.approx([0, -1, -1.5, -1.5, -3.5])
+    assert other == pytest.approx([0, -0.25, -0.5, -0.75, -1])
+    assert rates == pytest.approx([1.0, 0.5, 0.25, 2.0, 1.0])  # of the group that learns fastest
 
 
-def test_optimiser_forgets_nothing_of_weights_that_are_not_held(params):
-    first, second = course_of(params, held=(), epochs=5)
-    assert first == second == pytest.approx([0, -1, -2.5, -4.25, -6.125])
+def test_held_weight_stays_and_goes_on_with_the_momentum_of_all_its_gradients(params):
+    held, other, _ = trained(params, [1.0, 1.0, 0.0, 1.0, 1.0])
+    assert held == pytest.approx([0, -1, -2.5, -2.5, -4.375])
+    assert other == pytest.approx([0, -0.25, -0.625, -1.0625, -1.53125])
+
+
+def test_method_without_factors_learns_as_with_factors_of_one(params):
+    assert trained(params, None) == trained(params, [1.0] * 5)
+    assert trained(params, None)[0] == pytest.approx([0, -1, -2.5, -4.25, -6.125])

@@ -8,7 +8,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests.made import ROOT, read_yaml
+from tests.made import recipe_of, tiny_model
+from vireid.data.records import Modality
 from vireid.data.store import ImagesInfo
 from vireid.methods import build_method
 from vireid.support.errors import UserError
@@ -22,11 +23,11 @@ from vireid.training.model_folder import (
     save_model,
 )
 
-RECIPE = read_yaml(ROOT / "conf" / "method" / "baseline.yaml")["schedules"]["demo"]
+RECIPE = recipe_of("baseline")
 IMAGES = ImagesInfo("synthetic", 2, 32, 16, "ab" * 32)
 DESCRIPTION = ModelDescription(
     method="baseline",
-    model=RECIPE["model"] | {"backbone": "resnet10_half", "pretrained": False},
+    model=tiny_model("baseline", RECIPE["model"]),
     loss=RECIPE["loss"],
     images=vars(IMAGES) | {"superresolve": "srcnn camera 1"},
     train_pids=[3, 5, 8],
@@ -61,10 +62,11 @@ def test_loaded_model_is_the_saved_one(folder, method):
     loaded, description, model_hash = load_model(folder, "baseline", IMAGES)
     assert description == DESCRIPTION
     assert model_hash == sha256(folder / "weights.safetensors")
-    images, modality = torch.randn(3, 3, 32, 16), torch.tensor([0, 1, 0])
-    with torch.inference_mode():
-        expected, found = method.embed(images, modality), loaded.eval().embed(images, modality)
-    assert all(torch.equal(expected[name], found[name]) for name in expected)
+    images = torch.randn(3, 3, 32, 16)
+    for modality in Modality:
+        with torch.inference_mode():
+            expected, found = method.embed(images, modality), loaded.eval().embed(images, modality)
+        assert all(torch.equal(expected[name], found[name]) for name in expected)
 
 
 def test_saving_twice_gives_the_same_bytes(folder, method, tmp_path):
@@ -81,11 +83,11 @@ def test_weights_in_channels_last_are_saved_alike(folder, method, tmp_path):
     assert sha256(tmp_path / "again" / "weights.safetensors") == sha256(folder / "weights.safetensors")
 
 
-def test_model_that_was_pretrained_is_loaded_without_imagenet_weights(folder, monkeypatch):
-    from vireid.backbones import trunks
-
-    rewrite(folder, model=DESCRIPTION.model | {"pretrained": True})
-    monkeypatch.setattr(trunks, "IMAGENET_WEIGHTS", {})
+def test_model_that_was_pretrained_is_loaded_without_imagenet_weights(folder):
+    pretrained = DESCRIPTION.model | {"trunk": DESCRIPTION.model["trunk"] | {"pretrained": True}}
+    with pytest.raises(UserError, match="pretrained"):
+        build_method("baseline", 3, pretrained, DESCRIPTION.loss)  # there are none for this trunk
+    rewrite(folder, model=pretrained)
     load_model(folder, "baseline", IMAGES)
 
 

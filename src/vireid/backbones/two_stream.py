@@ -11,23 +11,22 @@ from vireid.data.records import Modality
 
 
 def per_modality(
-    branches: Sequence[Callable[..., tuple[Tensor, ...]]], inputs: tuple[Tensor, ...], modality: Tensor
+    branches: Sequence[Callable[[Tensor], tuple[Tensor, ...]]], rows: Tensor, visible: int
 ) -> tuple[Tensor, ...]:
     """Send every row through the branch of its modality.
 
     Args:
-        branches: One callable per modality, from tensors of rows to a tuple of tensors of rows.
-        inputs: Tensors (B, ...), the branches' arguments.
-        modality: (B,) int64, values of `Modality`; a batch may lack one of them.
+        branches: One callable per modality, from rows to a tuple of tensors of rows.
+        rows: (B, ...), the visible ones first.
+        visible: Number of visible rows, 0 to B; a branch without rows is not called.
 
     Returns:
-        The branches' tuple, with the rows in the order of `inputs`.
+        The branches' tuple, with the rows in their order.
     """
-    rows = [torch.nonzero(modality == index).flatten() for index in Modality]
-    present = [index for index in Modality if len(rows[index])]
-    outputs = [branches[index](*(tensor.index_select(0, rows[index]) for tensor in inputs)) for index in present]
-    order = torch.cat([rows[index] for index in present]).argsort()
-    return tuple(torch.cat(parts).index_select(0, order) for parts in zip(*outputs, strict=True))
+    parts = [
+        branch(part) for branch, part in zip(branches, (rows[:visible], rows[visible:]), strict=True) if len(part)
+    ]
+    return tuple(torch.cat(pieces) for pieces in zip(*parts, strict=True))
 
 
 class TwoStream(nn.Module):
@@ -48,9 +47,29 @@ class TwoStream(nn.Module):
         self.separate = nn.ModuleList([separate, deepcopy(separate)])
         self.shared = nn.ModuleList(trunk.stages[share_from - 1 :])
 
-    def forward(self, images: Tensor, modality: Tensor) -> tuple[Tensor, ...]:
-        """(B, 3, H, W), (B,) to the maps C2, C3, C4, C5 of all rows."""
-        maps = list(per_modality([branch.stem_and_maps for branch in self.separate], (images,), modality))
+    def forward(self, images: Tensor, visible: int) -> tuple[Tensor, ...]:
+        """Images of both spectra, (B, 3, H, W) with the visible ones first, to the maps C2, C3, C4, C5."""
+        return self._shared_maps(
+            per_modality([self._branch(modality).stem_and_maps for modality in Modality], images, visible)
+        )
+
+    def maps_of(self, images: Tensor, modality: Modality) -> tuple[Tensor, ...]:
+        """Images of one spectrum, (B, 3, H, W), to the maps C2, C3, C4, C5."""
+        return self._shared_maps(self._branch(modality).stem_and_maps(images))
+
+    def stages(self, modality: Modality) -> dict[str, nn.Module]:
+        """Name the four stages that images of one spectrum go through; shared ones are the same modules."""
+        stages = [*self._branch(modality).stages, *self.shared]
+        return {f"stage{number}": stage for number, stage in enumerate(stages, start=1)}
+
+    def _branch(self, modality: Modality) -> Trunk:
+        branch = self.separate[modality]
+        assert isinstance(branch, Trunk)
+        return branch
+
+    def _shared_maps(self, separate: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Go on from the stem's output and the maps of the separate stages."""
+        maps = list(separate)
         for stage in self.shared:
             maps.append(stage(maps[-1]))
         return tuple(maps[1:])

@@ -1,13 +1,8 @@
 """Where a command computes, chosen by an option: commands that belong to no run do not read `params.yaml`."""
 
-import os
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 import typer
-
-if TYPE_CHECKING:
-    from vireid.params import Compute
 
 
 class DeviceName(StrEnum):
@@ -19,18 +14,3 @@ class DeviceName(StrEnum):
 
 
 DEVICE = typer.Option(help="Where to compute.")
-
-
-def compute_on(device: DeviceName, precision: str = "auto") -> "Compute":
-    """Use all cores: nothing that such a command does has to repeat to the bit.
-
-    Args:
-        device: Where.
-        precision: `auto`, `fp32` or `bf16`.
-    """
-    from vireid.params import Compute, check_section
-
-    cores = os.cpu_count() or 1
-    values = {"device": device.value, "precision": precision, "threads": cores, "workers": cores}
-    values["image_memory"] = 0.0  # of training images
-    return check_section(Compute, values, "--device", remedy="correct the option")

@@ -1,14 +1,13 @@
 """`vireid evaluate`: evaluate any features file, outside the pipeline."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from vireid.defaults import EMBEDDED_PIDS, K1, K2, LAMBDA_VALUE, RANKED_QUERIES, RANKS, WORST_QUERIES
 from vireid.support.errors import UserError, reports_errors
 
-_RANKS = [1, 5, 10, 20]
 _UNKNOWN_TRAINING = (
     "the file names no training identities (train_pids is empty), so nothing tells whether the model was trained "
     "on test identities"
@@ -23,8 +22,8 @@ OFFICIAL = typer.Option("--official/--seeded", help="SYSU-MM01's own galleries, 
 AS_GIVEN = typer.Option("--as-given", help="Compare embeddings without scaling them to unit length first.")
 JSON = typer.Option(help="JSON to write: protocols, sources, means, deviations, every trial.")
 RERANK = typer.Option("--rerank", help="Report k-reciprocal re-ranking as well.")
-K1 = typer.Option("--k1", min=1, help="Of re-ranking: neighbours among which reciprocal ones are sought.")
-K2 = typer.Option("--k2", min=1, help="Of re-ranking: neighbours whose encodings are averaged.")
+K1_OPTION = typer.Option("--k1", min=1, help="Of re-ranking: neighbours among which reciprocal ones are sought.")
+K2_OPTION = typer.Option("--k2", min=1, help="Of re-ranking: neighbours whose encodings are averaged.")
 LAMBDA = typer.Option("--lambda", min=0, max=1, help="Of re-ranking: share of the original distance.")
 FIGURES = typer.Option(help="Folder to write: cmc.png, distances.png, embedding_map.png.")
 IMAGES = typer.Option(help="Images file of the same data set, for ranked_lists.png and worst_queries.png too.")
@@ -35,56 +34,51 @@ def evaluate(
     features: Annotated[Path, FEATURES],
     protocols: Annotated[list[str] | None, PROTOCOL] = None,
     embedding: Annotated[str, EMBEDDING] = "default",
-    ranks: Annotated[list[int], RANK] = _RANKS,
+    ranks: Annotated[list[int], RANK] = RANKS,
     official: Annotated[bool, OFFICIAL] = False,
     as_given: Annotated[bool, AS_GIVEN] = False,
     rerank: Annotated[bool, RERANK] = False,
-    k1: Annotated[int, K1] = 20,
-    k2: Annotated[int, K2] = 6,
-    lambda_value: Annotated[float, LAMBDA] = 0.3,
+    k1: Annotated[int, K1_OPTION] = K1,
+    k2: Annotated[int, K2_OPTION] = K2,
+    lambda_value: Annotated[float, LAMBDA] = LAMBDA_VALUE,
     json: Annotated[Path | None, JSON] = None,
     figures: Annotated[Path | None, FIGURES] = None,
     images: Annotated[Path | None, IMAGES] = None,
 ) -> None:
     """Evaluate a features file by the protocols of the field, and print a table.
 
-    The file may come from any tool: README describes the format. Whether a model was trained on test identities
-    can only be checked where the file names its training identities.
+    The file may come from any tool: docs/features.md describes the format. Whether a model was trained on test
+    identities can only be checked where the file names its training identities.
 
     Example: vireid evaluate features.h5 --protocol sysu_mm01/all_search/single_shot --json result.json
     """
+    from vireid.datasets.protocols import protocols_of
     from vireid.params import Evaluate, Figures, Reranking
     from vireid.reporting.figures import Sources, draw_figures
     from vireid.reporting.results import write_evaluation
-    from vireid.reporting.tables import print_results
-    from vireid.retrieval.collapse import collapse_warning
+    from vireid.reporting.results_table import print_results
     from vireid.retrieval.features import read_features
-    from vireid.retrieval.protocols import protocol, protocols_of
-    from vireid.retrieval.reranked import evaluate_as_asked
+    from vireid.steps.evaluate import evaluate_features
 
     _check_outputs(features, json, figures, images)
     source = read_features(features, embedding)
-    names, draw = protocols or protocols_of(source.info.dataset), "official" if official else "seeded"
-    chosen = [protocol(name, draw, source.info.dataset) for name in names]
-    chosen = [replace(item, normalise=item.normalise and not as_given) for item in chosen]
     settings = Evaluate(
-        protocols=names,
+        protocols=protocols or protocols_of(source.info.dataset),
         ranks=sorted(set(ranks)),
         embedding=embedding,
         rerank=rerank,
         reranking=Reranking(k1=k1, k2=k2, lambda_value=lambda_value),
     )
-    results = evaluate_as_asked(source, chosen, settings)
-    print_results(f"{source.info.method}, embedding {source.embedding}", results)
-    if not len(source.info.train_pids):
-        typer.echo(f"warning: {_UNKNOWN_TRAINING}", err=True)
-    if warning := collapse_warning(source, chosen[0]):
+    evaluated = evaluate_features(source, settings, "official" if official else "seeded", as_given=as_given)
+    print_results(evaluated.title, evaluated.evaluations)
+    unknown = [] if len(source.info.train_pids) else [_UNKNOWN_TRAINING]
+    for warning in [*unknown, *evaluated.warnings]:
         typer.echo(f"warning: {warning}", err=True)
     if json is not None:
-        write_evaluation(json, results, source, features)
+        write_evaluation(json, evaluated.evaluations, source, features)
     if figures is not None:
-        shown = Figures(ranked_queries=5, worst_queries=5, embedded_pids=20)
-        left_out = draw_figures(figures, results, source, Sources(images, training=None), shown)
+        shown = Figures(ranked_queries=RANKED_QUERIES, worst_queries=WORST_QUERIES, embedded_pids=EMBEDDED_PIDS)
+        left_out = draw_figures(figures, evaluated.evaluations, source, Sources(images, training=None), shown)
         for name, reason in left_out.items():
             typer.echo(f"not drawn: {name}: {reason}", err=True)
 

@@ -5,21 +5,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vireid.commands.rows import CONF, DATASET, PARAMS, ROWS, SCHEDULE, chosen_presets, chosen_rows
 from vireid.support.errors import UserError, reports_errors
 
 if TYPE_CHECKING:
-    from vireid.experiments.collect import Found
-    from vireid.experiments.grid import Grid
+    from vireid.experiments.collect import RowExperiments
     from vireid.experiments.plan import Plan
     from vireid.experiments.repetition import Repetition
 
 NAME = typer.Argument(help="A table, as fprnet/table4; without it all tables are listed.")
-ROWS = typer.Option(help="Names of rows, with commas; all without it.")
-SCHEDULE = typer.Option(help="A schedule's preset; that of params.yaml without it.")
-DATASET = typer.Option(help="A data set's preset; that of params.yaml without it.")
 TRIALS = typer.Option(help="Trials of the data set, with commas; that of the parameters without it.")
-PARAMS = Path("params.yaml")  # what every row starts from, and what DVC changes in the queued copy
-CONF = typer.Option(help="The folder of presets; tables are in its experiments/.")
 
 
 @reports_errors
@@ -66,39 +61,20 @@ def experiments(
             remedy="choose from these",
         )
     repetitions = _repetitions(plan, seeds, trials)
-    found = collect(plan, all_experiments())
-    _print_states(plan, found)
+    collected = collect(plan, all_experiments())
+    _print_states(plan, collected)
     missing = [
         (row, repetition)
         for repetition in repetitions
-        for row, part in found.items()
+        for row, part in collected.items()
         if repetition not in part.finished and repetition not in part.waiting
     ]
-    already = len(repetitions) * len(found) - len(missing)
+    already = len(repetitions) * len(collected) - len(missing)
     if not queue:
         typer.echo(f"{len(missing)} experiments are missing, {already} there. Queue what is missing: add --queue")
         return
-    _queue(plan, found, missing)
+    _queue(plan, collected, missing)
     typer.echo(f"{len(missing)} experiments queued, {already} already there. Run them: dvc queue start")
-
-
-def chosen_presets(schedule: str, dataset: str) -> dict[str, str]:
-    """Return the presets that were named on the command line, by group."""
-    return {group: name for group, name in (("dataset", dataset), ("schedule", schedule)) if name}
-
-
-def chosen_rows(grid: "Grid", rows: str) -> list[str]:
-    """Read the option `--rows`.
-
-    Raises:
-        UserError: If there is no such row.
-    """
-    names = [name.strip() for name in rows.split(",") if name.strip()] or list(grid.rows)
-    unknown = [name for name in names if name not in grid.rows]
-    if unknown:
-        expected, found = ", ".join(grid.rows), ", ".join(unknown)
-        raise UserError("--rows", "no such row", expected=expected, found=found, remedy="choose from these")
-    return names
 
 
 def _repetitions(plan: "Plan", seeds: str, trials: str) -> "list[Repetition]":
@@ -107,17 +83,17 @@ def _repetitions(plan: "Plan", seeds: str, trials: str) -> "list[Repetition]":
     Raises:
         UserError: If one is no list of numbers, or the data set has no such trial.
     """
-    from vireid.data.ingest import TRIALS as TRIALS_OF_LAYOUT
+    from vireid.datasets import data_set_of
     from vireid.experiments.repetition import Repetition
 
     layout = plan.dataset["layout"]
     chosen = _numbers("--trials", trials) if trials else [plan.dataset["trial"]]
-    there = TRIALS_OF_LAYOUT.get(layout)
-    if not set(chosen) <= set(there or [0]):
+    known_trials = data_set_of(layout).trials
+    if not set(chosen) <= set(known_trials or [0]):
         raise UserError(
             "--trials" if trials else "dataset.trial",
-            f"the layout {layout} has no such trial" if there else f"the layout {layout} has no trials",
-            expected=f"trials from {there[0]} to {there[-1]}" if there else "0",
+            f"the layout {layout} has no such trial" if known_trials else f"the layout {layout} has no trials",
+            expected=f"trials from {known_trials[0]} to {known_trials[-1]}" if known_trials else "0",
             found=", ".join(map(str, chosen)),
             remedy="correct it, or choose another data set (--dataset)",
         )
@@ -132,14 +108,14 @@ def _numbers(option: str, text: str) -> list[int]:
     return [int(part) for part in parts]
 
 
-def _queue(plan: "Plan", found: "dict[str, Found]", missing: "list[tuple[str, Repetition]]") -> None:
+def _queue(plan: "Plan", collected: "dict[str, RowExperiments]", missing: "list[tuple[str, Repetition]]") -> None:
     """Queue rows and their repetitions; refuse where other experiments have taken the names."""
     from vireid.experiments.dvc import queue, untracked_code
     from vireid.support.progress import progress
 
     _check_roots(plan)
     names = [(row, plan.name(row, repetition)) for row, repetition in missing]
-    taken = [f"{name} ({found[row].stale[name]})" for row, name in names if name in found[row].stale]
+    taken = [f"{name} ({collected[row].stale[name]})" for row, name in names if name in collected[row].stale]
     if taken:
         raise UserError(
             "vireid experiments",
@@ -162,25 +138,25 @@ def _check_roots(plan: "Plan") -> None:
 
     for root in {values["dataset"]["root"] for values in plan.settings.values()}:
         if not finds(root):
-            there = Path(root).is_dir()
+            is_folder = Path(root).is_dir()
             raise UserError(
                 "dataset.root",
                 "queued experiments run in copies of the project, which lack this folder"
-                if there
+                if is_folder
                 else "no such folder",
                 expected="the data set's folder, by its absolute path unless DVC or Git tracks it",
                 found=root,
                 remedy="choose the data set by `vireid preset dataset=NAME`, set dataset.root"
-                f"{f': {Path(root).resolve()}' if there else ''} in params.yaml, and repeat this command",
+                f"{f': {Path(root).resolve()}' if is_folder else ''} in params.yaml, and repeat this command",
             )
 
 
-def _print_states(plan: "Plan", found: "dict[str, Found]") -> None:
+def _print_states(plan: "Plan", collected: "dict[str, RowExperiments]") -> None:
     from vireid.support.tables import Column, print_table
 
     columns = [Column(heading) for heading in ("row", "in the paper", "finished", "waiting", "failed")]
     rows = []
-    for row, part in found.items():
+    for row, part in collected.items():
         runs = (", ".join(map(str, sorted(group))) for group in (part.finished, part.waiting, part.failed))
         rows.append([row, plan.grid.rows[row].label, *runs])
     print_table(plan.prefix, columns, rows, ["s: seed, t: trial"])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vireid.commands.devices import DEVICE, DeviceName, compute_on
+from vireid.commands.devices import DEVICE, DeviceName
 from vireid.support.errors import reports_errors
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def explain(
     from contextlib import nullcontext
 
     from vireid.commands.outputs import check_output_file
+    from vireid.compute import all_cores
     from vireid.data.store import open_images
     from vireid.explanation.figure import draw_explanations
     from vireid.explanation.grad_cam import Explainer
@@ -82,7 +83,7 @@ def explain(
     of_model = [model / name for name in ("model.json", "weights.safetensors")]
     check_output_file("--output", output, inputs=[*asked.visible, *asked.infrared, images, *of_model])
     with open_images(images) if asked.of_data_set else nullcontext() as reader:
-        explainer = Explainer(model, embedding, compute_on(device, "fp32"), reader and reader.info)
+        explainer = Explainer(model, embedding, all_cores(device, "fp32"), reader.info if reader else None)
         pairs = gather(asked, reader, explainer.size, explainer.scaling, explainer.seen)
     layers = list(dict.fromkeys(layer or default_layers(explainer.method)))
     rows = [explainer.explain(pair, layers, against is Against.ITSELF) for pair in pairs]

@@ -10,6 +10,7 @@ from vireid.support.errors import UserError, reports_errors
 
 if TYPE_CHECKING:
     from vireid.data.records import ImageRecord
+    from vireid.datasets.base import DataSet
     from vireid.params import Dataset
 
 _PARAMS = Path("params.yaml")
@@ -22,7 +23,7 @@ _SIXTEEN_BIT = {"scaling": "percentiles", "window": [0, 65535], "percentiles": [
 def inspect(
     root: Annotated[Path, typer.Argument(help="The data set's folder.")] = Path("data"),
     layout: Annotated[str, typer.Option(help="Its layout; without this option what it looks like.")] = "",
-    trial: Annotated[int, typer.Option(help="Which of RegDB's splits.")] = 1,
+    trial: Annotated[int, typer.Option(help="Which split, where the data set has several.")] = 1,
     decode: Annotated[bool, typer.Option("--decode", help="Decode every image, as ingest does.")] = False,
 ) -> None:
     """Print what a data set holds by split, modality and camera, how large its images are, and what is suspicious.
@@ -34,10 +35,11 @@ def inspect(
     SRCNN's camera) is said too. The exit code is 1 where the data set breaks its layout.
     """
     from vireid.data.findings import findings
-    from vireid.data.ingest import find_images
     from vireid.data.picture_findings import picture_findings, size_percentiles
     from vireid.data.sixteen_bit import Scaling
     from vireid.data.survey import survey, unreadable_files
+    from vireid.datasets import data_set_of
+    from vireid.datasets.find import find_images
 
     chosen, shape = _chosen(root, layout, trial)
     records = find_images(chosen)
@@ -51,7 +53,7 @@ def inspect(
     for modality, sides in size_percentiles(seen, looks).items():
         typer.echo(_sizes(modality, sides))
     problems = unreadable_files(records, surveyed)
-    problems += findings(records, [item.digest for item in surveyed], chosen.layout)
+    problems += findings(records, [item.digest for item in surveyed], data_set_of(chosen.layout).is_described)
     problems += picture_findings(seen, looks, shape)
     for problem in problems:
         typer.echo(f"warning: {problem}")
@@ -64,15 +66,13 @@ def inspect(
 
 def _chosen(root: Path, layout: str, trial: int) -> "tuple[Dataset, float]":
     """Say as parameters which data set is looked at, and how high a packed image is in relation to its width."""
-    from vireid.data.ingest import LAYOUTS, TRIALS
+    from vireid.datasets import data_set_of
     from vireid.params import Dataset, check_section, load_params
 
-    name = layout or _recognised(root)
-    if name not in LAYOUTS:
-        expected = ", ".join(LAYOUTS)
-        raise UserError("--layout", "no such layout", expected=expected, found=name, remedy="choose one of these")
-    values = {"name": "synthetic", "layout": name, "root": str(root), "trial": trial if name in TRIALS else 0}
-    values |= {"train_on_val": True, "gallery_draw": "seeded", "sixteen_bit": _SIXTEEN_BIT}
+    data_set = data_set_of(layout, "--layout") if layout else _recognised(root)
+    values: dict[str, object] = {"name": data_set.names[0], "layout": data_set.layout, "root": str(root)}
+    values |= {"trial": trial if data_set.trials else 0, "train_on_val": True, "gallery_draw": "seeded"}
+    values["sixteen_bit"] = _SIXTEEN_BIT
     shape = _SHAPE
     # Parameters that are wrong hide no data set; `_compare` tells of them.
     with suppress(UserError):
@@ -91,7 +91,7 @@ def _compare(dataset: "Dataset", records: "list[ImageRecord]") -> None:
     for line in lines:
         typer.echo(f"with {_PARAMS}: {line}")
     if lines:
-        typer.echo(f"what fits: vireid preset dataset=NAME dataset.root={dataset.root} (--dry shows it)")
+        typer.echo(f"what fits: vireid preset dataset={dataset.name} dataset.root={dataset.root} (--dry shows it)")
 
 
 def _sizes(modality: str, sides: dict[str, dict[str, int]]) -> str:
@@ -101,19 +101,20 @@ def _sizes(modality: str, sides: dict[str, dict[str, int]]) -> str:
     return f"{modality} images, pixels at the percentiles {percentiles}: {shown}"
 
 
-def _recognised(root: Path) -> str:
-    from vireid.data.layouts.checks import ENTRIES, TITLES, hint, layout_of
+def _recognised(root: Path) -> "DataSet":
+    from vireid.datasets import data_sets
+    from vireid.datasets.find import hint, recognised
 
-    found = layout_of(root)
-    if found is None:
+    detected = recognised(root)
+    if detected is None:
         raise UserError(
             root,
             "not a folder that looks like a data set",
-            expected="; ".join(f"{TITLES[name]}: {', '.join(entries)}" for name, entries in ENTRIES.items()),
+            expected="; ".join(f"{known.title}: {', '.join(known.entries)}" for known in data_sets().values()),
             found=_shown(root) + (hint(root) if root.is_dir() else ""),
             remedy="name the folder that holds these, or for your own images write a manifest: `vireid manifest`",
         )
-    return found
+    return detected
 
 
 def _shown(path: Path) -> str:
@@ -135,7 +136,7 @@ def _print_counts(title: str, records: "list[ImageRecord]") -> None:
     for key in dict.fromkeys(group[:2] for group in groups):
         part = [r for r in records if (r.split != "train", r.modality) == key]
         camids = [camid for *group, camid in groups if tuple(group) == key]
-        rows += [_row(part, str(camid), [r for r in part if r.camid == camid]) for camid in camids]
+        rows += [[*_row(part, str(camid), [r for r in part if r.camid == camid])] for camid in camids]
         if len(camids) > 1:
             rows.append([Text(cell, "bold") for cell in _row(part, "all", part)])
     print_table(title, columns, rows)

@@ -49,8 +49,8 @@ def manifest(
     Then: vireid preset dataset=manifest, and set dataset.root to FOLDER.
     """
     from vireid.data.findings import shared_cameras
-    from vireid.data.folder_tree import passed_over, write_manifest
     from vireid.data.records import Modality
+    from vireid.datasets.folder_tree import passed_over, write_manifest
 
     if not folder.is_dir():
         raise UserError(folder, "no such folder", expected="a folder", found="nothing", remedy="correct its name")

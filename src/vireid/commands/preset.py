@@ -3,46 +3,56 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vireid.presets import GROUPS
+from vireid.layers import GROUPS
 from vireid.support.errors import UserError, reports_errors
 
 if TYPE_CHECKING:
     from ruamel.yaml.comments import CommentedMap
 
+    from vireid.layers import Composition
     from vireid.params import Params
 
 ROOT = "dataset.root"
 CHOICES = typer.Argument(metavar="[GROUP=NAME...]", help="For example method=baseline; without any, list them.")
 DRY = typer.Option("--dry", help="Print what would change, and write nothing.")
+EXPLAIN = typer.Option("--explain", help="Say for every value which file sets it.")
+NONE = "(none)"
 
 
 @reports_errors
 def preset(
     choices: Annotated[list[str] | None, CHOICES] = None,
     dry: Annotated[bool, DRY] = False,
+    explain: Annotated[bool, EXPLAIN] = False,
     params: Annotated[Path, typer.Option(help="The parameters file to change.")] = Path("params.yaml"),
     conf: Annotated[Path, typer.Option(help="The folder of presets.")] = Path("conf"),
 ) -> None:
     """Merge presets into params.yaml, keeping its comments; without a choice, list the presets there are.
 
     The groups are dataset, schedule, method and superresolve; conf/<group>/<name>.yaml holds the presets of each.
+    Parameters are composed from layers, a later one winning: conf/base.yaml, the schedule, the data set, the
+    method, the method's part for the schedule, superresolve. Each change is printed with the file that decides it.
+
     A method brings its own recipe for the schedule in force, and a schedule that of the method in force. A method
     can have several presets, as fprnet has fprnet_release; params.yaml keeps the one in force under recipe.
 
     dataset.root=PATH sets the data set's folder, lists what it holds, and lowers what cannot work with so few
     identities: held-out ones, those of a batch, SRCNN's camera. Each change is printed with its reason.
 
-    Example: vireid preset dataset=manifest dataset.root=/my/images method=baseline
+    Examples: vireid preset dataset=manifest dataset.root=/my/images method=baseline
+
+    vireid preset --explain
     """
     from ruamel.yaml import YAML
 
+    from vireid.layers import compose, flat
     from vireid.methods import check_recipe
     from vireid.params import Params, check_section, load_params
-    from vireid.presets import apply_presets, flat, merge
+    from vireid.presets import apply_presets, presets_in_force, put
     from vireid.support.files import replacing
 
     yaml = YAML()
@@ -50,29 +60,54 @@ def preset(
     load_params(params)
     values = yaml.load(params)
     if not choices:
-        _list(values, conf)
+        if explain:
+            _explain(values, compose(conf, presets_in_force(values, conf)), params)
+        else:
+            _list(values, conf)
         return
     chosen = _parse(choices)
     root = chosen.pop(ROOT, None)
     before = flat(values)
-    apply_presets(values, chosen, conf)
+    composition = apply_presets(values, chosen, conf)
     if root is not None:
-        merge(values, {"dataset": {"root": _as_dvc_reads_it(root)}}, where=ROOT)
+        put(values, ROOT, _as_dvc_reads_it(root))
     where, remedy = f"{params} with {' '.join(choices)}", "correct the preset in conf/"
     merged = check_section(Params, values, where, remedy)
-    reasons = _fit(values, merged) if root is not None else {}
+    reasons = {ROOT: "as given", **_fit(values, merged)} if root is not None else {}
     merged = check_section(Params, values, where, remedy)
     check_recipe(merged.method, merged.model, merged.loss, merged.train)
     if not dry:
         with replacing(params) as partial:
             yaml.dump(values, partial)
-    after = flat(values)
-    for key in sorted(before.keys() | after.keys()):
-        if before.get(key) != after.get(key):
-            reason = f"  ({reasons[key]})" if key in reasons else ""
-            typer.echo(f"{key}: {before.get(key, '(none)')} -> {after.get(key, '(none)')}{reason}")
+    _print_changes(before, flat(values), {**composition.origins, **reasons})
+    if explain:
+        _explain(values, composition, params)
     if dry:
         typer.echo("nothing was written (--dry)")
+
+
+def _print_changes(before: Mapping[str, Any], after: Mapping[str, Any], reasons: Mapping[str, str]) -> None:
+    """Print a line for each key whose value changed, with the file that decides it or another reason."""
+    for key in sorted(before.keys() | after.keys()):
+        old, new = before.get(key, NONE), after.get(key, NONE)
+        if old != new:
+            typer.echo(f"{key}: {old} -> {new}  ({reasons.get(key, 'not a key of this method')})")
+
+
+def _explain(values: Mapping[str, Any], composition: "Composition", params: Path) -> None:
+    """Print every value with the layer that sets it; what differs from the layers was edited by hand."""
+    from vireid.layers import flat
+    from vireid.support.tables import Column, print_table
+
+    composed, rows = flat(composition.values), []
+    for key, value in flat(values).items():
+        layer = composition.origins.get(key)
+        if layer is None:
+            layer = str(params)
+        elif value != composed[key]:
+            layer = f"{params}; {layer}: {composed[key]}"
+        rows.append([key, layer, str(value)])
+    print_table("Every value and the file that sets it", [Column("key"), Column("set by"), Column("value")], rows)
 
 
 def _parse(choices: list[str]) -> dict[str, str]:
@@ -93,14 +128,15 @@ def _parse(choices: list[str]) -> dict[str, str]:
 
 def _list(values: "CommentedMap", conf: Path) -> None:
     """Print every preset with the first line of its file, and mark those in force."""
-    from vireid.presets import described, in_force
+    from vireid.presets import described, presets_in_force
 
+    current = presets_in_force(values, conf)
     for group in GROUPS:
         typer.echo(f"{group}")
-        presets, current = described(conf, group), in_force(values, conf, group)
+        presets = described(conf, group)
         width = max(map(len, presets))
         for name, line in presets.items():
-            typer.echo(f"  {'*' if name == current else ' '} {name:{width}}  {line}")
+            typer.echo(f"  {'*' if name == current.get(group) else ' '} {name:{width}}  {line}")
     typer.echo("* in force. Choose others: vireid preset GROUP=NAME... (--dry shows what would change)")
 
 
@@ -118,16 +154,15 @@ def _as_dvc_reads_it(root: str) -> str:
 def _fit(values: "CommentedMap", params: "Params") -> Mapping[str, str]:
     """Put values that fit the data set in place, say what else would be refused, and return the reasons."""
     from vireid.checks import notes, problems
-    from vireid.data.ingest import find_images
+    from vireid.datasets.find import find_images
     from vireid.params import Params, check_section
-    from vireid.presets import merge
+    from vireid.presets import put
     from vireid.proposals import proposals
 
     images = find_images(params.dataset)
     proposed = proposals(params, images)
     for key, (value, _) in proposed.items():
-        section, name = key.split(".")
-        merge(values, {section: {name: value}}, where=key)
+        put(values, key, value)
     fitted = check_section(Params, values, "the proposed values", remedy="report this: they should be sound")
     wrong = problems(fitted, images)
     for error in wrong:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vireid.commands.devices import DEVICE, DeviceName, compute_on
+from vireid.commands.devices import DEVICE, DeviceName
 from vireid.support.errors import UserError, reports_errors
 
 if TYPE_CHECKING:
@@ -75,33 +75,34 @@ def search(
 
     Example: vireid search query.jpg --gallery photos --query-modality infrared --gallery-modality visible
     """
-    from vireid.reporting.search_results import draw_found, print_found
-    from vireid.search.embedder import Embedder
+    from vireid.compute import all_cores
+    from vireid.search.embedder import PictureEmbedder
     from vireid.search.gallery import open_index, save_gallery
+    from vireid.search.hits_sheet import draw_hits, print_hits
     from vireid.search.pictures import passed_over, require_readable
     from vireid.search.run import known_queries, open_gallery
     from vireid.search.run import search as find
 
     _check_outputs(sheet, save, gallery, queries)
     asked = known_queries(queries, pictures or gallery, _modality(query_modality))
-    embedder = Embedder(model, embedding, compute_on(device), batch_size)
+    embedder = PictureEmbedder(model, embedding, all_cores(device), batch_size)
     require_readable(asked.paths, *embedder.size, embedder.scaling)
     skip_bad = on_bad_image is OnBadImage.SKIP
     source, bad = open_gallery(gallery, _modality(gallery_modality), asked.modality, embedder, skip_bad)
     if save is not None:
         save_gallery(save, source)
     index = open_index(gallery, source, exact)
-    found = find(embedder, source, index, asked, top)
-    print_found(found)
+    hits = find(embedder, source, index, asked, top)
+    print_hits(hits)
     _report(f"{len(source.name):,} {source.modality.group} pictures", index is None, save, bad)
     others = passed_over(gallery) if gallery.is_dir() else ""
     if others:
         typer.echo(f"passed over: {others}")
     root = pictures or source.root
-    drawn = root and draw_found(
-        sheet, found, root, embedder.size, embedder.scaling, (asked.modality, source.modality)
+    drawn = root and draw_hits(
+        sheet, hits, root, embedder.size, embedder.scaling, (asked.modality, source.modality)
     )
-    typer.echo(f"{sheet}: {drawn} of {len(found)} queries" if drawn else _NO_SHEET)
+    typer.echo(f"{sheet}: {drawn} of {len(hits)} queries" if drawn else _NO_SHEET)
 
 
 def _check_outputs(sheet: Path, save: Path | None, gallery: Path, queries: list[Path]) -> None:

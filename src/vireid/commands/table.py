@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vireid.commands.experiments import CONF, DATASET, PARAMS, ROWS, SCHEDULE, chosen_presets, chosen_rows
+from vireid.commands.rows import CONF, DATASET, PARAMS, ROWS, SCHEDULE, chosen_presets, chosen_rows
 from vireid.support.errors import UserError, reports_errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from vireid.experiments.collect import Found
+    from vireid.experiments.collect import RowExperiments
     from vireid.experiments.plan import Plan
 
 FIGURES = typer.Option(help="Folder to draw into: cmc.png, holdout_map.png and loss.png, a line for each row.")
@@ -38,11 +38,11 @@ def table(
     Example: vireid table fprnet/table5 --schedule quick --output docs/tables/fprnet_table5.md
     """
     from vireid.experiments.collect import closest, collect
+    from vireid.experiments.comparison_table import print_comparison_table, write_comparison_table
     from vireid.experiments.dvc import all_experiments
     from vireid.experiments.grid import load_grid
     from vireid.experiments.plan import make_plan
     from vireid.experiments.summary import comparison
-    from vireid.reporting.comparison import print_comparison, write_comparison
 
     grid = load_grid(conf, name)
     shown = chosen_rows(grid, rows)
@@ -54,29 +54,29 @@ def table(
         raise UserError(
             "--protocol", "not evaluated", expected=expected, found=protocol, remedy="choose from these"
         )
-    there = all_experiments()
-    found = collect(plan, there)
-    compared = comparison(plan, found, shown, protocol or protocols[0])
-    print_comparison(compared)
-    if not any(part.finished for part in found.values()):
-        typer.echo(closest(plan, there))
+    experiments = all_experiments()
+    collected = collect(plan, experiments)
+    compared = comparison(plan, collected, shown, protocol or protocols[0])
+    print_comparison_table(compared)
+    if not any(part.finished for part in collected.values()):
+        typer.echo(closest(plan, experiments))
     if output is not None:
-        write_comparison(output, compared)
+        write_comparison_table(output, compared)
         typer.echo(f"written: {output}")
     if figures is not None:
-        drawn = {row: part for row, part in found.items() if row in shown}
+        drawn = {row: part for row, part in collected.items() if row in shown}
         _draw(figures, plan, drawn, protocol or protocols[0])
 
 
-def _draw(folder: Path, plan: "Plan", found: "Mapping[str, Found]", protocol: str) -> None:
+def _draw(folder: Path, plan: "Plan", collected: "Mapping[str, RowExperiments]", protocol: str) -> None:
     """Draw what there is to draw, and say what."""
+    from vireid.experiments.curves import draw_curves
     from vireid.experiments.summary import rank_curves, training_curves
-    from vireid.reporting.curves import draw_curves
 
     holdout, loss = ("holdout", "mAP"), ("loss", "total")
-    trained = training_curves(plan, found, [holdout, loss])
+    trained = training_curves(plan, collected, [holdout, loss])
     figures = {
-        "cmc.png": (rank_curves(plan, found, protocol), f"Cumulative matching, {protocol}", "rank"),
+        "cmc.png": (rank_curves(plan, collected, protocol), f"Cumulative matching, {protocol}", "rank"),
         "holdout_map.png": (trained[holdout], "Held-out training identities by epoch", "epoch"),
         "loss.png": (trained[loss], "Training loss by epoch", "epoch"),
     }

@@ -19,17 +19,17 @@ def yardsticks(
     Reads the test images of artifacts/images.h5. A method that does not beat these has learned nothing.
     """
     from vireid.data.store import open_images
+    from vireid.datasets.protocols import protocol_named
     from vireid.params import load_params
     from vireid.reporting.results import nested_metrics
-    from vireid.reporting.tables import print_results
+    from vireid.reporting.results_table import print_results
     from vireid.retrieval.evaluation import evaluate_protocols
-    from vireid.retrieval.protocols import protocol
     from vireid.retrieval.yardsticks import yardstick_features
     from vireid.support.files import write_json
 
     settings = load_params(params)
     draw, dataset = settings.dataset.gallery_draw, settings.dataset.name
-    protocols = [protocol(name, draw, dataset) for name in settings.evaluate.protocols]
+    protocols = [protocol_named(name, draw, dataset) for name in settings.evaluate.protocols]
     with open_images(images) as reader:
         features = yardstick_features(reader, settings.seed)
     results = {

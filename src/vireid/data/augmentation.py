@@ -1,13 +1,15 @@
 """From packed uint8 images to the normalised batch that a network sees, with random changes in training.
 
-Every random choice is drawn per image for the whole batch at once, from one generator that the caller seeds.
+Every random choice is drawn for the whole batch first, from one generator that the caller seeds, and then applied
+to the batch or to a part of it.
 """
+
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from vireid.data.records import Modality
 from vireid.params import Augmentation
 
 # Channel means and standard deviations of ImageNet, which torchvision's pretrained weights expect.
@@ -24,68 +26,116 @@ def normalise(images: Tensor) -> Tensor:
     return images.permute(0, 3, 1, 2).float().div_(255).sub_(mean).div_(std)
 
 
-def augmented(images: Tensor, modality: Tensor, settings: Augmentation, rng: np.random.Generator) -> Tensor:
-    """Change a batch at random and normalise it.
+@dataclass(frozen=True)
+class Changes:
+    """What is changed in each image of a batch, drawn before any image is touched; N images.
+
+    Attributes:
+        top: (N,) int64, rows by which the window of the crop is moved in the padded image.
+        left: (N,) int64, columns likewise.
+        mirrored: (N,) bool.
+        mix: (N, 3) float64, weights of the channels, zeros where the channels stay.
+        erased: (N, 4) float64, top, left, bottom and right of the erased rectangle in pixels; empty where none is.
+    """
+
+    top: np.ndarray
+    left: np.ndarray
+    mirrored: np.ndarray
+    mix: np.ndarray
+    erased: np.ndarray
+
+    def part(self, rows: slice) -> "Changes":
+        """Take the changes of some images."""
+        return Changes(*(getattr(self, item.name)[rows] for item in fields(self)))
+
+
+def draw_changes(
+    visible: int, infrared: int, height: int, width: int, settings: Augmentation, rng: np.random.Generator
+) -> Changes:
+    """Draw the changes of a whole batch, so that any part of it can be changed by itself.
 
     Args:
-        images: (B, H, W, 3) uint8 RGB.
-        modality: (B,) int64, values of `Modality`, on the same device.
+        visible: Number of visible images, which come first.
+        infrared: Number of infrared images.
+        height: Of an image, pixels.
+        width: Of an image, pixels.
         settings: Probabilities and sizes.
         rng: Source of every random choice.
-
-    Returns:
-        (B, 3, H, W) float32, channels last in memory.
     """
-    batch = normalise(crop_and_flip(images, settings.pad, settings.flip, rng))
-    chosen = rng.random(len(batch)) < settings.channel_mix
-    rows = torch.from_numpy(chosen).to(batch.device) & (modality == Modality.VISIBLE)
-    if rows.any():
-        batch[rows] = mix_channels(batch[rows], settings.signed_mix, rng)
-    return erase(batch, settings.erase, rng)
+    count = visible + infrared
+    top, left = (rng.integers(0, 2 * settings.pad + 1, (count, 1)).ravel() for _ in range(2))
+    mirrored = rng.random(count) < settings.flip
+    mixed = np.flatnonzero((rng.random(count) < settings.channel_mix) & (np.arange(count) < visible))
+    mix = np.zeros((count, 3))
+    if len(mixed):
+        mix[mixed] = rng.normal(size=(len(mixed), 3)) if settings.signed_mix else rng.random((len(mixed), 3))
+    return Changes(top, left, mirrored, mix, _draw_rectangles(count, height, width, settings.erase, rng))
 
 
-def crop_and_flip(images: Tensor, pad: int, flip: float, rng: np.random.Generator) -> Tensor:
-    """Pad with black on all sides, crop back to the size at a random place, mirror with probability `flip`."""
-    count, height, width, _ = images.shape
-    tops, lefts = (rng.integers(0, 2 * pad + 1, (count, 1)).ravel().tolist() for _ in range(2))
-    mirrored = rng.random(count) < flip
-    padded = torch.nn.functional.pad(images, (0, 0, pad, pad, pad, pad))
-    cropped = torch.empty_like(images)
-    for image, top, left, mirror, out in zip(padded, tops, lefts, mirrored, cropped, strict=True):
-        window = image[top : top + height, left : left + width]
-        out.copy_(window.flip(1) if mirror else window)
-    return cropped
-
-
-def mix_channels(batch: Tensor, signed: bool, rng: np.random.Generator) -> Tensor:
-    """Replace each image by one random mix of its channels, standardised per image.
-
-    Colour says nothing across modalities; this takes it away. With `signed`, weights may be negative, which
-    also takes away which of two materials is the brighter one, as dyes do in near-infrared.
-
-    Args:
-        batch: (B, 3, H, W) float, normalised.
-        signed: Normal weights of either sign, rather than uniform positive ones.
-        rng: Source of the weights.
-    """
-    drawn = rng.normal(size=(len(batch), 3)) if signed else rng.random((len(batch), 3))
-    weights = torch.from_numpy(drawn).to(batch)
-    grey = torch.einsum("bc,bchw->bhw", weights, batch)
-    spread, mean = torch.std_mean(grey, dim=(1, 2), keepdim=True)
-    return ((grey - mean) / (spread + 1e-3))[:, None].expand_as(batch)
-
-
-def erase(batch: Tensor, probability: float, rng: np.random.Generator) -> Tensor:
-    """Set one random rectangle of an image to the mean colour, with `probability` per image, in place."""
-    count, _, height, width = batch.shape
+def _draw_rectangles(
+    count: int, height: int, width: int, probability: float, rng: np.random.Generator
+) -> np.ndarray:
     area = rng.uniform(*ERASED_AREA, count) * height * width
-    aspect = np.exp(rng.uniform(*np.log(ERASED_ASPECT), count))
+    flattest, tallest = np.log(ERASED_ASPECT)
+    aspect = np.exp(rng.uniform(flattest, tallest, count))
     heights = np.minimum(np.sqrt(area * aspect), height)
     widths = np.minimum(np.sqrt(area / aspect), width)
     tops, lefts = rng.random(count) * (height - heights), rng.random(count) * (width - widths)
     heights[rng.random(count) >= probability] = 0
-    rows, columns = np.arange(height) + 0.5, np.arange(width) + 0.5
-    inside_rows = (rows >= tops[:, None]) & (rows < (tops + heights)[:, None])
-    inside_columns = (columns >= lefts[:, None]) & (columns < (lefts + widths)[:, None])
+    return np.stack([tops, lefts, tops + heights, lefts + widths], axis=1)
+
+
+def augmented(images: Tensor, changes: Changes, pad: int) -> Tensor:
+    """Change images and normalise them.
+
+    Args:
+        images: (B, H, W, 3) uint8 RGB.
+        changes: What to do to each of the B images.
+        pad: Pixels of black around an image, from which it is cropped.
+
+    Returns:
+        (B, 3, H, W) float32, channels last in memory.
+    """
+    batch = normalise(crop_and_flip(images, pad, changes))
+    return erase(mix_channels(batch, changes), changes)
+
+
+def crop_and_flip(images: Tensor, pad: int, changes: Changes) -> Tensor:
+    """Pad (B, H, W, 3) uint8 images with black, crop back to the size, and mirror; all in one gather."""
+    _, height, width, _ = images.shape
+    rows = changes.top[:, None] + np.arange(height)
+    columns = np.where(changes.mirrored[:, None], np.arange(width)[::-1], np.arange(width)) + changes.left[:, None]
+    padded = torch.nn.functional.pad(images, (0, 0, pad, pad, pad, pad))
+    # A pixel's place among all pixels of the padded batch, so that its three bytes are taken at once.
+    starts = (np.arange(len(images))[:, None, None] * padded.shape[1] + rows[:, :, None]) * padded.shape[2]
+    places = torch.from_numpy((starts + columns[:, None, :]).ravel()).to(images.device)
+    return padded.view(-1, images.shape[3]).index_select(0, places).view(images.shape)
+
+
+def mix_channels(batch: Tensor, changes: Changes) -> Tensor:
+    """Replace images that have weights by one mix of their channels, standardised per image, in place.
+
+    Colour says nothing across modalities; this takes it away. Weights of both signs also take away which of two
+    materials is the brighter one, as dyes do in near-infrared.
+
+    Args:
+        batch: (B, 3, H, W) float, normalised.
+        changes: Weights.
+    """
+    mixed = np.flatnonzero(changes.mix.any(axis=1))
+    if len(mixed):
+        rows = torch.from_numpy(mixed).to(batch.device)
+        weights = torch.from_numpy(changes.mix[mixed]).to(batch)
+        grey = torch.einsum("bc,bchw->bhw", weights, batch[rows])
+        spread, mean = torch.std_mean(grey, dim=(1, 2), keepdim=True)
+        batch[rows] = ((grey - mean) / (spread + 1e-3))[:, None].expand(-1, batch.shape[1], -1, -1)
+    return batch
+
+
+def erase(batch: Tensor, changes: Changes) -> Tensor:
+    """Set each image's rectangle to the mean colour, in place."""
+    top, left, bottom, right = (edge[:, None] for edge in changes.erased.T)
+    rows, columns = (np.arange(size) + 0.5 for size in batch.shape[2:])
+    inside_rows, inside_columns = (rows >= top) & (rows < bottom), (columns >= left) & (columns < right)
     mask = torch.from_numpy(inside_rows[:, :, None] & inside_columns[:, None, :]).to(batch.device)
     return batch.masked_fill_(mask[:, None], 0.0)

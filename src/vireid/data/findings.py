@@ -3,26 +3,25 @@
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
 
-from vireid.data.layouts.checks import some
-from vireid.data.records import ImageRecord, Modality
-from vireid.data.store import SPLITS
+from vireid.data.layout_checks import few_of
+from vireid.data.records import SPLITS, ImageRecord, Modality
 
 FEW = 2
 """An identity with fewer images of a modality cannot be met by a different picture of itself."""
 
 
-def findings(records: Sequence[ImageRecord], digests: Sequence[Hashable], layout: str) -> list[str]:
+def findings(records: Sequence[ImageRecord], digests: Sequence[Hashable], described: bool) -> list[str]:
     """Find everything that is suspicious.
 
     Args:
         records: What a layout has found.
         digests: A hash of each file's bytes.
-        layout: Its name.
+        described: Whether a list says of each image what it is, its camera too.
 
     Returns:
         One sentence for each kind of thing that is suspicious, with its count.
     """
-    cameras = shared_cameras(records) if layout == "manifest" else []
+    cameras = shared_cameras(records) if described else []
     return suspicions(records) + duplicates(records, digests) + cameras
 
 
@@ -35,7 +34,7 @@ def suspicions(records: Sequence[ImageRecord]) -> list[str]:
     Returns:
         One sentence for each kind of thing that is suspicious, with its count.
     """
-    found = []
+    sentences = []
     for split in SPLITS:
         part = [record for record in records if record.split == split]
         pids = {record.pid for record in part}
@@ -43,18 +42,18 @@ def suspicions(records: Sequence[ImageRecord]) -> list[str]:
             images = Counter(record.pid for record in part if record.modality is modality)
             what = f"{modality.group} {split}"
             if not images:
-                found.append(f"no {what} image at all")
+                sentences.append(f"no {what} image at all")
                 continue
-            found += _listed(f"{split} identities without {modality.group} images", pids - images.keys())
+            sentences += _listed(f"{split} identities without {modality.group} images", pids - images.keys())
             few = [pid for pid, count in images.items() if count < FEW]
-            found += _listed(f"{split} identities with fewer than {FEW} {modality.group} images", few)
+            sentences += _listed(f"{split} identities with fewer than {FEW} {modality.group} images", few)
     for modality in Modality:
         cameras = {s: {r.camid for r in records if (r.split, r.modality) == (s, modality)} for s in SPLITS}
         for split, other in (SPLITS, SPLITS[::-1]):
             missing = cameras[other] - cameras[split]
             if cameras[split]:
-                found += _listed(f"{modality.group} cameras without an image in {split}", missing)
-    return found
+                sentences += _listed(f"{modality.group} cameras without an image in {split}", missing)
+    return sentences
 
 
 def shared_cameras(records: Sequence[ImageRecord]) -> list[str]:
@@ -100,4 +99,4 @@ def duplicates(records: Sequence[ImageRecord], digests: Sequence[Hashable]) -> l
 
 
 def _listed(what: str, numbers: Sequence[int] | set[int]) -> list[str]:
-    return [f"{what}: {len(numbers)} ({some(numbers)})"] if numbers else []
+    return [f"{what}: {len(numbers)} ({few_of(numbers)})"] if numbers else []

@@ -5,7 +5,7 @@ Stages call these on what is packed, and `checks` on what is listed before any s
 
 from collections.abc import Collection
 
-from vireid.data.layouts.checks import some
+from vireid.data.layout_checks import few_of
 from vireid.params import Superresolve, Train
 from vireid.support.errors import UserError
 
@@ -24,7 +24,7 @@ def require_both_modalities(visible_pids: Collection[int], infrared_pids: Collec
             "training images",
             f"{len(lacking)} identities lack one modality",
             expected="visible and infrared images of every training identity",
-            found=f"identities {some(lacking)}",
+            found=f"identities {few_of(lacking)}",
             remedy="take them out of the data set's training split",
         )
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby, islice, takewhile
@@ -13,8 +13,6 @@ import numpy as np
 
 from vireid.data.decode import Decoded, decode, quiet_pillow
 from vireid.data.formats import NAMED
-from vireid.data.layouts import llcm, manifest, regdb, sysu_mm01
-from vireid.data.layouts.checks import require_storable
 from vireid.data.looks import Look
 from vireid.data.records import ImageRecord
 from vireid.data.sixteen_bit import Scaling
@@ -23,16 +21,6 @@ from vireid.params import Dataset, Ingest
 from vireid.support.errors import UserError
 from vireid.support.progress import progress
 
-LAYOUTS: dict[str, Callable[[Path, Dataset], list[ImageRecord]]] = {
-    "sysu_mm01": lambda root, dataset: sysu_mm01.find_images(
-        root, dataset.train_on_val, dataset.gallery_draw == "official"
-    ),
-    "regdb": lambda root, dataset: regdb.find_images(root, dataset.trial),
-    "llcm": lambda root, dataset: llcm.find_images(root),
-    "manifest": lambda root, dataset: manifest.find_images(root),
-}
-TRIALS = {"regdb": regdb.TRIALS}
-_WITH_VALIDATION_LIST = _WITH_OFFICIAL_GALLERIES = ("sysu_mm01",)
 _IMAGES_PER_TASK = 32
 _TASKS_PER_WORKER = 3  # in memory at a time: done, being decoded, waiting
 
@@ -56,96 +44,14 @@ class Packed:
     source_hash: str
 
 
-def find_images(dataset: Dataset) -> list[ImageRecord]:
-    """List a data set's images by its layout, after checking that its root can be used at all.
-
-    Raises:
-        UserError: If the root is missing, empty or a symbolic link, breaks the layout, or has no
-            such trial or validation list; if a name or identity cannot be stored.
-    """
-    require_root(dataset)
-    for wrong in wrong_choices(dataset):
-        raise wrong
-    root = Path(dataset.root)
-    records = LAYOUTS[dataset.layout](root, dataset)
-    require_storable(root, records)
-    return records
-
-
-def require_root(dataset: Dataset) -> None:
-    """Check that a data set's root can be used at all.
-
-    Raises:
-        UserError: If it is missing, empty or a symbolic link.
-    """
-    root = Path(dataset.root)
-    remedy = "draw the embedded data set with `vireid synthesize`, or set dataset.root to your own"
-    if root.is_symlink():
-        raise UserError(
-            root,
-            "the data set is a symbolic link",
-            expected="a real folder: DVC deletes and overwrites files behind a linked one",
-            found=f"a link to {root.readlink()}",
-            remedy=f"first `rm {root}` (the link only), then set dataset.root: {root.resolve()} and "
-            "`git checkout data.dvc`; no `dvc checkout` while the link is there",
-        )
-    if not root.is_dir():
-        raise UserError(
-            root,
-            "the data set is missing",
-            expected=f"a {dataset.layout} folder",
-            found="nothing",
-            remedy=remedy,
-        )
-    if not any(root.iterdir()):
-        raise UserError(
-            root,
-            "the data set is empty",
-            expected=f"a {dataset.layout} folder",
-            found="no files",
-            remedy=remedy,
-        )
-
-
-def wrong_choices(dataset: Dataset) -> Iterator[UserError]:
-    """Find choices that the layout does not have: a trial, a use of the validation list, official galleries."""
-    trials = TRIALS.get(dataset.layout)
-    if trials is None and dataset.trial != 0:
-        yield UserError(
-            "dataset.trial",
-            f"the layout {dataset.layout} has no trials",
-            expected="0",
-            found=dataset.trial,
-            remedy="set dataset.trial: 0",
-        )
-    if trials is not None and dataset.trial not in trials:
-        yield UserError(
-            "dataset.trial",
-            f"the layout {dataset.layout} is split anew in each trial",
-            expected=f"a trial from {trials[0]} to {trials[-1]}",
-            found=dataset.trial,
-            remedy=f"set dataset.trial: {trials[0]}, and train a model for each trial",
-        )
-    if not dataset.train_on_val and dataset.layout not in _WITH_VALIDATION_LIST:
-        yield UserError(
-            "dataset.train_on_val",
-            f"the layout {dataset.layout} has no validation list to leave out",
-            expected="true",
-            found="false",
-            remedy="set dataset.train_on_val: true",
-        )
-    if dataset.gallery_draw == "official" and dataset.layout not in _WITH_OFFICIAL_GALLERIES:
-        yield UserError(
-            "dataset.gallery_draw",
-            f"the layout {dataset.layout} has no official galleries",
-            expected="seeded",
-            found="official",
-            remedy="set dataset.gallery_draw: seeded",
-        )
-
-
 def pack_images(
-    records: list[ImageRecord], dataset: Dataset, settings: Ingest, workers: int, output: Path
+    records: list[ImageRecord],
+    dataset: Dataset,
+    settings: Ingest,
+    workers: int,
+    output: Path,
+    *,
+    described: bool = False,
 ) -> Packed:
     """Decode, resize and pack images; the file's bytes do not depend on the number of workers.
 
@@ -155,6 +61,7 @@ def pack_images(
         settings: Size in pixels, and whether an unreadable image is an error or skipped.
         workers: Number of decoding threads.
         output: The images file to create.
+        described: Whether a list says of each image what it is: then that is part of the source's hash.
 
     Raises:
         UserError: If an image cannot be read and `settings.on_bad_image` is `error`, or if skipping such images
@@ -182,7 +89,7 @@ def pack_images(
         for task, results in _decode_all(root, records, settings, scaling, workers):
             images = []
             for record, decoded in zip(task, results, strict=True):
-                digest.update(_described(record, dataset.layout).encode() + decoded.digest)
+                digest.update(_identified(record, described).encode() + decoded.digest)
                 if decoded.image is None or decoded.look is None:
                     skipped[record.name] = _skip(root / record.name, str(decoded.problem), settings.on_bad_image)
                     continue
@@ -198,12 +105,12 @@ def pack_images(
     return Packed(packed, digests, looks, skipped, digest.hexdigest())
 
 
-def _described(record: ImageRecord, layout: str) -> str:
-    """Say what an image is taken for, for the hash; only a manifest's cameras do not follow from the names."""
-    described = f"{record.name}|{record.pid}|{record.split}|"
-    if layout == "manifest":
-        described += f"{record.camid}|{record.modality.group}|{record.location}|"
-    return described
+def _identified(record: ImageRecord, described: bool) -> str:
+    """Say what an image is taken for, for the hash: all of it where its camera does not follow from its name."""
+    text = f"{record.name}|{record.pid}|{record.split}|"
+    if described:
+        text += f"{record.camid}|{record.modality.group}|{record.location}|"
+    return text
 
 
 def _skip(path: Path, problem: str, on_bad_image: str) -> str:
@@ -218,16 +125,16 @@ def _skip(path: Path, problem: str, on_bad_image: str) -> str:
     return problem
 
 
-def _check_cameras(root: Path, found: list[ImageRecord], kept: list[ImageRecord]) -> None:
+def _check_cameras(root: Path, listed: list[ImageRecord], kept: list[ImageRecord]) -> None:
     """Refuse to leave out all images of a camera in a split."""
-    before, after = ({(r.split, r.modality, r.camid) for r in records} for records in (found, kept))
+    before, after = ({(r.split, r.modality, r.camid) for r in records} for records in (listed, kept))
     if before != after:
         split, modality, camid = min(before - after)
         raise UserError(
             root,
             f"no {split} image of {modality.group} camera {camid} can be read",
             expected="a few unreadable images at most, for ingest.on_bad_image: skip",
-            found=f"{len(found) - len(kept)} of {len(found)} images that cannot be read",
+            found=f"{len(listed) - len(kept)} of {len(listed)} images that cannot be read",
             remedy="replace the files; an interrupted copy or unpacking may have cut them short",
         )
 

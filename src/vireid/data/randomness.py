@@ -3,6 +3,7 @@
 from enum import IntEnum
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 
 class Stream(IntEnum):
@@ -12,6 +13,21 @@ class Stream(IntEnum):
     SAMPLING = 2
     AUGMENTATION = 3
     SUPERRESOLUTION_HOLDOUT = 4
+
+
+def draw_holdout(pids: ArrayLike, count: int, seed: int, stream: Stream) -> np.ndarray:
+    """Draw identities to hold out.
+
+    Args:
+        pids: (N,) identities, possibly repeated.
+        count: How many to draw.
+        seed: The run's seed.
+        stream: What they are drawn for.
+
+    Returns:
+        (count,) sorted identities.
+    """
+    return np.sort(generator(seed, stream).choice(np.unique(pids), count, replace=False))
 
 
 def generator(seed: int, stream: Stream, *key: int) -> np.random.Generator:

@@ -16,6 +16,8 @@ class Modality(IntEnum):
         return self.name.lower()
 
 
+SPLITS = ("train", "test")
+
 OPTIONAL_COLUMNS = ("location", "official_places")
 """Attributes of a record that only some data sets have; they travel with the images to evaluate."""
 

@@ -52,7 +52,10 @@ class IdentityBalancedSampler:
         pids = _endless_permutations(len(rows[0]), self.num_pids, rng)
         for _ in range(len(self)):
             chosen = next(pids)
-            yield tuple(np.concatenate([self._draw(by_label[pid], rng) for pid in chosen]) for by_label in rows)
+            visible, infrared = (
+                np.concatenate([self._draw(by_label[pid], rng) for pid in chosen]) for by_label in rows
+            )
+            yield visible, infrared
 
     def _draw(self, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         return rng.choice(rows, self.num_instances, replace=len(rows) < self.num_instances)

@@ -7,18 +7,18 @@ from typing import Any
 from vireid.data.findings import findings
 from vireid.data.ingest import Packed
 from vireid.data.picture_findings import picture_findings, size_percentiles
-from vireid.data.records import ImageRecord, Modality
-from vireid.data.store import SPLITS
+from vireid.data.records import SPLITS, ImageRecord, Modality
 from vireid.params import Dataset, Ingest
 
 
-def describe(packed: Packed, dataset: Dataset, settings: Ingest) -> dict[str, Any]:
+def describe(packed: Packed, dataset: Dataset, settings: Ingest, *, described: bool = False) -> dict[str, Any]:
     """Count images and identities per split, modality, camera and identity, and list what is suspicious.
 
     Args:
         packed: What went into `images.h5`.
         dataset: What it was taken from.
         settings: The packed size.
+        described: Whether a list says of each image what it is, its camera too.
     """
     pictures = picture_findings(packed.records, packed.looks, settings.height / settings.width)
     return {
@@ -28,7 +28,7 @@ def describe(packed: Packed, dataset: Dataset, settings: Ingest) -> dict[str, An
         "source_hash": packed.source_hash,
         "images": len(packed.records),
         "skipped": packed.skipped,
-        "warnings": findings(packed.records, packed.digests, dataset.layout) + pictures,
+        "warnings": findings(packed.records, packed.digests, described) + pictures,
         "sizes": size_percentiles(packed.records, packed.looks),
         "splits": {split: _split([r for r in packed.records if r.split == split]) for split in SPLITS},
     }
@@ -36,10 +36,10 @@ def describe(packed: Packed, dataset: Dataset, settings: Ingest) -> dict[str, An
 
 def _split(records: list[ImageRecord]) -> dict[str, Any]:
     by_modality = {m.group: [r for r in records if r.modality == m] for m in Modality}
-    per_pid = {m: Counter(r.pid for r in found) for m, found in by_modality.items()}
+    per_pid = {m: Counter(r.pid for r in records) for m, records in by_modality.items()}
     return {
         **_counts(records),
-        "modalities": {m: _counts(found) | {"cameras": _cameras(found)} for m, found in by_modality.items()},
+        "modalities": {m: _counts(records) | {"cameras": _cameras(records)} for m, records in by_modality.items()},
         "images_per_identity": {
             str(pid): {m: per_pid[m][pid] for m in by_modality} for pid in sorted({r.pid for r in records})
         },

@@ -10,19 +10,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 
-from vireid.data.records import OPTIONAL_COLUMNS, ImageRecord, Modality
+from vireid.data.optional_columns import STORED_OPTIONAL_COLUMNS
+from vireid.data.records import OPTIONAL_COLUMNS, SPLITS, ImageRecord, Modality
 from vireid.data.stored_images import StoredImages
 from vireid.support.errors import UserError
 from vireid.support.hdf5 import create_hdf5, ensure_room, open_hdf5, plain
+from vireid.support.stored_tables import StoredColumn, StoredTable, read_text
 
 SCHEMA = "vireid.images/1"
-SPLITS = ("train", "test")
 _REQUIRED = ("dataset", "trial", "height", "width", "source_hash", "superresolve")
-_KINDS = {"image": "u", "pid": "i", "camid": "i", "name": "O"}  # NumPy's letters
 _REMEDY = "run `dvc repro`, which makes it"
 _CHUNK_BYTES = 1 << 20
 
@@ -72,7 +73,7 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.pid)
 
-    def of(self, pids: np.ndarray) -> "ImageSet":
+    def select(self, pids: np.ndarray) -> "ImageSet":
         """Keep the images of some identities."""
         rows = np.isin(self.pid, pids)
         optional = {key: values[rows] for key, values in self.optional.items()}
@@ -96,7 +97,7 @@ class ImageSet:
                 found=f"{len(unknown)} other names",
                 remedy="run `dvc repro superresolve`",
             )
-        image = self.image.copy()
+        image: Any = self.image.copy()  # both are arrays, or both are stored
         image[[row_of[name] for name in overlay.name]] = overlay.image
         return replace(self, image=image)
 
@@ -117,7 +118,7 @@ class ImageReader:
     def stored(self, split: str, modality: Modality) -> ImageSet:
         """Read one split of one modality but leave its images in the file, until they are looked at."""
         group = self._file[f"{split}/{modality.group}"]
-        name = group["name"].asstr()[:].astype(object)
+        name = self._names(group)
         optional = {key: group[key][:] for key in OPTIONAL_COLUMNS if key in group}
         image = StoredImages(Path(self._file.filename), f"{group.name}/image", _REMEDY)
         return ImageSet(image, group["pid"][:], group["camid"][:], name, optional)
@@ -125,7 +126,7 @@ class ImageReader:
     def records(self, split: str, modality: Modality) -> list[ImageRecord]:
         """List one split of one modality without its images."""
         group = self._file[f"{split}/{modality.group}"]
-        columns = zip(group["name"].asstr()[:], group["pid"][:].tolist(), group["camid"][:].tolist(), strict=True)
+        columns = zip(self._names(group), group["pid"][:].tolist(), group["camid"][:].tolist(), strict=True)
         return [ImageRecord(name, pid, camid, modality, split) for name, pid, camid in columns]
 
     def pictures(self, split: str, modality: Modality, names: Sequence[str]) -> dict[str, np.ndarray]:
@@ -135,7 +136,7 @@ class ImageReader:
             UserError: If a name is not in the file.
         """
         group = self._file[f"{split}/{modality.group}"]
-        row_of = {name: row for row, name in enumerate(group["name"].asstr()[:])}
+        row_of = {name: row for row, name in enumerate(self._names(group))}
         missing = [name for name in names if name not in row_of]
         if missing:
             raise UserError(
@@ -146,6 +147,9 @@ class ImageReader:
                 remedy="run `dvc repro`, so that images and features are of one data set",
             )
         return {name: group["image"][row_of[name]] for name in dict.fromkeys(names)}
+
+    def _names(self, group: h5py.Group) -> np.ndarray:
+        return read_text(Path(self._file.filename), group["name"], _REMEDY)
 
     def pids(self, split: str) -> np.ndarray:
         """Identities of a split over both modalities, sorted, (N,) int32."""
@@ -161,29 +165,24 @@ def open_images(path: Path) -> Iterator[ImageReader]:
     """
     with open_hdf5(path, SCHEMA, _REQUIRED, _REMEDY) as file:
         reader = ImageReader(file)
+        table = _table(reader.info)
         for split in SPLITS:
             for modality in Modality:
-                _check_group(path, file, f"{split}/{modality.group}", reader.info)
+                table.check(path, file, f"{split}/{modality.group}", _REMEDY)
         yield reader
 
 
-def _check_group(path: Path, file: h5py.File, name: str, info: ImagesInfo) -> None:
-    """Check that a group has its columns, of one length, and images of the file's size."""
-    group = file.get(name, {})
-    shapes = {key: group[key].shape[1:] for key in _KINDS if key in group}
-    kinds = {key: group[key].dtype.kind for key in shapes}
-    expected_shapes = {key: (info.height, info.width, 3) if key == "image" else () for key in _KINDS}
-    optional = [group[key] for key in OPTIONAL_COLUMNS if key in group]
-    kinds |= {values.name: values.dtype.kind for values in optional}
-    lengths = {len(group[key]) for key in shapes} | {len(values) for values in optional}
-    if shapes != expected_shapes or kinds != {key: _KINDS.get(key, "i") for key in kinds} or len(lengths) != 1:
-        raise UserError(
-            path,
-            f"group /{name} is not as the format has it",
-            expected=f"image (N, {info.height}, {info.width}, 3) uint8, pid, camid and name (N,)",
-            found=", ".join(f"{key} {group[key].shape} {group[key].dtype}" for key in shapes) or "no such group",
-            remedy=_REMEDY,
-        )
+def _table(info: ImagesInfo) -> StoredTable:
+    """The columns of every group of an images file."""
+    return StoredTable(
+        [
+            StoredColumn("image", "bytes", (info.height, info.width, 3)),
+            StoredColumn("pid", "whole numbers"),
+            StoredColumn("camid", "whole numbers"),
+            StoredColumn("name", "text"),
+            *STORED_OPTIONAL_COLUMNS,
+        ]
+    )
 
 
 class ImageWriter:
@@ -220,7 +219,7 @@ class ImageWriter:
         ensure_room(self._file, images.nbytes)
         group = self._groups[records[0].split, records[0].modality]
         start, stop = len(group["pid"]), len(group["pid"]) + len(records)
-        columns = {
+        columns: dict[str, Any] = {
             "image": images,
             "pid": [record.pid for record in records],
             "camid": [record.camid for record in records],

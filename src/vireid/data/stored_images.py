@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import h5py
 import numpy as np
 
 from vireid.support.hdf5 import open_readable, reading
@@ -27,8 +28,9 @@ class StoredImages:
 
     def __init__(self, path: Path, name: str, remedy: str):
         self._remedy = remedy
-        self._files = (open_readable(path, _EXPECTED, remedy),)  # kept open
-        self._arrays = (self._files[0][name],)
+        file = open_readable(path, _EXPECTED, remedy)  # kept open
+        self._files: tuple[h5py.File, ...] = (file,)
+        self._arrays: tuple[h5py.Dataset, ...] = (file[name],)
         self._row = np.arange(len(self._arrays[0]))  # of each image, in its array
         self._array = np.zeros_like(self._row)  # of each image, the number of its array
 
@@ -52,7 +54,7 @@ class StoredImages:
         chosen._row, chosen._array = self._row[rows], self._array[rows]
         return chosen
 
-    def __setitem__(self, rows: np.ndarray, images: "StoredImages") -> None:
+    def __setitem__(self, rows: np.ndarray | list[int], images: "StoredImages") -> None:
         self._array[rows] = images._array + len(self._arrays)
         self._row[rows] = images._row
         self._files += images._files

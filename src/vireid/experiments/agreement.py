@@ -13,8 +13,9 @@ free. So is what leaves the numbers alone, or changes no more than their roundin
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from vireid.datasets import data_sets
 from vireid.experiments.plan import Plan
-from vireid.presets import flat
+from vireid.layers import flat
 
 _FREE = ("seed", "dataset.trial", "compute", "figures", "evaluate.protocols", "evaluate.ranks")
 
@@ -27,13 +28,13 @@ def differing(params: Mapping[str, Any], plan: Plan, row: str) -> dict[str, tupl
     """
     expected = flat(plan.settings[row])
     free = _free(params, expected, plain=plan.grid.rows[row].result is None)
-    found = {
+    different = {
         key: (params.get(key), expected.get(key))
         for key in sorted(params.keys() | expected.keys())
         if params.get(key) != expected.get(key) and not f"{key}.".startswith(free)
     }
     needed = {"evaluate.protocols": expected["evaluate.protocols"], "evaluate.ranks": plan.grid.ranks}
-    return found | {
+    return different | {
         key: (params.get(key), values) for key, values in needed.items() if not _holds(params.get(key), values)
     }
 
@@ -41,7 +42,8 @@ def differing(params: Mapping[str, Any], plan: Plan, row: str) -> dict[str, tupl
 def _free(params: Mapping[str, Any], expected: Mapping[str, Any], plain: bool) -> tuple[str, ...]:
     """Say what may differ: the beginnings of such keys, each up to a dot."""
     free = [*_FREE, "evaluate.rerank", "evaluate.reranking"] if plain else [*_FREE]
-    if "manifest" not in (params.get("dataset.layout"), expected["dataset.layout"]):
+    known, layouts = data_sets(), (params.get("dataset.layout"), expected["dataset.layout"])
+    if not any(layout in known and known[layout].is_described for layout in layouts):
         free.append("dataset.root")
     if not (params.get("superresolve.enabled") and expected["superresolve.enabled"]):
         free += [

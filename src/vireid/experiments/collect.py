@@ -18,7 +18,7 @@ _TOLD = 4  # parameters that are named, where more may differ
 
 
 @dataclass
-class Found:
+class RowExperiments:
     """Experiments of one row.
 
     Attributes:
@@ -35,7 +35,7 @@ class Found:
     stale: dict[str, str] = field(default_factory=dict)
 
 
-def collect(plan: Plan, experiments: Sequence[Experiment]) -> dict[str, Found]:
+def collect(plan: Plan, experiments: Sequence[Experiment]) -> dict[str, RowExperiments]:
     """Sort experiments by row and repetition, by what their parameters say. One may count for several rows.
 
     Of several finished ones that with the plan's name counts, as it was queued for the row; else the latest does.
@@ -47,26 +47,26 @@ def collect(plan: Plan, experiments: Sequence[Experiment]) -> dict[str, Found]:
     return {row: _of_row(plan, row, experiments) for row in plan.settings}
 
 
-def _of_row(plan: Plan, row: str, experiments: Sequence[Experiment]) -> Found:
-    found, own = Found(), []
+def _of_row(plan: Plan, row: str, experiments: Sequence[Experiment]) -> RowExperiments:
+    collected, candidates = RowExperiments(), []
     names = re.compile(rf"{re.escape(plan.prefix)}-{row}-s\d+(-t\d+)?")
     for experiment in experiments:
         repetition, others = repetition_of(experiment.params), ", ".join(differing(experiment.params, plan, row))
         named = repetition is not None and experiment.name == plan.name(row, repetition)
         if repetition is not None and not others:
             if experiment.state == "partial":
-                found.stale[experiment.called] = "numbers of another run"
+                collected.stale[experiment.called] = "numbers of another run"
             else:
-                own.append((named, experiment.timestamp, repetition, experiment))
+                candidates.append((named, experiment.timestamp, repetition, experiment))
         if names.fullmatch(experiment.name) and (others or not named):
-            found.stale[experiment.name] = f"other {others or 'seed or trial'}"
-    for *_, repetition, experiment in sorted(own, key=lambda run: run[:2]):
+            collected.stale[experiment.name] = f"other {others or 'seed or trial'}"
+    for *_, repetition, experiment in sorted(candidates, key=lambda run: run[:2]):
         if experiment.state == "finished":
-            found.finished[repetition] = experiment
+            collected.finished[repetition] = experiment
         else:
-            (found.failed if experiment.state == "failed" else found.waiting).add(repetition)
-    found.failed -= found.finished.keys() | found.waiting
-    return found
+            (collected.failed if experiment.state == "failed" else collected.waiting).add(repetition)
+    collected.failed -= collected.finished.keys() | collected.waiting
+    return collected
 
 
 def numbers(experiment: Experiment, protocol: str, result: str | None, metrics: Sequence[str]) -> dict[str, float]:
@@ -120,8 +120,8 @@ def closest(plan: Plan, experiments: Sequence[Experiment]) -> str:
     )
 
 
-def differences(found: Mapping[str, Found]) -> dict[str, list[Any]]:
+def differences(collected: Mapping[str, RowExperiments]) -> dict[str, list[Any]]:
     """Parameters that may round differently and of which the finished experiments have several values: these."""
-    runs = [run for part in found.values() for run in part.finished.values()]
+    runs = [run for part in collected.values() for run in part.finished.values()]
     values = {key: list(dict.fromkeys(run.params.get(key) for run in runs)) for key in _ROUNDING}
     return {key: seen for key, seen in values.items() if len(seen) > 1}

@@ -14,7 +14,7 @@ from zipfile import ZipFile
 
 from ruamel.yaml import YAML
 
-from vireid.presets import flat
+from vireid.layers import flat
 from vireid.support.errors import UserError
 from vireid.support.progress import console
 
@@ -58,7 +58,7 @@ def all_experiments() -> list[Experiment]:
     """
     with console.status("reading DVC's experiments"):
         listed = json.loads(dvc("exp", "show", "--json", "--all-commits"))
-    found = []
+    experiments = []
     for base in listed:
         for item in base["experiments"] or ():
             last, executor = item["revs"][0], item["executor"] or {}
@@ -68,7 +68,7 @@ def all_experiments() -> list[Experiment]:
             state = executor.get("state")
             if state not in _UNFINISHED:
                 state = "finished" if _evaluated(locked(last["rev"]), params) else "partial"
-            found.append(
+            experiments.append(
                 Experiment(
                     name=item["name"] or "",
                     state=state,
@@ -79,7 +79,7 @@ def all_experiments() -> list[Experiment]:
                     metrics=_content(last["data"]["metrics"], "results/metrics.json"),
                 )
             )
-    return found
+    return experiments
 
 
 def _content(files: dict[str, Any] | None, name: str) -> dict[str, Any]:

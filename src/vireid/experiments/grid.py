@@ -9,10 +9,10 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
-from ruamel.yaml import YAML, YAMLError
 
 from vireid.params import Section, check_section
 from vireid.support.errors import UserError
+from vireid.support.yaml_files import read_yaml
 
 # Both end up in the names of experiments, which are names of Git references.
 RowName = Annotated[str, Field(pattern="^[a-z0-9_]+$")]
@@ -20,7 +20,7 @@ Metric = Annotated[str, Field(pattern="^(rank[1-9][0-9]*|mAP|mINP)$")]
 Numbers = dict[Metric, Annotated[float, Field(ge=0, le=100)]]
 
 
-class Row(Section):
+class GridRow(Section):
     """One row of a table.
 
     Attributes:
@@ -80,7 +80,7 @@ class Grid(Section):
     presets: dict[str, str]
     metrics: Annotated[list[Metric], Field(min_length=1)]
     reference: str
-    rows: dict[RowName, Row]
+    rows: dict[RowName, GridRow]
 
     @property
     def ranks(self) -> list[int]:
@@ -89,7 +89,7 @@ class Grid(Section):
 
     @field_validator("rows")
     @classmethod
-    def _check_rows(cls, rows: dict[str, Row], info: Any) -> dict[str, Row]:
+    def _check_rows(cls, rows: dict[str, GridRow], info: Any) -> dict[str, GridRow]:
         reference = info.data.get("reference")
         if reference not in rows or not rows[reference].reachable:
             raise PydanticCustomError(
@@ -119,11 +119,7 @@ def load_grid(conf: Path, name: str) -> Grid:
             remedy="name one of these",
         )
     path = folder / f"{name}.yaml"
-    try:
-        values = YAML(typ="safe", pure=True).load(path)
-    except YAMLError as error:
-        raise UserError(path, "not valid YAML", expected="YAML", found=error, remedy="mend it") from error
-    return check_section(Grid, values, where=str(path), remedy=f"correct it in {path}")
+    return check_section(Grid, read_yaml(path), where=str(path), remedy=f"correct it in {path}")
 
 
 def grids(conf: Path) -> list[str]:

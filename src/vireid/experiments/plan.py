@@ -1,20 +1,20 @@
 """From the rows of a table to runs: what each run's parameters are, checked, and how DVC is told."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
-from vireid.experiments.grid import Grid, Row
+from vireid.experiments.grid import Grid, GridRow
 from vireid.experiments.repetition import Repetition
+from vireid.layers import read_preset
 from vireid.methods import check_recipe
 from vireid.params import Params, check_section, load_params
-from vireid.presets import apply_presets, preset_file
+from vireid.presets import apply_presets
 from vireid.support.errors import UserError
+from vireid.support.yaml_files import read_yaml
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,9 @@ def make_plan(
         UserError: If there is no such preset; or naming every row whose presets or parameters are wrong.
     """
     load_params(params)
-    before = YAML().load(params)
+    before = read_yaml(params, with_comments=True)
     for group, chosen in presets.items():
-        preset_file(conf, group, chosen)
+        read_preset(conf, group, chosen)
     here = ("dataset", before["dataset"]["name"])
     presets = dict(pair for pair in presets.items() if pair != here)
     settings, problems = {}, []
@@ -95,21 +95,21 @@ def make_plan(
             found="\n" + "\n".join(problems),
             remedy="correct the rows, or params.yaml",
         )
-    some = next(iter(settings.values()), before)
-    prefix = f"{name.replace('/', '-')}-{some['dataset']['name']}-{some['schedule']}"
+    first = next(iter(settings.values()), before)
+    prefix = f"{name.replace('/', '-')}-{first['dataset']['name']}-{first['schedule']}"
     return Plan(name, grid, prefix, _plain(before), settings)
 
 
-def _put_row(values: Any, grid: Grid, row: Row, presets: Mapping[str, str], conf: Path) -> None:
+def _put_row(values: Any, grid: Grid, row: GridRow, presets: Mapping[str, str], conf: Path) -> None:
     """Put the presets and then the row's own values in place."""
     chosen = dict(presets) | grid.presets | (row.presets or {})
     apply_presets(values, chosen, conf)
     for key, value in row.values(values["schedule"]).items():
         *sections, last = key.split(".")
-        section = values
+        section: Any = values
         for part in sections:
             section = section.get(part) if isinstance(section, Mapping) else None
-        if not isinstance(section, Mapping) or last not in section:
+        if not isinstance(section, MutableMapping) or last not in section:
             raise UserError(
                 "set",
                 "it sets a key that is not in the parameters",

@@ -24,8 +24,8 @@ class Repetition(NamedTuple):
 
 def repetition_of(params: Mapping[str, Any]) -> Repetition | None:
     """Read it from parameters by dotted key; None where they are no whole numbers, as a failed run's may be."""
-    numbers = [params.get(key) for key in ("seed", "dataset.trial")]
-    return Repetition(*numbers) if all(isinstance(number, int) for number in numbers) else None
+    seed, trial = (params.get(key) for key in ("seed", "dataset.trial"))
+    return Repetition(seed, trial) if isinstance(seed, int) and isinstance(trial, int) else None
 
 
 def averaged_over(repetitions: Collection[Repetition]) -> str:
@@ -35,8 +35,8 @@ def averaged_over(repetitions: Collection[Repetition]) -> str:
     'mean and standard deviation over the trials 1, 2 (seed 0)'
     """
     numbers = {"trial": trials_of(repetitions), "seed": seeds_of(repetitions)}
-    varied = [f"the {kind}s {', '.join(map(str, some))}" for kind, some in numbers.items() if len(some) > 1]
-    fixed = ", ".join(f"{kind} {some[0]}" for kind, some in numbers.items() if len(some) == 1)
+    varied = [f"the {kind}s {', '.join(map(str, values))}" for kind, values in numbers.items() if len(values) > 1]
+    fixed = ", ".join(f"{kind} {values[0]}" for kind, values in numbers.items() if len(values) == 1)
     if not varied:
         return f"one run each ({fixed})"
     over = "mean and standard deviation over " + ", each the mean over ".join(varied)

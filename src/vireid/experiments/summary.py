@@ -1,25 +1,28 @@
 """A paper's table and figures from the finished experiments of its rows."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
-from vireid.experiments.collect import Found, differences, numbers
+from vireid.experiments.collect import RowExperiments, differences, numbers
+from vireid.experiments.comparison_table import ComparedRow, ComparisonTable
 from vireid.experiments.dvc import Experiment, files_of
 from vireid.experiments.plan import Plan
 from vireid.experiments.repetition import Repetition, averaged_over, by_unit, seeds_of, trials_of
-from vireid.reporting.comparison import ComparedRow, Comparison
 from vireid.reporting.training import read_curves
 
 _CURVES = "results/train/plots"
 
 
-def comparison(plan: Plan, found: Mapping[str, Found], rows: Sequence[str], protocol: str) -> Comparison:
+def comparison(
+    plan: Plan, collected: Mapping[str, RowExperiments], rows: Sequence[str], protocol: str
+) -> ComparisonTable:
     """Put the paper's numbers and ours side by side.
 
     Args:
         plan: The table, with the parameters of all its rows.
-        found: Experiments of the rows that parameters reach.
+        collected: Experiments of the rows that parameters reach.
         rows: The rows to show; the reference is compared with even where it is not shown.
         protocol: As `synthetic/all_search/single_shot`.
 
@@ -27,16 +30,17 @@ def comparison(plan: Plan, found: Mapping[str, Found], rows: Sequence[str], prot
         UserError: If an experiment lacks a metric of the table.
     """
     grid = plan.grid
-    by_trial = len(trials_of(_repetitions(found))) > 1
+    by_trial = len(trials_of(_repetitions(collected))) > 1
     compared = {
-        row: _row(plan, row, found.get(row), protocol, by_trial) for row in dict.fromkeys([*rows, grid.reference])
+        row: _row(plan, row, collected.get(row), protocol, by_trial)
+        for row in dict.fromkeys([*rows, grid.reference])
     }
-    return Comparison(
+    return ComparisonTable(
         title=f"{grid.caption}: {plan.prefix}",
         metrics=grid.metrics,
         rows=[compared[row] for row in rows],
         reference=compared[grid.reference],
-        notes=[*_notes(plan, found, protocol), *_blank(compared.values(), grid.metrics)],
+        notes=[*_notes(plan, collected, protocol), *_blank(compared.values(), grid.metrics)],
     )
 
 
@@ -47,35 +51,35 @@ def _blank(rows: Iterable[ComparedRow], metrics: Sequence[str]) -> list[str]:
     return [f"Blank, as the gallery is smaller: {', '.join(blank)}."] if blank else []
 
 
-def _row(plan: Plan, name: str, found: Found | None, protocol: str, by_trial: bool) -> ComparedRow:
+def _row(plan: Plan, name: str, collected: RowExperiments | None, protocol: str, by_trial: bool) -> ComparedRow:
     row = plan.grid.rows[name]
-    finished = found.finished if found else {}
+    finished = collected.finished if collected else {}
     ours = {r: numbers(run, protocol, row.result, plan.grid.metrics) for r, run in finished.items()}
-    return ComparedRow(row.label, row.paper or {}, by_unit(ours, by_trial), _state(found))
+    return ComparedRow(row.label, row.paper or {}, by_unit(ours, by_trial), _state(collected))
 
 
-def _repetitions(found: Mapping[str, Found]) -> set[Repetition]:
-    return {repetition for part in found.values() for repetition in part.finished}
+def _repetitions(collected: Mapping[str, RowExperiments]) -> set[Repetition]:
+    return {repetition for part in collected.values() for repetition in part.finished}
 
 
-def _state(found: Found | None) -> str:
-    if found is None:
+def _state(collected: RowExperiments | None) -> str:
+    if collected is None:
         return "paper only"
-    more = [f"{len(found.waiting)} waiting"] * bool(found.waiting) + [f"{len(found.failed)} failed"] * bool(
-        found.failed
-    )
-    if not found.finished:
+    more = [f"{len(collected.waiting)} waiting"] * bool(collected.waiting) + [
+        f"{len(collected.failed)} failed"
+    ] * bool(collected.failed)
+    if not collected.finished:
         return ", ".join(more) or "not run"
-    return str(len(found.finished)) + (f" ({', '.join(more)})" if more else "")
+    return str(len(collected.finished)) + (f" ({', '.join(more)})" if more else "")
 
 
-def _notes(plan: Plan, found: Mapping[str, Found], protocol: str) -> list[str]:
+def _notes(plan: Plan, collected: Mapping[str, RowExperiments], protocol: str) -> list[str]:
     grid = plan.grid
-    runs = [run for part in found.values() for run in part.finished.values()]
+    runs = [run for part in collected.values() for run in part.finished.values()]
     notes = [f"Paper: {grid.source}; {grid.paper_protocol}. Percent."]
     if not runs:
-        return [*notes, "No experiment of this table has finished.", *_left_out(found)]
-    repetitions = _repetitions(found)
+        return [*notes, "No experiment of this table has finished.", *_left_out(collected)]
+    repetitions = _repetitions(collected)
     seeds, trials = seeds_of(repetitions), trials_of(repetitions)
     notes.append(
         f"Ours: {protocol}; {averaged_over(repetitions)}. "
@@ -89,7 +93,7 @@ def _notes(plan: Plan, found: Mapping[str, Found], protocol: str) -> list[str]:
         f"{' and trial' if trials else ''}, with half of Student's 95 % interval, for each row alone. Bold: the "
         "interval does not hold zero. What is not bold is within noise."
     )
-    if uneven := _uneven(plan, found):
+    if uneven := _uneven(plan, collected):
         notes.append(
             "Not all rows have the same runs, so their means are not comparable. Differences are over the runs "
             f"that a row shares with {reference!r}: {', '.join(uneven)}."
@@ -100,44 +104,44 @@ def _notes(plan: Plan, found: Mapping[str, Found], protocol: str) -> list[str]:
     options += f" --seeds {','.join(map(str, seeds))}"
     options += f" --trials {','.join(map(str, trials))}" * bool(trials)
     notes.append(f"To run all of it: `vireid experiments {plan.table} {options} --queue`, then `dvc queue start`.")
-    return [*notes, *_origins(plan, found)]
+    return [*notes, *_origins(plan, collected)]
 
 
-def _uneven(plan: Plan, found: Mapping[str, Found]) -> list[str]:
+def _uneven(plan: Plan, collected: Mapping[str, RowExperiments]) -> list[str]:
     """Name the rows whose runs are not the reference's, and how many they share."""
-    reference = found[plan.grid.reference].finished.keys()
+    reference = collected[plan.grid.reference].finished.keys()
     return [
         f"{plan.grid.rows[row].label!r} {len(reference & part.finished.keys())} of {len(part.finished)}"
-        for row, part in found.items()
+        for row, part in collected.items()
         if part.finished and part.finished.keys() != reference
     ]
 
 
-def _origins(plan: Plan, found: Mapping[str, Found]) -> list[str]:
+def _origins(plan: Plan, collected: Mapping[str, RowExperiments]) -> list[str]:
     """Say what about the experiments themselves may surprise."""
-    named = {plan.name(row, r): run for row, part in found.items() for r, run in part.finished.items()}
+    named = {plan.name(row, r): run for row, part in collected.items() for r, run in part.finished.items()}
     bases = list(dict.fromkeys(run.base[:7] for run in named.values()))
     plural = "s" if len(bases) > 1 else ""
     notes = [f"Started from commit{plural} {', '.join(bases)}" + (": the code may differ." if plural else ".")]
-    for key, values in differences(found).items():
+    for key, values in differences(collected).items():
         notes.append(f"The experiments differ in {key}, which is none of the rows' doing: {values}.")
     names = {run.called for run in named.values()}
     if others := sorted(names - named.keys()):
         notes.append(f"Counted for their parameters, which are the rows': {', '.join(others)}.")
-    return notes + _left_out(found)
+    return notes + _left_out(collected)
 
 
-def _left_out(found: Mapping[str, Found]) -> list[str]:
+def _left_out(collected: Mapping[str, RowExperiments]) -> list[str]:
     """Name what looks like an experiment of the table but is none, by what is wrong with it."""
-    counted = {run.called for part in found.values() for run in part.finished.values()}
+    counted = {run.called for part in collected.values() for run in part.finished.values()}
     names: dict[str, list[str]] = {}
-    for name, reason in sorted({pair for part in found.values() for pair in part.stale.items()}):
+    for name, reason in sorted({pair for part in collected.values() for pair in part.stale.items()}):
         if name not in counted:
             names.setdefault(reason, []).append(name)
-    return [f"Left out, {reason}: {', '.join(some)}." for reason, some in names.items()]
+    return [f"Left out, {reason}: {', '.join(called)}." for reason, called in names.items()]
 
 
-def _length(params: Mapping[str, object]) -> str:
+def _length(params: Mapping[str, Any]) -> str:
     """Say how long a training was, and of what size."""
     images = 2 * int(params["train.num_pids"]) * int(params["train.num_instances"])
     steps = params["train.steps_per_epoch"]
@@ -145,20 +149,20 @@ def _length(params: Mapping[str, object]) -> str:
         f"Schedule {params['schedule']} of {params['recipe']}: {params['train.epochs']} epochs of "
         f"{'all images' if steps == 'full' else f'{steps} steps'}, batches of {images}, "
         f"{params['ingest.height']}x{params['ingest.width']} pixels, "
-        f"{params.get('model.backbone', 'a backbone of its own')}"
-        f"{' from ImageNet weights' if params.get('model.pretrained') else ''}."
+        f"{params.get('model.trunk.name', 'a network of its own')}"
+        f"{' from ImageNet weights' if params.get('model.trunk.pretrained') else ''}."
     )
 
 
-def rank_curves(plan: Plan, found: Mapping[str, Found], protocol: str) -> dict[str, list[pd.Series]]:
+def rank_curves(plan: Plan, collected: Mapping[str, RowExperiments], protocol: str) -> dict[str, list[pd.Series]]:
     """CMC at the ranks that all runs report, percent by rank: for each row with finished runs a list of them."""
-    reported = [set(run.params["evaluate.ranks"]) for part in found.values() for run in part.finished.values()]
+    reported = [set(run.params["evaluate.ranks"]) for part in collected.values() for run in part.finished.values()]
     ranks = sorted(set.intersection(*reported)) if reported else []
     curves = {
         plan.grid.rows[row].label: [
             _ranks(run, protocol, plan.grid.rows[row].result, ranks) for _, run in sorted(part.finished.items())
         ]
-        for row, part in found.items()
+        for row, part in collected.items()
         if part.finished
     }
     return {label: runs for label, runs in curves.items() if any(map(len, runs))}
@@ -172,20 +176,20 @@ def _ranks(run: Experiment, protocol: str, result: str | None, ranks: Sequence[i
 
 
 def training_curves(
-    plan: Plan, found: Mapping[str, Found], curves: Sequence[tuple[str, str]]
+    plan: Plan, collected: Mapping[str, RowExperiments], curves: Sequence[tuple[str, str]]
 ) -> dict[tuple[str, str], dict[str, list[pd.Series]]]:
     """Curves recorded by training, by epoch.
 
     Args:
         plan: The table.
-        found: Experiments of its rows.
+        collected: Experiments of its rows.
         curves: (panel, curve), as ("holdout", "mAP").
 
     Returns:
         Curve -> row's label -> a list over the repetitions; rows that did not record a curve are left out.
     """
     drawn: dict[tuple[str, str], dict[str, list[pd.Series]]] = {curve: {} for curve in curves}
-    for row, part in found.items():
+    for row, part in collected.items():
         for _, run in sorted(part.finished.items()):
             with files_of(run, _CURVES) as folder:
                 panels = read_curves(folder)

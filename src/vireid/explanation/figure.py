@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
@@ -12,8 +13,9 @@ from PIL import Image
 
 from vireid.data.records import Modality
 from vireid.explanation.grad_cam import Explanation, enlarged
-from vireid.reporting.style import FAINT, INK, figure_file
-from vireid.reporting.text import Place, fitted
+from vireid.reporting.figure_text import Place, fitted
+from vireid.reporting.picture_sheet import Sheet, draw_picture, sheet_file
+from vireid.reporting.style import FAINT, INK
 
 _COLOURS = "inferno"  # grows lighter evenly, for readers of every colour vision
 _VEIL = 0.2, 0.55  # opacity of the colours where the map is zero, and what its largest value adds
@@ -41,17 +43,13 @@ def draw_explanations(
         layers: Name of each layer, as the explanations have them, to what stands below it.
         note: What stands below the figure: what was explained.
     """
-    columns = [of for of in Modality if any(of in row for row in rows)]
+    columns = [modality for modality in Modality if any(modality in row for row in rows)]
     height, width, _ = next(iter(rows[0].values())).subject.image.shape
     aspect = height / width
     group = _PITCH * (len(columns) - 1) + 1
     across = max((group + _GAP) * (len(layers) + 1) - _GAP, _NARROWEST)
     down = _HEADER + (aspect + _LABEL) * len(rows) + _FOOTER
-    inches = _INCHES * (across + 2 * _MARGIN), _INCHES * down
-    with figure_file(path, *inches, dpi=_DPI, layout="none") as figure:
-        axes = figure.add_axes((0, 0, 1, 1))
-        axes.set(xlim=(-_MARGIN, across + _MARGIN), ylim=(down, 0))
-        axes.set_axis_off()
+    with sheet_file(path, Sheet(across, down, _MARGIN, _INCHES, _DPI)) as (figure, axes):
         for place, (name, below) in enumerate([("picture", ""), *layers.items()]):
             left = place * (group + _GAP)
             size = 9 if len(name) < 10 else 7
@@ -61,9 +59,9 @@ def draw_explanations(
             _text(axes, left + group / 2, _HEADER - 0.15, lines, size=size, color=FAINT)
             for number, row in enumerate(rows):
                 top = _HEADER + number * (aspect + _LABEL)
-                for column, of in enumerate(columns):
-                    if of in row:
-                        _draw_tile(axes, left + column * _PITCH, top, aspect, row[of], place - 1)
+                for column, modality in enumerate(columns):
+                    if modality in row:
+                        _draw_tile(axes, left + column * _PITCH, top, row[modality], place - 1)
         for number, row in enumerate(rows):
             _label(axes, _HEADER + number * (aspect + _LABEL) + aspect, columns, row)
         axes.text(0, down - _FOOTER / 2, note, ha="left", va="center", fontsize=7, color=FAINT, linespacing=1.4)
@@ -95,25 +93,25 @@ def grey(image: np.ndarray) -> np.ndarray:
     return np.asarray(Image.fromarray(image).convert("L").convert("RGB"))
 
 
-def _draw_tile(axes: Axes, left: float, top: float, aspect: float, item: Explanation, layer: int) -> None:
+def _draw_tile(axes: Axes, left: float, top: float, item: Explanation, layer: int) -> None:
     """Draw the picture itself (`layer` -1) or one of its maps."""
     image = item.subject.image
     if layer >= 0:
         shown = overlay(image, enlarged(item.maps[layer], image.shape[:2]))
     else:
         shown = image if item.subject.modality is Modality.VISIBLE else grey(image)
-    axes.imshow(shown, extent=(left, left + 1, top + aspect, top), interpolation="bilinear", aspect="auto")
+    bottom = draw_picture(axes, left, top, shown)
     if layer >= 0 and item.maps[layer].max() <= 0:
-        _text(axes, left + 0.5, top + aspect + 0.14, "zero everywhere", size=7, color=FAINT)
+        _text(axes, left + 0.5, bottom + 0.14, "zero everywhere", size=7, color=FAINT)
 
 
 def _label(axes: Axes, top: float, columns: Sequence[Modality], row: dict[Modality, Explanation]) -> None:
     """Write below the pictures what they are, and how alike."""
-    for column, of in enumerate(columns):
-        if of in row:
+    for column, modality in enumerate(columns):
+        if modality in row:
             middle = column * _PITCH + 0.5
-            subject = row[of].subject
-            _text(axes, middle, top + 0.14, of.group, size=7.5, weight="bold")
+            subject = row[modality].subject
+            _text(axes, middle, top + 0.14, modality.group, size=7.5, weight="bold")
             place = Place(_INCHES * (_PITCH - 0.06), lines=1, size=_SOURCE, dpi=_DPI)
             source = fitted(subject.source or subject.name, place)
             _text(axes, middle, top + 0.32, source, size=_SOURCE, color=FAINT)
@@ -121,7 +119,7 @@ def _label(axes: Axes, top: float, columns: Sequence[Modality], row: dict[Modali
     compared = "compared with itself" if item.alone else f"cosine similarity {item.similarity:.3f}"
     if any(explained.subject.seen for explained in row.values()):
         compared += "\nseen in training"
-    places = [column * _PITCH + 0.5 for column, of in enumerate(columns) if of in row]
+    places = [column * _PITCH + 0.5 for column, modality in enumerate(columns) if modality in row]
     _text(axes, sum(places) / len(places), top + 0.43, compared, size=7, va="top", linespacing=1.4)
 
 
@@ -135,6 +133,5 @@ def _draw_scale(figure: Figure, axes: Axes, across: float, down: float) -> None:
     axes.text(across - 0.34, middle, "most", ha="left", va="center", fontsize=7, color=FAINT)
 
 
-def _text(axes: Axes, x: float, y: float, text: str, size: float, color: str = INK, **options: object) -> None:
-    options = {"va": "center", "ha": "center"} | options
-    axes.text(x, y, text, fontsize=size, color=color, **options)
+def _text(axes: Axes, x: float, y: float, text: str, size: float, color: str = INK, **options: Any) -> None:
+    axes.text(x, y, text, fontsize=size, color=color, **{"va": "center", "ha": "center"} | options)

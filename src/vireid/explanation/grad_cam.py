@@ -34,8 +34,8 @@ from vireid.data.sixteen_bit import Scaling
 from vireid.data.store import ImagesInfo
 from vireid.explanation.layers import find_layer
 from vireid.explanation.subjects import Pair, Subject
-from vireid.methods.base import Method
-from vireid.params import Compute
+from vireid.methods.base import Embedder
+from vireid.params import DeviceSettings
 from vireid.search.embedder import choose_embedding, require_finite
 from vireid.support.errors import UserError
 from vireid.training.model_folder import load_model, read_description, rebuild_model
@@ -82,7 +82,7 @@ class Explainer:
         UserError: If the model cannot be read, is not for these images, or has no such embedding.
     """
 
-    def __init__(self, folder: Path, embedding: str, compute: Compute, images: ImagesInfo | None):
+    def __init__(self, folder: Path, embedding: str, compute: DeviceSettings, images: ImagesInfo | None):
         description, _ = read_description(folder)
         if images is None:
             method = rebuild_model(folder, description)
@@ -95,7 +95,7 @@ class Explainer:
         self.seen = frozenset(description.train_pids + description.holdout_pids)
         fabric = choose_device(compute).fabric()
         self._device = fabric.device
-        self.method: Method = method.to(fabric.device).eval()
+        self.method: Embedder = method.to(fabric.device).eval()
 
     def explain(self, pair: Pair, layers: Sequence[str], with_itself: bool) -> dict[Modality, Explanation]:
         """Explain the similarity of the two pictures of a pair, in each of them.
@@ -108,19 +108,19 @@ class Explainer:
         Raises:
             UserError: If there is no such layer, it has no map, or an embedding is not finite.
         """
-        pixels = {of: self._pixels(subject) for of, subject in pair.items()}
+        pixels = {modality: self._pixels(subject) for modality, subject in pair.items()}
         with torch.no_grad():
-            vectors = {of: self._embed(values, of)[0] for of, values in pixels.items()}
+            vectors = {modality: self._embed(values, modality)[0] for modality, values in pixels.items()}
         require_finite(torch.stack(list(vectors.values())).cpu().numpy())
         alone = with_itself or len(pair) == 1
         explained = {}
-        for of, subject in pair.items():
-            reference = of if alone else next(other for other in pair if other is not of)
-            score = self._score(of, vectors[reference])
-            modules = [(name, find_layer(self.method, name, of)) for name in layers]
-            maps = [self._map(*named, score, pixels[of], of) for named in modules]
-            similarity = cosine_similarity(vectors[of], vectors[reference], dim=0).item()
-            explained[of] = Explanation(subject, similarity, alone, maps)
+        for modality, subject in pair.items():
+            reference = modality if alone else next(other for other in pair if other is not modality)
+            score = self._score(modality, vectors[reference])
+            modules = [(name, find_layer(self.method, name, modality)) for name in layers]
+            maps = [self._map(*named, score, pixels[modality], modality) for named in modules]
+            similarity = cosine_similarity(vectors[modality], vectors[reference], dim=0).item()
+            explained[modality] = Explanation(subject, similarity, alone, maps)
         return explained
 
     def _pixels(self, subject: Subject) -> Tensor:
@@ -128,8 +128,7 @@ class Explainer:
         return normalise(torch.from_numpy(copy).to(self._device))
 
     def _embed(self, pixels: Tensor, modality: Modality) -> Tensor:
-        modalities = torch.full((len(pixels),), int(modality), device=self._device)
-        return self.method.embed(pixels, modalities)[self.embedding].float()
+        return self.method.embed(pixels, modality)[self.embedding].float()
 
     def _score(self, modality: Modality, reference: Tensor) -> Score:
         """Build the score that is explained: the cosine similarity with `reference` (D,), lengths held."""

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from vireid.data.decode import decode, quiet_pillow
-from vireid.data.records import ImageRecord, Modality
+from vireid.data.records import SPLITS, ImageRecord, Modality
 from vireid.data.sixteen_bit import Scaling
-from vireid.data.store import SPLITS, ImageReader
+from vireid.data.store import ImageReader
 from vireid.search.pictures import unreadable
 from vireid.support.errors import UserError
 
@@ -107,7 +107,7 @@ def gather(
 
 def pair_up(subjects: Sequence[Subject]) -> list[Pair]:
     """Put the first infrared picture beside the first visible one, and so on; what is left over stands alone."""
-    by_modality = [[subject for subject in subjects if subject.modality is of] for of in Modality]
+    by_modality = [[subject for subject in subjects if subject.modality is modality] for modality in Modality]
     return [
         {subject.modality: subject for subject in row if subject is not None} for row in zip_longest(*by_modality)
     ]
@@ -131,8 +131,8 @@ def from_files(
     for path in paths:
         with quiet_pillow():
             decoded = decode(path, *size, scaling)
-        if decoded.problem is not None:
-            raise unreadable(path, decoded.problem, "name another picture")
+        if decoded.image is None:
+            raise unreadable(path, str(decoded.problem), "name another picture")
         subjects.append(Subject(decoded.image, modality, path.as_posix()))
     return subjects
 
@@ -171,17 +171,17 @@ def from_pids(reader: ImageReader, pids: Sequence[int], seen: Collection[int]) -
         first.setdefault((record.pid, record.modality), record)
     pairs = []
     for pid in pids:
-        found = {modality: first[pid, modality] for modality in Modality if (pid, modality) in first}
-        if len(found) < len(Modality):
+        chosen = {modality: first[pid, modality] for modality in Modality if (pid, modality) in first}
+        if len(chosen) < len(Modality):
             test = reader.pids("test")
             raise UserError(
                 "--pid",
-                f"no pictures of identity {pid}" if not found else f"identity {pid} is not in both spectra",
+                f"no pictures of identity {pid}" if not chosen else f"identity {pid} is not in both spectra",
                 expected=f"an identity with visible and infrared pictures; test identities: {_listed(test)}",
-                found=" and ".join(modality.group for modality in found) or "none",
+                found=" and ".join(modality.group for modality in chosen) or "none",
                 remedy="choose one of these, or name single pictures",
             )
-        pairs.append({modality: _subject(reader, record, seen) for modality, record in found.items()})
+        pairs.append({modality: _subject(reader, record, seen) for modality, record in chosen.items()})
     return pairs
 
 
@@ -200,7 +200,9 @@ def _is_file(name: str) -> bool:
 
 
 def _records(reader: ImageReader) -> list[ImageRecord]:
-    return [record for split in reversed(SPLITS) for of in Modality for record in reader.records(split, of)]
+    return [
+        record for split in reversed(SPLITS) for modality in Modality for record in reader.records(split, modality)
+    ]
 
 
 def _subject(reader: ImageReader, record: ImageRecord, seen: Collection[int]) -> Subject:

@@ -1,42 +1,59 @@
-"""The methods by name; each is imported only when it is asked for."""
+"""The methods by name: each is a folder with a `method.py`, imported only when it is asked for."""
 
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vireid.params import Section, Train, check_section
 from vireid.support.errors import UserError
 
 if TYPE_CHECKING:
-    from vireid.methods.base import Method
+    from vireid.methods.base import Embedder
 
-METHODS = {
-    "baseline": "vireid.methods.baseline:Baseline",
-    "fprnet": "vireid.methods.fprnet:FPRNet",
-    "tffn": "vireid.methods.tffn:TFFN",
-}
+ROOMS = Path(__file__).parent
 
 
-def method_class(name: str) -> "type[Method]":
-    """Import a method's class.
+def method_names() -> list[str]:
+    """Names of the methods: the folders beside this file that hold a `method.py`."""
+    return sorted(path.parent.name for path in ROOMS.glob("*/method.py"))
+
+
+def method_class(name: str) -> "type[Embedder]":
+    """Import a method's class: the one that its `method.py` defines from `Method` or `Fitted`.
 
     Raises:
-        UserError: If there is no method of that name.
+        UserError: If there is no method of that name, or its file defines none or several.
     """
-    if name not in METHODS:
+    if name not in method_names():
         raise UserError(
             "method",
             "there is no such method",
-            expected=f"one of {', '.join(METHODS)}",
+            expected=f"one of {', '.join(method_names())}",
             found=name,
             remedy="choose one with `vireid preset method=NAME`",
         )
-    module, _, attribute = METHODS[name].partition(":")
-    return getattr(import_module(module), attribute)
+    from vireid.methods.base import Fitted, Method
+
+    module = import_module(f"vireid.methods.{name}.method")
+    classes = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Method | Fitted) and value.__module__ == module.__name__
+    ]
+    if len(classes) != 1:
+        raise UserError(
+            ROOMS / name / "method.py",
+            "not the file of one method",
+            expected="one class derived from Method or Fitted",
+            found=", ".join(cls.__name__ for cls in classes) or "none",
+            remedy="keep helpers that are no method in other files of the folder",
+        )
+    return classes[0]
 
 
 def check_method(
     name: str, model: dict[str, Any], loss: dict[str, Any]
-) -> "tuple[type[Method], Section, Section]":
+) -> "tuple[type[Embedder], Section, Section]":
     """Check a method's sections of `params.yaml`.
 
     Returns:
@@ -66,11 +83,11 @@ def check_recipe(name: str, model: dict[str, Any], loss: dict[str, Any], train: 
 
 def build_method(
     name: str, num_pids: int, model: dict[str, Any], loss: dict[str, Any], *, from_scratch: bool = False
-) -> "Method":
+) -> "Embedder":
     """Build a method for a number of training identities.
 
     Args:
-        name: As in `METHODS`.
+        name: As of its folder.
         num_pids: Number of training identities.
         model: The parameters' section `model`.
         loss: The parameters' section `loss`.

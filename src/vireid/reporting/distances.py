@@ -1,16 +1,17 @@
 """Histograms of distances: how far pairs of one identity lie from pairs of two, within and across the spectra."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
+from vireid.datasets.protocol import Protocol
 from vireid.reporting.nothing_to_show import NothingToShow
 from vireid.reporting.style import COLOURS, INK, figure_file
 from vireid.retrieval.features import Features
 from vireid.retrieval.pairs import Pairs, pairs_of
-from vireid.retrieval.protocols import Protocol
 
 _MOST_IMAGES = 2000  # of each modality: two million pairs, which a histogram shows as well as all
 _BINS = 60
@@ -58,9 +59,9 @@ def _draw_panel(axes: Axes, pairs: Pairs, edges: np.ndarray) -> None:
         (pairs.different, _DIFFERENT, "different identities"),
     ):
         weights = np.full(len(values), 1 / len(values))
-        style = {"color": colour, "weights": weights, "bins": edges}
-        axes.hist(values, **style, histtype="stepfilled", alpha=0.25)
-        axes.hist(values, **style, histtype="step", linewidth=1.5, label=label)
+        histogram = partial(axes.hist, values, color=colour, weights=weights, bins=edges.tolist())
+        histogram(histtype="stepfilled", alpha=0.25)
+        histogram(histtype="step", linewidth=1.5, label=label)
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     # Above the axes' top edge, where no histogram reaches.
     axes.margins(y=0.35)

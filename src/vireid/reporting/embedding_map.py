@@ -11,13 +11,13 @@ from matplotlib.lines import Line2D
 from threadpoolctl import threadpool_limits
 
 from vireid.data.records import Modality
+from vireid.datasets.protocol import Protocol
+from vireid.reporting.figure_text import Place, fitted
 from vireid.reporting.nothing_to_show import NothingToShow
 from vireid.reporting.style import INK, figure_file
-from vireid.reporting.text import Place, fitted
 from vireid.retrieval.collapse import all_but_equal
 from vireid.retrieval.distances import unit_length
 from vireid.retrieval.features import Features
-from vireid.retrieval.protocols import Protocol
 
 _IMAGES = 12  # of an identity and modality at most
 _PERPLEXITY = 15  # about the images of an identity in one modality
@@ -59,7 +59,7 @@ def draw_embedding_map(path: Path, features: Features, protocol: Protocol, pids:
         for modality in Modality:
             part = points[start : start + len(rows[modality])]
             start += len(part)
-            _draw_points(axes, part, features.of(modality).pid[rows[modality]], chosen, modality)
+            _draw_points(axes, part, features.group(modality).pid[rows[modality]], chosen, modality)
         # A square of the wider extent: the points may all lie on a line.
         middle, reach = (points.max(axis=0) + points.min(axis=0)) / 2, _REACH * np.ptp(points, axis=0).max()
         xlim, ylim = zip(middle - reach, middle + reach, strict=True)
@@ -107,7 +107,7 @@ def _chosen_pids(features: Features, count: int) -> np.ndarray:
 
 def _rows(features: Features, modality: Modality, pids: np.ndarray) -> np.ndarray:
     """List images of each identity at even steps by camera and name, so that every camera is there."""
-    images = features.of(modality)
+    images = features.group(modality)
     order = np.lexsort([images.name.astype(str), images.camid])
     cells = [order[images.pid[order] == pid] for pid in pids]
     steps = [cell[np.linspace(0, len(cell) - 1, min(_IMAGES, len(cell))).astype(int)] for cell in cells]

@@ -9,7 +9,7 @@ from vireid.reporting.cmc import draw_cmc
 from vireid.reporting.distances import draw_distances
 from vireid.reporting.embedding_map import draw_embedding_map
 from vireid.reporting.nothing_to_show import NothingToShow
-from vireid.reporting.ranked_lists import draw_ranked_lists, draw_worst_queries
+from vireid.reporting.ranked_pictures import draw_ranked_lists, draw_worst_queries
 from vireid.reporting.training import draw_training
 from vireid.retrieval.evaluation import Evaluation
 from vireid.retrieval.features import Features

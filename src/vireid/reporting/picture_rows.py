@@ -8,8 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle, Rectangle
 
-from vireid.reporting.style import FAINT, INK, figure_file
-from vireid.reporting.text import Place, fitted
+from vireid.reporting.figure_text import Place, fitted
+from vireid.reporting.picture_sheet import Sheet, draw_picture, sheet_file
+from vireid.reporting.style import FAINT, INK
 
 _RIGHT, _WRONG = "#1a8f3c", "#d1242f"
 _TICK, _CROSS = "\N{CHECK MARK}", "\N{BALLOT X}"
@@ -44,11 +45,11 @@ class Tile:
 
 
 @dataclass(frozen=True)
-class Row:
+class PictureRow:
     """A query, what was found for it, and, set apart from these, one more picture or none."""
 
     query: Tile
-    found: Sequence[Tile]
+    hits: Sequence[Tile]
     apart: Tile | None = None
 
 
@@ -57,11 +58,11 @@ class Headings:
     """What stands above the three columns, a line or two each."""
 
     query: str
-    found: str
+    hits: str
     apart: str = ""
 
 
-def draw_rows(path: Path, rows: Sequence[Row], headings: Headings, inches: float = 0.72) -> None:
+def draw_rows(path: Path, rows: Sequence[PictureRow], headings: Headings, inches: float = 0.72) -> None:
     """Draw one row of pictures below the other.
 
     Args:
@@ -72,17 +73,14 @@ def draw_rows(path: Path, rows: Sequence[Row], headings: Headings, inches: float
     """
     height, width, _ = rows[0].query.picture.shape
     aspect = height / width
-    places = max(len(row.found) for row in rows)
+    places = max(len(row.hits) for row in rows)
     end = _left(places - 1) + 1
     apart = end + _PITCH - 1 + _GAP
     across = apart + 1 if any(row.apart for row in rows) else end
     down = (aspect + _LABEL) * len(rows) + _HEADER
-    with figure_file(path, inches * (across + 2 * _MARGIN), inches * down, dpi=_DPI, layout="none") as figure:
-        axes = figure.add_axes((0, 0, 1, 1))
-        axes.set(xlim=(-_MARGIN, across + _MARGIN), ylim=(down, 0))
-        axes.set_axis_off()
+    with sheet_file(path, Sheet(across, down, _MARGIN, inches, _DPI)) as (_, axes):
         _draw_heading(axes, 0.5, headings.query, "center")
-        _draw_heading(axes, _left(0), headings.found, "left")
+        _draw_heading(axes, _left(0), headings.hits, "left")
         _draw_heading(axes, apart + 0.5, headings.apart, "center")
         for number, row in enumerate(rows):
             top = _HEADER + number * (aspect + _LABEL)
@@ -90,7 +88,7 @@ def draw_rows(path: Path, rows: Sequence[Row], headings: Headings, inches: float
             axes.add_patch(
                 Rectangle((-0.06, top - 0.06), 1.12, aspect + 0.12, fill=False, edgecolor=INK, linewidth=1)
             )
-            for place, tile in enumerate(row.found):
+            for place, tile in enumerate(row.hits):
                 _draw_tile(axes, _left(place), top, inches, tile)
             if row.apart:
                 _draw_tile(axes, apart, top, inches, row.apart)
@@ -105,18 +103,15 @@ def _draw_heading(axes: Axes, left: float, text: str, align: str) -> None:
 
 
 def _draw_tile(axes: Axes, left: float, top: float, inches: float, tile: Tile) -> None:
-    aspect = tile.picture.shape[0] / tile.picture.shape[1]
-    extent = (left, left + 1, top + aspect, top)
-    axes.imshow(tile.picture, extent=extent, interpolation="bilinear", aspect="auto", zorder=1)
+    below = draw_picture(axes, left, top, tile.picture)
     colour = INK if tile.correct is None else _RIGHT if tile.correct else _WRONG
     axes.add_patch(
-        Rectangle((left, top), 1, aspect, fill=False, edgecolor=colour, linewidth=2.5, joinstyle="miter")
+        Rectangle((left, top), 1, below - top, fill=False, edgecolor=colour, linewidth=2.5, joinstyle="miter")
     )
     if tile.correct is not None:
         mark = _TICK if tile.correct else _CROSS
         axes.add_patch(Circle((left + 0.83, top + 0.17), 0.15, facecolor=colour, edgecolor="white"))
         axes.text(left + 0.83, top + 0.18, mark, ha="center", va="center", color="white", fontsize=9)
-    below = top + aspect
     axes.text(left + 0.5, below + 0.2, tile.value, ha="center", va="center", fontsize=8, weight="bold")
     source = fitted(tile.source, Place(inches * (_PITCH - _BETWEEN), lines=2, size=_SOURCE, dpi=_DPI))
     lines = "\n".join(line for line in (source, tile.identity) if line)

@@ -61,22 +61,22 @@ def write_evaluation(
 
 
 def write_cmc(path: Path, evaluations: Sequence[Evaluation]) -> None:
-    """Write one row for each protocol and rank down to 100: `protocol`, `rank`, and `found`, the mean over trials.
+    """Write one row for each protocol and rank down to 100: `protocol`, `rank`, `matched`: the mean over trials.
 
     It is in percent. Rows and not columns, so that one plot in dvc.yaml fits the protocols of every data set.
     """
     tables = []
     for evaluation in evaluations:
-        found = 100 * evaluation.cmc.mean(axis=0)[:_CMC_RANKS]
-        ranks = np.arange(1, len(found) + 1)
-        tables.append(pd.DataFrame({"protocol": evaluation.protocol.name, "rank": ranks, "found": found}))
+        matched = 100 * evaluation.cmc.mean(axis=0)[:_CMC_RANKS]
+        ranks = np.arange(1, len(matched) + 1)
+        tables.append(pd.DataFrame({"protocol": evaluation.protocol.name, "rank": ranks, "matched": matched}))
     with replacing(path) as partial:
         pd.concat(tables).to_csv(partial, index=False, float_format="%.4f", lineterminator="\n")
 
 
 def _details(evaluation: Evaluation, features: Features) -> dict[str, Any]:
     selection = evaluation.selection
-    names = features.of(evaluation.protocol.gallery_modality).name[selection.pool]
+    names = features.group(evaluation.protocol.gallery_modality).name[selection.pool]
     return {
         "protocol": evaluation.protocol.as_dict(),
         "queries": len(selection.asked[0]),
@@ -98,13 +98,14 @@ def _details(evaluation: Evaluation, features: Features) -> dict[str, Any]:
             | _of_trial(evaluation, trial)
             for trial, gallery in enumerate(selection.galleries)
         ],
-        **({"reranked": _reranked(evaluation.reranked)} if evaluation.reranked else {}),
+        **(_reranked(evaluation.reranked) if evaluation.reranked else {}),
     }
 
 
 def _reranked(evaluation: Evaluation) -> dict[str, Any]:
     trials = [_of_trial(evaluation, trial) for trial in range(len(evaluation.selection.galleries))]
-    return {"parameters": evaluation.reranking.model_dump(), **_over_trials(evaluation), "trials": trials}
+    parameters = evaluation.reranking.model_dump() if evaluation.reranking else {}
+    return {"reranked": {"parameters": parameters, **_over_trials(evaluation), "trials": trials}}
 
 
 def _over_trials(evaluation: Evaluation) -> dict[str, Any]:

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Literal, cast
 
 import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from vireid.reporting.text import drawable, font_families
+from vireid.reporting.figure_text import drawable, font_families
 
 INK = "#1f2933"
 FAINT = "#7b8794"
@@ -41,7 +42,7 @@ _STYLE = {
 
 @contextmanager
 def figure_file(
-    path: Path, width: float, height: float, dpi: int = 160, layout: str = "constrained"
+    path: Path, width: float, height: float, dpi: int = 160, layout: Literal["constrained", "none"] = "constrained"
 ) -> Iterator[Figure]:
     """Yield an empty figure and save it as PNG; a user's own matplotlib settings do not change it.
 
@@ -56,8 +57,9 @@ def figure_file(
     """
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(_STYLE | {"font.family": list(font_families())})
-        figure = Figure(figsize=(width, height), layout=layout)
+        style: Any = _STYLE | {"font.family": list(font_families())}  # the stubs list every key
+        matplotlib.rcParams.update(style)
+        figure = Figure(figsize=(width, height), layout=cast(Any, layout))  # the stubs lack "none"
         yield figure
         for text in figure.findobj(Text):
             text.set_text(drawable(text.get_text()))

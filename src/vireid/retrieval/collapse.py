@@ -4,9 +4,9 @@ import numpy as np
 import torch
 
 from vireid.data.records import Modality
+from vireid.datasets.protocol import Protocol
 from vireid.retrieval.distances import unit_length
 from vireid.retrieval.features import Features
-from vireid.retrieval.protocols import Protocol
 
 _ALL_BUT_EQUAL = 1e-4  # of the vectors' length; float32 itself rounds by 1e-7
 _MOST_IMAGES = 2000  # of each spectrum, at even steps
@@ -40,7 +40,7 @@ def collapse_warning(features: Features, protocol: Protocol) -> str:
 
 
 def _has_collapsed(features: Features, modality: Modality, protocol: Protocol) -> bool:
-    rows = np.flatnonzero(features.of(modality).identified)
+    rows = np.flatnonzero(features.group(modality).identified)
     if len(rows) < 2:
         return False
     rows = rows[np.linspace(0, len(rows) - 1, min(_MOST_IMAGES, len(rows))).astype(int)]

@@ -77,7 +77,9 @@ class Tally:
         if self._counting == "identity":
             galleries = [(columns, _starts(pids[columns])) for columns in map(np.flatnonzero, members.T)]
             right = self._right[rows].numpy()
-            counted = self._in_threads(lambda part, of: _closer_identities(part, of, galleries), keys, right)
+            counted = self._in_threads(
+                lambda part, rights: _closer_identities(part, rights, galleries), keys, right
+            )
             self._identities[rows] += torch.from_numpy(np.concatenate(counted))
         self._in_threads(lambda part: part.sort(axis=1), keys)  # 7 times faster than torch's on int64
         places = torch.searchsorted(keys, self._match_keys[rows])
@@ -90,13 +92,13 @@ class Tally:
         """Turn the counts into ranks and scores, after every part of the pool has been added."""
         blocks = []
         for rows in self._row_blocks():
-            found = self._found(rows)
-            ranks = (self._before[rows] + found.cumsum(1)).masked_fill_(~found, 0).movedim(1, 2)
+            matched = self._matched(rows)
+            ranks = (self._before[rows] + matched.cumsum(1)).masked_fill_(~matched, 0).movedim(1, 2)
             first = CMC_RANKS[self._counting](ranks, self._identities[rows])
             blocks.append((first, average_precision(ranks), inverse_negative_penalty(ranks)))
         return Scores(*(torch.cat(values).numpy() for values in zip(*blocks, strict=True)))
 
-    def _found(self, rows: slice) -> Tensor:
+    def _matched(self, rows: slice) -> Tensor:
         """Tell which matches are in which gallery, (rows, M, T) bool."""
         keys = self._match_keys[rows]
         positions = key_positions(keys).clamp_(max=len(self._pids) - 1)
@@ -104,7 +106,7 @@ class Tally:
 
     def _closest_matches(self, rows: slice) -> Tensor:
         """Return the key of each query's closest match in each gallery, (rows, T) int64."""
-        return self._match_keys[rows][:, :, None].masked_fill(~self._found(rows), JUNK_KEY).amin(1)
+        return self._match_keys[rows][:, :, None].masked_fill(~self._matched(rows), JUNK_KEY).amin(1)
 
     def _row_blocks(self) -> Iterator[slice]:
         size = max(1, _RANKS // self._before[0].numel())

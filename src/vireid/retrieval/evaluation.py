@@ -7,13 +7,13 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from vireid.datasets.protocol import Protocol
 from vireid.params import Reranking
 from vireid.retrieval.bootstrap import confidence_intervals
-from vireid.retrieval.comparison import Comparison
 from vireid.retrieval.counting import Scores
 from vireid.retrieval.features import Features
 from vireid.retrieval.galleries import Selection, ranking_order, select_images
-from vireid.retrieval.protocols import Protocol
+from vireid.retrieval.gallery_pool import GalleryPool
 from vireid.retrieval.ranking import cumulative_matching
 from vireid.retrieval.scoring import score
 from vireid.support.errors import UserError
@@ -110,8 +110,8 @@ class Evaluation:
     def intervals(self) -> dict[str, tuple[float, float]]:
         """Name -> 95 % confidence interval of the mean over the trials, see `bootstrap.confidence_intervals`."""
         asked = np.stack([self.selection.query_pids[positions] for positions in self.selection.asked])
-        found = np.where(self.match_ranks > 0, self.match_ranks, np.nan)
-        scores = {f"rank{rank}": np.where(np.isnan(found), np.nan, found <= rank) for rank in self.ranks} | {
+        ranks = np.where(self.match_ranks > 0, self.match_ranks, np.nan)
+        scores = {f"rank{rank}": np.where(np.isnan(ranks), np.nan, ranks <= rank) for rank in self.ranks} | {
             "mAP": self.average_precision,
             "mINP": self.inverse_negative_penalty,
         }
@@ -137,12 +137,14 @@ def evaluate_protocols(
     groups: dict[tuple, list[int]] = {}
     for index, protocol in enumerate(protocols):
         groups.setdefault(tuple(getattr(protocol, name) for name in _SHARED), []).append(index)
-    works = [_Work(features, [(protocols[i], selections[i]) for i in group]) for group in groups.values()]
-    found: dict[int, Evaluation] = {}
+    works = [
+        _SharedDistances(features, [(protocols[i], selections[i]) for i in group]) for group in groups.values()
+    ]
+    evaluations: dict[int, Evaluation] = {}
     with progress("evaluate", sum(work.distances for work in works), "distances") as bar:
         for group, work in zip(groups.values(), works, strict=True):
-            found |= zip(group, work.evaluate(ranks, bar.advance), strict=True)
-    return [found[index] for index in range(len(protocols))]
+            evaluations |= zip(group, work.evaluate(ranks, bar.advance), strict=True)
+    return [evaluations[index] for index in range(len(protocols))]
 
 
 def evaluate(features: Features, protocol: Protocol, ranks: Sequence[int]) -> Evaluation:
@@ -158,10 +160,10 @@ def evaluate(features: Features, protocol: Protocol, ranks: Sequence[int]) -> Ev
             with a match.
     """
     selection = select_images(features, protocol)
-    return _Work(features, [(protocol, selection)]).evaluate(ranks, lambda distances: None)[0]
+    return _SharedDistances(features, [(protocol, selection)]).evaluate(ranks, lambda distances: None)[0]
 
 
-class _Work:
+class _SharedDistances:
     """Protocols that share their distances, with the queries and the pool of them all.
 
     Attributes:
@@ -170,7 +172,7 @@ class _Work:
 
     def __init__(self, features: Features, chosen: Sequence[tuple[Protocol, Selection]]):
         self._features, self._chosen = features, chosen
-        images = features.of(chosen[0][0].gallery_modality)
+        images = features.group(chosen[0][0].gallery_modality)
         asked = [selection.queries[positions] for _, selection in chosen for positions in selection.asked]
         self._rows = np.unique(np.concatenate(asked))
         pool = np.unique(np.concatenate([selection.pool for _, selection in chosen]))
@@ -188,7 +190,7 @@ class _Work:
         distinct: dict[bytes, int] = {}
         numbers = [distinct.setdefault(gallery.tobytes(), len(distinct)) for gallery in galleries]
         scores = score(
-            Comparison(self._features, protocol, self._pool),
+            GalleryPool(self._features, protocol, self._pool),
             self._rows,
             [np.frombuffer(gallery, np.int64) for gallery in distinct],
             protocol.cmc_counting,
@@ -205,13 +207,13 @@ class _Work:
     ) -> Evaluation:
         """Take a protocol's own queries and galleries: (R, T) -> (trials, Q)."""
         rows = [np.searchsorted(self._rows, selection.queries[asked]) for asked in selection.asked]
-        values = (
+        match_ranks, precision, penalty = (
             np.stack([values[asked, trial] for asked, trial in zip(rows, trials, strict=True)])
             for values in (scores.match_ranks, scores.average_precision, scores.inverse_negative_penalty)
         )
         length = cmc_length(protocol, selection)
         reported, blank = (tuple(rank for rank in ranks if (rank <= length) == fits) for fits in (True, False))
-        evaluation = Evaluation(protocol, selection, reported, blank, *values)
+        evaluation = Evaluation(protocol, selection, reported, blank, match_ranks, precision, penalty)
         _check_matches(evaluation)
         return evaluation
 

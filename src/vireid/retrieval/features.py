@@ -14,17 +14,24 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from vireid.data.records import Modality
+from vireid.data.optional_columns import STORED_OPTIONAL_COLUMNS
+from vireid.data.records import OPTIONAL_COLUMNS, Modality
 from vireid.params import Dataset
 from vireid.support.errors import UserError
 from vireid.support.hdf5 import create_hdf5, open_hdf5, plain
+from vireid.support.stored_tables import StoredColumn, StoredTable, read_text
 
 SCHEMA = "vireid.features/1"
 DEFAULT = "default"
 JOIN = "+"  # between the names of embeddings that are ranked as one
-_COLUMNS = {"pid": ("i4", "iu"), "camid": ("i2", "iu"), "name": (h5py.string_dtype(), "OS")}
-_OPTIONAL_DIMENSIONS = {"location": 1, "official_places": 2}
-_REMEDY = "run `dvc repro extract`, or write the file as README describes it"
+_COLUMNS = [
+    StoredColumn("pid", "whole numbers"),
+    StoredColumn("camid", "whole numbers"),
+    StoredColumn("name", "text"),
+    *STORED_OPTIONAL_COLUMNS,
+]
+_TYPES = {"pid": "i4", "camid": "i2", "name": h5py.string_dtype()}  # as they are written
+_REMEDY = "run `dvc repro extract`, or write the file as docs/formats.md describes it"
 
 
 @dataclass(frozen=True)
@@ -97,13 +104,13 @@ class Features:
     visible: FeatureSet
     infrared: FeatureSet
 
-    def of(self, modality: Modality) -> FeatureSet:
+    def group(self, modality: Modality) -> FeatureSet:
         """Return the images of one modality."""
         return {Modality.VISIBLE: self.visible, Modality.INFRARED: self.infrared}[modality]
 
     def vectors(self, modality: Modality, rows: np.ndarray) -> np.ndarray:
         """Return the ranked embedding of some images, (len(rows), D) float32."""
-        return self.of(modality).embeddings[self.embedding][rows]
+        return self.group(modality).embeddings[self.embedding][rows]
 
 
 def write_features(path: Path, info: FeaturesInfo, visible: FeatureSet, infrared: FeatureSet) -> None:
@@ -122,7 +129,7 @@ def write_features(path: Path, info: FeaturesInfo, visible: FeatureSet, infrared
     with create_hdf5(path, SCHEMA, {item.name: getattr(info, item.name) for item in fields(info)}) as file:
         for modality, images in zip(Modality, (visible, infrared), strict=True):
             group = file.create_group(modality.group)
-            for key, (dtype, _) in _COLUMNS.items():
+            for key, dtype in _TYPES.items():
                 group.create_dataset(key, data=getattr(images, key), dtype=dtype)
             for key, values in images.optional.items():
                 group.create_dataset(key, data=values, dtype="i2")
@@ -155,6 +162,25 @@ def read_features(path: Path, embedding: str = DEFAULT) -> Features:
     _check_locations(path, visible, infrared)
     _check_leak(path, info, visible, infrared)
     return Features(info, embedding, visible, infrared)
+
+
+def check_features(where: Path, features: Features) -> None:
+    """Check features that come from no file as those of a file are.
+
+    Args:
+        where: What messages call them.
+        features: With one embedding.
+
+    Raises:
+        UserError: If lengths or widths differ, names repeat, values are not finite, only one modality has
+            locations, or a test identity was trained on.
+    """
+    for modality in Modality:
+        images = features.group(modality)
+        _check_embedding(where, modality, images, images.embeddings[features.embedding])
+    _check_dimensions(where, features.embedding, features.visible, features.infrared)
+    _check_locations(where, features.visible, features.infrared)
+    _check_leak(where, features.info, features.visible, features.infrared)
 
 
 def _checked_info(path: Path, info: FeaturesInfo) -> FeaturesInfo:
@@ -211,75 +237,36 @@ def require_split(path: Path, info: FeaturesInfo, dataset: Dataset) -> None:
 
 
 def _read_set(path: Path, file: h5py.File, modality: Modality, names: Sequence[str]) -> FeatureSet:
-    group = file.get(modality.group)
-    kinds = dict.fromkeys((*_COLUMNS, *_OPTIONAL_DIMENSIONS), h5py.Dataset) | {"embeddings": h5py.Group}
-    whole = isinstance(group, h5py.Group)
-    missing = [key for key in (*_COLUMNS, "embeddings") if not whole or key not in group]
-    wrong = [key for key, kind in kinds.items() if whole and key in group and not isinstance(group[key], kind)]
-    if missing or wrong:
+    StoredTable(_COLUMNS).check(path, file, modality.group, _REMEDY)
+    group = file[modality.group]
+    embeddings = group.get("embeddings")
+    if not isinstance(embeddings, h5py.Group):
         raise UserError(
             path,
             f"group /{modality.group} is not complete",
-            expected=", ".join((*_COLUMNS, "embeddings")),
-            found=f"no {', '.join(missing)}" if missing else f"{wrong[0]} is not a {kinds[wrong[0]].__name__}",
+            expected="pid, camid, name and a group embeddings",
+            found="no embeddings" if embeddings is None else "embeddings is no group",
             remedy=_REMEDY,
         )
-    unknown = [name for name in names if not isinstance(group["embeddings"].get(name), h5py.Dataset)]
+    unknown = [name for name in names if name not in embeddings]
     if unknown:
         raise UserError(
             path,
             f"no embedding `{unknown[0]}` in group /{modality.group}",
-            expected=f"{', '.join(group['embeddings'])}, {DEFAULT}, or several of these joined by {JOIN}",
+            expected=f"{', '.join(embeddings)}, {DEFAULT}, or several of these joined by {JOIN}",
             found=JOIN.join(names),
             remedy="choose one of these (evaluate.embedding, or --embedding)",
         )
-    for key, (dtype, kinds) in _COLUMNS.items():
-        text = h5py.check_string_dtype(group[key].dtype) is not None
-        if group[key].dtype.kind not in kinds or group[key].ndim != 1 or text != (key == "name"):
-            raise UserError(
-                path,
-                f"/{modality.group}/{key} is not a column",
-                expected="(N,) UTF-8" if key == "name" else f"(N,) {np.dtype(dtype)}",
-                found=f"{group[key].shape} {group[key].dtype}",
-                remedy=_REMEDY,
-            )
-    name = _names(path, group)
+    vectors = [StoredColumn(f"embeddings/{name}", "floating-point numbers", (None,)) for name in names]
+    StoredTable([*_COLUMNS, *vectors]).check(path, file, modality.group, _REMEDY)
+    name = read_text(path, group["name"], _REMEDY)
     parts = {part: group["embeddings"][part][:] for part in names}
-    optional = _optional_columns(path, group)
-    pid, camid = (
-        _as_column(path, f"{group.name}/{key}", group[key][:], _COLUMNS[key][0]) for key in ("pid", "camid")
-    )
+    optional = {key: group[key][:] for key in OPTIONAL_COLUMNS if key in group}
+    pid, camid = (_as_column(path, f"{group.name}/{key}", group[key][:], _TYPES[key]) for key in ("pid", "camid"))
     images = FeatureSet(pid, camid, name, parts, optional)
     for values in parts.values():
         _check_embedding(path, modality, images, values)
     return replace(images, embeddings={JOIN.join(names): _joined([parts[part] for part in names])})
-
-
-def _optional_columns(path: Path, group: h5py.Group) -> dict[str, np.ndarray]:
-    optional = {key: group[key][:] for key in _OPTIONAL_DIMENSIONS if key in group}
-    for key, column in optional.items():
-        if column.dtype.kind not in "iu" or column.ndim != _OPTIONAL_DIMENSIONS[key]:
-            raise UserError(
-                path,
-                f"{group.name}/{key} is not a column of whole numbers",
-                expected=f"{_OPTIONAL_DIMENSIONS[key]} dimensions, int16",
-                found=f"{column.shape} {column.dtype}",
-                remedy=_REMEDY,
-            )
-    return optional
-
-
-def _names(path: Path, group: h5py.Group) -> np.ndarray:
-    try:
-        return group["name"].asstr()[:].astype(object)
-    except UnicodeDecodeError as error:
-        raise UserError(
-            path,
-            f"names in {group.name} are not UTF-8",
-            expected="(N,) UTF-8",
-            found=error,
-            remedy=_REMEDY,
-        ) from error
 
 
 def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:

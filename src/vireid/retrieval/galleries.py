@@ -7,8 +7,8 @@ from functools import partial
 
 import numpy as np
 
+from vireid.datasets.protocol import Protocol
 from vireid.retrieval.features import Features, FeatureSet
-from vireid.retrieval.protocols import Protocol
 from vireid.support.errors import UserError
 
 Draw = Callable[[Sequence[Sequence[int]], int, int], list[int]]  # (cells, shots, trial) -> positions
@@ -61,7 +61,7 @@ def select_images(features: Features, protocol: Protocol) -> Selection:
             remedy="set evaluate.protocols to protocols of the data set, or extract this data set's features",
         )
     _check_split(features, protocol)
-    askers, images = (features.of(m) for m in (protocol.query_modality, protocol.gallery_modality))
+    askers, images = (features.group(m) for m in (protocol.query_modality, protocol.gallery_modality))
     queries, junk_queries = _rows_of_cameras(features, protocol, "query")
     pool, junk_gallery = _rows_of_cameras(features, protocol, "gallery")
     pool = pool[ranking_order(images, pool)]
@@ -115,7 +115,7 @@ def _rows_of_cameras(features: Features, protocol: Protocol, role: str) -> tuple
     """List the images of known people by a role's cameras, and count those of nobody known."""
     camids = getattr(protocol, f"{role}_camids")
     modality = getattr(protocol, f"{role}_modality")
-    images = features.of(modality)
+    images = features.group(modality)
     present = images.camid
     rows = np.flatnonzero(np.isin(present, camids)) if camids else np.arange(len(present))
     identified = rows[images.identified[rows]]

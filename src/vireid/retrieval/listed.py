@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from vireid.data.records import OPTIONAL_COLUMNS, ImageRecord, Modality
+from vireid.datasets.protocol import Protocol
 from vireid.params import Dataset
 from vireid.retrieval.features import Features, FeatureSet, FeaturesInfo
 from vireid.retrieval.galleries import Selection
-from vireid.retrieval.protocols import Protocol
 from vireid.support.errors import UserError
 
 
@@ -69,7 +69,7 @@ def require_match(features: Features, protocol: Protocol, selection: Selection) 
 def _pids_and_places(
     features: Features, protocol: Protocol, modality: Modality, rows: np.ndarray
 ) -> set[tuple[int, int]]:
-    images = features.of(modality)
+    images = features.group(modality)
     location = images.optional.get("location")
     places = protocol.places(images.camid[rows], None if location is None else location[rows])
     return set(zip(images.pid[rows].tolist(), places.tolist(), strict=True))

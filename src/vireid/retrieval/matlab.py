@@ -2,7 +2,7 @@
 
 `<name>_cam1.mat` to `<name>_cam6.mat` each hold a variable `feature`, one cell for each identity from 1, with the
 feature vector of the identity's i-th image in that camera in row i; a cell is empty where there is no image. The
-identities of `test_id.mat` are evaluated. `rand_perm_cam.mat`: see `data.layouts.galleries`.
+identities of `test_id.mat` are evaluated. `rand_perm_cam.mat`: see `data.official_galleries`.
 """
 
 from io import BytesIO
@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from vireid.data.layouts.checks import require_disjoint
-from vireid.data.layouts.galleries import with_official_places
-from vireid.data.layouts.lists import read_matlab_pids, read_pids
-from vireid.data.layouts.sysu_mm01 import MODALITY_OF_CAMERA
+from vireid.data.layout_checks import require_disjoint
+from vireid.data.lists import read_matlab_pids, read_pids
+from vireid.data.official_galleries import with_official_places
 from vireid.data.records import ImageRecord, Modality
+from vireid.datasets.sysu_mm01 import MODALITY_OF_CAMERA
 from vireid.retrieval.features import Features, FeatureSet, FeaturesInfo
 from vireid.support.errors import UserError
 from vireid.support.progress import track
@@ -91,10 +91,10 @@ def _read_camera(path: Path, pids: list[int]) -> list[tuple[int, np.ndarray]]:
         )
     content = BytesIO(path.read_bytes())  # where the system refuses that, the file is not to blame
     try:
-        cells = loadmat(content, variable_names=["feature"])["feature"].ravel()
+        cells = loadmat(content, variable_names=["feature"])["feature"].ravel()  # type: ignore[arg-type] # it reads open files too
         matrices = [(pid, np.asarray(cells[pid - 1])) for pid in pids if pid <= len(cells)]
-        found = [(pid, matrix.astype(np.float32)) for pid, matrix in matrices if matrix.size]
-        if not all(matrix.ndim == 2 for _, matrix in found):
+        filled = [(pid, matrix.astype(np.float32)) for pid, matrix in matrices if matrix.size]
+        if not all(matrix.ndim == 2 for _, matrix in filled):
             raise ValueError("a cell that is no matrix")
     except NotImplementedError as error:
         remedy = "save it in MATLAB with save(name, 'feature', '-v7')"
@@ -104,7 +104,7 @@ def _read_camera(path: Path, pids: list[int]) -> list[tuple[int, np.ndarray]]:
         raise UserError(
             path, "not the features of a camera", expected=_FORMAT, found=found, remedy=remedy
         ) from error
-    return found
+    return filled
 
 
 def _check_cells(prefix: Path, cells: dict[tuple[int, int], np.ndarray]) -> None:

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 from torch.linalg import vector_norm
 
+from vireid.retrieval.blocks import blocks
 from vireid.retrieval.distances import unit_length
 from vireid.retrieval.neighbours import (
     DistanceBlock,
     Neighbours,
-    blocks,
     compare_with_all,
     distances_at,
     distances_of_vectors,
@@ -130,12 +130,12 @@ def _propose(
 
 def _nearest(block: DistanceBlock, candidates: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Choose the nearest candidates, behind the image itself: (N, count), and the largest distance, (N,)."""
-    own = np.arange(len(candidates))[:, None]
+    itself = np.arange(len(candidates))[:, None]
     keys = sorting_keys(_distances(block, candidates), candidates)
-    keys[candidates == own] = np.iinfo(np.int64).max  # it may or may not have been proposed
+    keys[candidates == itself] = np.iinfo(np.int64).max  # it may or may not have been proposed
     kept = smallest(keys, count - 1)
     last = (kept[:, -1] >> 32).astype(np.int32).view(np.float32)
-    return np.hstack([own, positions(kept)]).astype(np.int32), last
+    return np.hstack([itself, positions(kept)]).astype(np.int32), last
 
 
 def _distances(block: DistanceBlock, candidates: np.ndarray) -> np.ndarray:

@@ -1,12 +1,15 @@
 """Nearest neighbours within sets of images, exact and by blocks: never a matrix of all pairs."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor
 
+from vireid.retrieval.blocks import blocks
 from vireid.retrieval.distances import DISTANCES
+from vireid.retrieval.ranking import ordering_bits
 
 # (rows, columns) -> (R, C) float32, finite and not negative: distances between the images at these positions.
 DistanceBlock = Callable[[np.ndarray, np.ndarray | slice], np.ndarray]
@@ -102,7 +105,7 @@ def find_neighbours(
         One for each set, in positions of that set.
     """
     size = 1 + max(int(items[-1]) for items in sets)
-    found = [
+    neighbours_of_sets = [
         Neighbours(np.empty((len(items), min(count, len(items))), np.int32), np.empty(len(items), np.float32))
         for items in sets
     ]
@@ -110,15 +113,15 @@ def find_neighbours(
     for rows in blocks(size, max(1, _BLOCK_ITEMS // size)):
         distances = block(rows, slice(None))
         keys = _own_first(sorting_keys(distances, np.arange(size)), rows)
-        for items, place, neighbours in zip(sets, places, found, strict=True):
+        for items, place, neighbours in zip(sets, places, neighbours_of_sets, strict=True):
             members = np.flatnonzero(place[rows] >= 0)
             if len(members):
-                own = place[rows[members]]
+                rows_of_set = place[rows[members]]
                 kept = smallest(_part(keys, members, items), neighbours.nearest.shape[1])
-                neighbours.nearest[own] = place[positions(kept)]
-                neighbours.furthest[own] = _part(distances, members, items).max(axis=1)
+                neighbours.nearest[rows_of_set] = place[positions(kept)]
+                neighbours.furthest[rows_of_set] = _part(distances, members, items).max(axis=1)
         advance(len(rows))
-    return found
+    return neighbours_of_sets
 
 
 def compare_with_all(block: DistanceBlock, rows: np.ndarray, neighbours: Neighbours) -> None:
@@ -139,7 +142,7 @@ def _part(values: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarr
 def sorting_keys(distances: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """Make integers that sort like distances, equal distances by position.
 
-    Bits 63..32 order the distance (floats that are not negative sort like their bits), bits 31..0 are positions.
+    Bits 63..32 order the distance, bits 31..0 are positions.
 
     Args:
         distances: (B, C) float32, not negative.
@@ -148,8 +151,7 @@ def sorting_keys(distances: np.ndarray, columns: np.ndarray) -> np.ndarray:
     Returns:
         (B, C) int64.
     """
-    ordered = (distances + np.float32(0)).view(np.int32)  # + 0 makes -0.0 equal to 0.0
-    return ordered.astype(np.int64) << 32 | columns
+    return ordering_bits(torch.from_numpy(distances)).numpy() | columns
 
 
 def positions(keys: np.ndarray) -> np.ndarray:
@@ -173,8 +175,3 @@ def _inverse(items: np.ndarray, size: int) -> np.ndarray:
     place = np.full(size, -1, np.int32)
     place[items] = np.arange(len(items), dtype=np.int32)
     return place
-
-
-def blocks(count: int, size: int) -> Iterator[np.ndarray]:
-    """Cut positions 0 to count - 1 into runs of `size`."""
-    return (np.arange(start, min(start + size, count)) for start in range(0, count, size))

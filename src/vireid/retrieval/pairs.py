@@ -6,9 +6,9 @@ import numpy as np
 import torch
 
 from vireid.data.records import Modality
+from vireid.datasets.protocol import Protocol
 from vireid.retrieval.distances import DISTANCES, unit_length
 from vireid.retrieval.features import Features
-from vireid.retrieval.protocols import Protocol
 
 
 @dataclass(frozen=True)
@@ -49,14 +49,14 @@ def pairs_of(features: Features, protocol: Protocol, most: int) -> list[Pairs]:
     """
     vectors, pids = {}, {}
     for modality in Modality:
-        images = features.of(modality)
+        images = features.group(modality)
         order = np.lexsort([images.name.astype(str), images.camid, images.pid])
         order = order[images.identified[order]]
         rows = order[np.linspace(0, len(order) - 1, min(most, len(order))).astype(int)]
         embeddings = torch.from_numpy(features.vectors(modality, rows)).double()
         vectors[modality] = unit_length(embeddings) if protocol.normalise else embeddings
         pids[modality] = images.pid[rows]
-    found = []
+    kinds_of_pairs = []
     for first, second in ((0, 0), (1, 1), (0, 1)):
         kinds = Modality(first), Modality(second)
         distmat = DISTANCES[protocol.distance](*(vectors[kind] for kind in kinds)).numpy()
@@ -64,5 +64,5 @@ def pairs_of(features: Features, protocol: Protocol, most: int) -> list[Pairs]:
         once = np.triu(np.ones_like(match), k=1) if first == second else np.ones_like(match)
         same, different = distmat[match & once], distmat[~match & once]
         if len(same) and len(different):
-            found.append(Pairs(kinds, same, different))
-    return found
+            kinds_of_pairs.append(Pairs(kinds, same, different))
+    return kinds_of_pairs

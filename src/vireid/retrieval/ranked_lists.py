@@ -1,13 +1,12 @@
 """The first places of some queries' rankings, for looking at."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from vireid.retrieval.comparison import Comparison
 from vireid.retrieval.evaluation import Evaluation
 from vireid.retrieval.features import Features
+from vireid.retrieval.gallery_pool import GalleryPool
 from vireid.retrieval.ranking import JUNK_KEY
 
 
@@ -66,26 +65,26 @@ def worst(features: Features, evaluation: Evaluation, count: int, trial: int = 0
     selection, precision = evaluation.selection, evaluation.average_precision[trial]
     order = np.argsort(precision, kind="stable")[: evaluation.valid_by_trial[trial]]  # NaN sorts to the end
     rows = selection.queries[selection.asked[trial][order]]
-    _, first = np.unique(features.of(evaluation.protocol.query_modality).pid[rows], return_index=True)
+    _, first = np.unique(features.group(evaluation.protocol.query_modality).pid[rows], return_index=True)
     return order[np.sort(first)[:count]]
 
 
 def ranked_lists(
-    features: Features, evaluation: Evaluation, positions: Sequence[int], top: int, trial: int = 0
+    features: Features, evaluation: Evaluation, positions: np.ndarray, top: int, trial: int = 0
 ) -> list[RankedList]:
     """Rank a trial's gallery for some queries and keep the first places.
 
     Args:
         features: Embeddings of the test images.
         evaluation: Results with these features.
-        positions: Positions among the trial's queries, of queries that have a match.
+        positions: (K,) positions among the trial's queries, of queries that have a match.
         top: Number of places; fewer where a query ignores so many that fewer are left.
         trial: The gallery.
     """
     selection = evaluation.selection
     queries, gallery = selection.queries[selection.asked[trial][positions]], selection.galleries[trial]
-    comparison = Comparison(features, evaluation.protocol, selection.pool[gallery])
-    distmat, keys = comparison.distances(queries).numpy(), comparison.keys(queries).numpy()
+    pool = GalleryPool(features, evaluation.protocol, selection.pool[gallery])
+    distmat, keys = pool.distances(queries).numpy(), pool.keys(queries).numpy()
     lists = []
     for row, (position, query) in enumerate(zip(positions, queries, strict=True)):
         ranking = np.argsort(keys[row])

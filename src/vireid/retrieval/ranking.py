@@ -36,11 +36,16 @@ def ranking_keys(distmat: Tensor, match: Tensor, junk: Tensor, first: int = 0) -
     """
     if distmat.dtype != torch.float32:
         raise ValueError(f"distances are float32, not {distmat.dtype}")
-    bits = (distmat + 0.0).view(torch.int32)  # + 0.0 makes -0.0 equal to 0.0
-    ordered = torch.where(bits < 0, bits ^ torch.iinfo(torch.int32).max, bits)  # IEEE 754: negatives run backwards
     position = torch.arange(first, first + distmat.shape[1], device=distmat.device)
-    keys = ordered.long().bitwise_left_shift_(32).bitwise_or_(position << 1).bitwise_or_(match)
+    keys = ordering_bits(distmat).bitwise_or_(position << 1).bitwise_or_(match)
     return keys.masked_fill_(junk, JUNK_KEY)
+
+
+def ordering_bits(distances: Tensor) -> Tensor:
+    """Put float32 distances without NaN into bits 63..32 of int64, which sort like them; the others are zero."""
+    bits = (distances + 0.0).view(torch.int32)  # + 0.0 makes -0.0 equal to 0.0
+    ordered = torch.where(bits < 0, bits ^ torch.iinfo(torch.int32).max, bits)  # IEEE 754: negatives run backwards
+    return ordered.long().bitwise_left_shift_(32)
 
 
 def key_positions(keys: Tensor) -> Tensor:
@@ -65,9 +70,9 @@ def average_precision(ranks: Tensor) -> Tensor:
         >>> average_precision(torch.tensor([[1, 3]]))
         tensor([0.8333], dtype=torch.float64)
     """
-    found = ranks > 0
-    precisions = (found.cumsum(-1).double() / ranks).where(found, 0)
-    return precisions.cumsum(-1)[..., -1] / found.sum(-1)  # in the order of the ranks, whatever else M counts
+    matched = ranks > 0
+    precisions = (matched.cumsum(-1).double() / ranks).where(matched, 0)
+    return precisions.cumsum(-1)[..., -1] / matched.sum(-1)  # in the order of the ranks, whatever else M counts
 
 
 def inverse_negative_penalty(ranks: Tensor) -> Tensor:
@@ -124,5 +129,5 @@ def cumulative_matching(ranks: Tensor, length: int) -> Tensor:
         >>> cumulative_matching(torch.tensor([1, 3, 0, 1]), length=3)
         tensor([0.6667, 0.6667, 1.0000], dtype=torch.float64)
     """
-    found = torch.bincount(ranks[ranks > 0], minlength=length + 1)[1 : length + 1]
-    return found.cumsum(0).double() / (ranks > 0).sum()
+    first_places = torch.bincount(ranks[ranks > 0], minlength=length + 1)[1 : length + 1]
+    return first_places.cumsum(0).double() / (ranks > 0).sum()

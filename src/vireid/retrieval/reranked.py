@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vireid.datasets.protocol import Protocol
 from vireid.params import Evaluate, Reranking
-from vireid.retrieval.comparison import WHOLE, Compared, Comparison
 from vireid.retrieval.counting import Scores
 from vireid.retrieval.evaluation import Evaluation, evaluate_protocols
 from vireid.retrieval.features import Features
+from vireid.retrieval.gallery_pool import WHOLE, Compared, GalleryPool
 from vireid.retrieval.neighbour_index import find_neighbours_by_index
 from vireid.retrieval.neighbours import DistanceBlock, Neighbours, distances_of_vectors, find_neighbours
-from vireid.retrieval.protocols import Protocol
 from vireid.retrieval.reranking import EXPONENTS, Reranker, neighbours_needed
 from vireid.retrieval.scoring import score
 from vireid.support.progress import progress
@@ -26,7 +26,7 @@ from vireid.support.progress import progress
 _INDEXED = 20_000  # images of a single trial from which FAISS proposes their neighbours
 
 
-class RerankedComparison(Comparison):
+class RerankedPool(GalleryPool):
     """Queries and one gallery, between which distances are re-ranked.
 
     Args:
@@ -73,7 +73,7 @@ def rerank(features: Features, evaluations: Sequence[Evaluation], settings: Rera
     Returns:
         The same results, each with `reranked`.
     """
-    works = [_Work(features, evaluation, settings) for evaluation in evaluations]
+    works = [_RerankedEvaluation(features, evaluation, settings) for evaluation in evaluations]
     with progress("re-rank", sum(work.distances for work in works), "distances") as bar:
         return [
             replace(evaluation, reranked=work.evaluate(bar.advance))
@@ -81,7 +81,7 @@ def rerank(features: Features, evaluations: Sequence[Evaluation], settings: Rera
         ]
 
 
-class _Work:
+class _RerankedEvaluation:
     """One protocol to be evaluated by re-ranking.
 
     Attributes:
@@ -101,17 +101,17 @@ class _Work:
     def evaluate(self, advance: Callable[[int], None]) -> Evaluation:
         """Rank every query of every trial anew."""
         selection, protocol = self._evaluation.selection, self._evaluation.protocol
-        comparison = Comparison(self._features, protocol, selection.pool[self._drawn])
-        queries = comparison.queries(selection.queries[self._asked])
-        vectors = torch.cat([queries.vectors, comparison.gallery(WHOLE).vectors])
-        found = self._neighbours(vectors, lambda images: advance(images * self._images))
+        pool = GalleryPool(self._features, protocol, selection.pool[self._drawn])
+        queries = pool.queries(selection.queries[self._asked])
+        vectors = torch.cat([queries.vectors, pool.gallery(WHOLE).vectors])
+        neighbour_sets = self._neighbours(vectors, lambda images: advance(images * self._images))
         block = distances_of_vectors(vectors, protocol.distance)
         scores = []
-        for (asked, gallery, items), neighbours in zip(self._trials(), found, strict=True):
+        for (asked, gallery, items), neighbours in zip(self._trials(), neighbour_sets, strict=True):
             reranker = Reranker(
                 _part(block, items), neighbours, len(asked), EXPONENTS[protocol.distance], self._settings
             )
-            final = RerankedComparison(self._features, protocol, asked, gallery, reranker)
+            final = RerankedPool(self._features, protocol, asked, gallery, reranker)
             scores.append(score(final, asked, [np.arange(len(gallery))], protocol.cmc_counting, advance))
         return _evaluation(self._evaluation, scores, self._settings)
 

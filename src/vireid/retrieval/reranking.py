@@ -201,7 +201,7 @@ def _query_blocks(queries: csr_array, partners: np.ndarray) -> Iterator[tuple[in
     return pairwise([0, *cuts.tolist(), queries.shape[0]])
 
 
-def _rows_of(columns: np.ndarray, value: float) -> csr_array:
+def _rows_of(columns: np.ndarray, value: float | np.integer) -> csr_array:
     """Make an (N, N) matrix that holds one value at (i, columns[i, ...])."""
     count, width = columns.shape
     data = np.full(columns.size, value)

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vireid.retrieval.comparison import Compared, Comparison
+from vireid.retrieval.blocks import slices
 from vireid.retrieval.counting import Scores, Tally
+from vireid.retrieval.gallery_pool import Compared, GalleryPool
 from vireid.retrieval.ranking import JUNK_KEY
 
 _QUERIES = 4096  # queries that are prepared at a time
@@ -20,7 +21,7 @@ _COUNTS = 1 << 22  # counts held at a time: queries x matches x galleries
 
 
 def score(
-    comparison: Comparison,
+    pool: GalleryPool,
     rows: np.ndarray,
     galleries: Sequence[np.ndarray],
     counting: str,
@@ -29,7 +30,7 @@ def score(
     """Score queries in several galleries.
 
     Args:
-        comparison: The pool that the galleries are drawn from.
+        pool: The pool that the galleries are drawn from.
         rows: (Q,) rows of the query modality's group.
         galleries: T times (G,) ascending positions in the pool.
         counting: What the CMC counts, a key of `counting.CMC_RANKS`.
@@ -38,14 +39,14 @@ def score(
     Returns:
         (Q, T) scores.
     """
-    members = np.zeros((len(comparison.pids), len(galleries)), bool)
+    members = np.zeros((len(pool.pids), len(galleries)), bool)
     for number, positions in enumerate(galleries):
         members[positions, number] = True
-    gallery, order = _Gallery(comparison), comparison.by_identity(rows)
+    gallery, order = _Gallery(pool), pool.by_identity(rows)
     blocks = []
     with ThreadPoolExecutor(torch.get_num_threads()) as threads:
         for block in slices(len(rows), _QUERIES):
-            queries = comparison.queries(rows[order[block]])
+            queries = pool.queries(rows[order[block]])
             blocks += _score_block(gallery, queries, members, counting, threads, advance)
     back = np.argsort(order)
     return Scores(
@@ -65,10 +66,10 @@ def _score_block(
     keys = gallery.match_keys(queries)
     scores = []
     for few in slices(len(queries), max(1, _COUNTS // (keys.shape[1] * members.shape[1]))):
-        tally = Tally(keys[few], gallery.comparison.pids, members, counting, threads)
+        tally = Tally(keys[few], gallery.pool.pids, members, counting, threads)
         for part, first in gallery.tiles():
             for rows in slices(few.stop - few.start, _TILE[0]):
-                tally.add(rows, gallery.comparison.keys_between(queries[few][rows], part, first), first)
+                tally.add(rows, gallery.pool.keys_between(queries[few][rows], part, first), first)
                 advance((rows.stop - rows.start) * len(part))
         scores.append(tally.scores())
     return scores
@@ -77,18 +78,19 @@ def _score_block(
 class _Gallery:
     """A pool in prepared parts, of which the last one is kept: a pool of one part is prepared once."""
 
-    def __init__(self, comparison: Comparison):
-        self.comparison, self._pids = comparison, comparison.pids
-        self._columns, self._part = slice(0, 0), None
+    def __init__(self, pool: GalleryPool):
+        self.pool, self._pids = pool, pool.pids
+        self._columns = slice(0, 0)
+        self._part: Compared | None = None
 
     def _parts(self) -> Iterator[tuple[slice, Callable[[], Compared]]]:
-        size = max(1, _PREPARED // self.comparison.dimension)
+        size = max(1, _PREPARED // self.pool.dimension)
         return ((columns, partial(self._prepared, columns)) for columns in parts(self._pids, size))
 
     def _prepared(self, columns: slice) -> Compared:
-        if self._columns != columns:
+        if self._part is None or self._columns != columns:
             self._part = None  # two at once would be twice the memory
-            self._columns, self._part = columns, self.comparison.gallery(columns)
+            self._columns, self._part = columns, self.pool.gallery(columns)
         return self._part
 
     def tiles(self) -> Iterator[tuple[Compared, int]]:
@@ -113,7 +115,7 @@ class _Gallery:
             for i in np.flatnonzero((columns.start <= begins) & (begins < np.minimum(ends, columns.stop))):
                 rows = slice(starts[i], starts[i] + counts[i])
                 matches = prepared()[begins[i] - columns.start : ends[i] - columns.start]
-                keys[rows, : len(matches)] = self.comparison.keys_between(queries[rows], matches, int(begins[i]))
+                keys[rows, : len(matches)] = self.pool.keys_between(queries[rows], matches, int(begins[i]))
         return keys.sort(1).values
 
 
@@ -136,8 +138,3 @@ def parts(pids: np.ndarray, size: int) -> Iterator[slice]:
             stop = begins if begins > start else int(np.searchsorted(pids, pids[start], "right"))
         yield slice(start, stop)
         start = stop
-
-
-def slices(count: int, size: int) -> Iterator[slice]:
-    """Cut `count` rows into blocks of at most `size`."""
-    return (slice(start, min(start + size, count)) for start in range(0, count, size))

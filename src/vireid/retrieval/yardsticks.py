@@ -46,10 +46,11 @@ def _info(images: ImagesInfo, name: str) -> FeaturesInfo:
 
 
 def _embedded(images: ImageSet, generator: np.random.Generator) -> FeatureSet:
+    pixels = np.asarray(images.image)
     embeddings = {
         "random": random_embedding(len(images), generator),
-        "colour_histogram": colour_histogram(images.image),
-        "grey_histogram": grey_histogram(images.image),
+        "colour_histogram": colour_histogram(pixels),
+        "grey_histogram": grey_histogram(pixels),
     }
     return FeatureSet(images.pid, images.camid, images.name, embeddings, images.optional)
 

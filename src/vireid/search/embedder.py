@@ -5,27 +5,26 @@ from pathlib import Path
 
 import numpy as np
 
-from vireid.compute import choose_device
+from vireid.compute import all_cores, choose_device
 from vireid.data.records import Modality
 from vireid.data.sixteen_bit import Scaling
 from vireid.data.store import ImagesInfo
-from vireid.methods.base import Method
-from vireid.params import Compute
+from vireid.methods.base import Embedder
+from vireid.params import DeviceSettings
+from vireid.retrieval.features import DEFAULT
 from vireid.search.pictures import decode_batches, unreadable
 from vireid.support.errors import UserError
-from vireid.training.embedding import embed_batch
+from vireid.training.embedding import embed_batch, set_up
 from vireid.training.model_folder import read_description, rebuild_model
 
-DEFAULT = "default"
 
-
-class Embedder:
+class PictureEmbedder:
     """Embeds picture files as `extract` embeds a data set's images.
 
     Args:
         folder: The model, written by `train`.
         embedding: One that the method offers, or `default` for the one that its paper ranks.
-        compute: Device, precision, and the threads to compute and workers to decode with.
+        compute: Device, precision, and the threads to compute and workers to decode with; all there is without.
         batch_size: Images at a time.
 
     Attributes:
@@ -38,24 +37,30 @@ class Embedder:
         UserError: If the model cannot be read or has no such embedding.
     """
 
-    def __init__(self, folder: Path, embedding: str, compute: Compute, batch_size: int):
+    def __init__(
+        self,
+        folder: Path,
+        embedding: str = DEFAULT,
+        compute: DeviceSettings | None = None,
+        batch_size: int = 64,
+    ):
+        compute = compute or all_cores()
         description, self.model_hash = read_description(folder)
         method = rebuild_model(folder, description)
         self.embedding = choose_embedding(folder, method, embedding)
         self.size = (description.images["height"], description.images["width"])
         self.scaling = Scaling.parse(ImagesInfo(**description.images).sixteen_bit, folder)
         self._fabric = choose_device(compute).fabric()
-        self._method = self._fabric.setup_module(method.eval())
-        self._method.mark_forward_method("embed")
+        self._method = set_up(method, self._fabric)
         self._batch_size, self._workers = batch_size, compute.workers
 
     def embed(
         self,
         paths: Sequence[Path],
         modality: Modality,
-        flip: bool,
-        skip_bad: bool,
-        advance: Callable[[int], None],
+        flip: bool = False,
+        skip_bad: bool = False,
+        advance: Callable[[int], None] = lambda count: None,
     ) -> tuple[np.ndarray, dict[Path, str]]:
         """Embed pictures of one modality.
 
@@ -73,7 +78,8 @@ class Embedder:
             UserError: If a picture cannot be read and `skip_bad` is not set, or none can be; if an embedding is
                 not finite.
         """
-        vectors, bad, start = [], {}, 0
+        vectors, start = [], 0
+        bad: dict[Path, str] = {}
         for batch in decode_batches(paths, *self.size, self.scaling, self._batch_size, self._workers):
             problems = {
                 path: item.problem
@@ -84,7 +90,7 @@ class Embedder:
                 path, problem = next(iter(problems.items()))
                 raise unreadable(path, problem, "replace it; a gallery's are passed over with --on-bad-image skip")
             bad |= problems
-            images = [item.image for item in batch if item.problem is None]
+            images = [item.image for item in batch if item.image is not None]
             if images:
                 batch_of = embed_batch(self._method, np.stack(images), modality, self._fabric.device, flip)
                 vectors.append(batch_of[self.embedding])
@@ -95,7 +101,7 @@ class Embedder:
         return require_finite(np.concatenate(vectors)), bad
 
 
-def choose_embedding(folder: Path, method: Method, embedding: str) -> str:
+def choose_embedding(folder: Path, method: Embedder, embedding: str) -> str:
     """Name an embedding of a model.
 
     Args:

@@ -8,21 +8,30 @@ unknown, and `vectors` (N, D) float32, not normalised.
 from dataclasses import dataclass
 from pathlib import Path
 
+import faiss
 import h5py
 import numpy as np
 
 from vireid.data.records import Modality
 from vireid.retrieval.features import Features
-from vireid.search.embedder import Embedder
+from vireid.search.embedder import PictureEmbedder
 from vireid.search.index import EXACT_UP_TO, build_index, load_index, save_index, unit_vectors
 from vireid.search.pictures import Picture, find_pictures
 from vireid.support.errors import UserError
 from vireid.support.hdf5 import create_hdf5, open_hdf5, plain
 from vireid.support.progress import console, progress
+from vireid.support.stored_tables import StoredColumn, StoredTable, read_text
 
 SCHEMA = "vireid.gallery/1"
 _ATTRIBUTES = ("root", "modality", "embedding", "flip", "model_hash", "index")
 _REMEDY = "search the folder of pictures again with --save"
+_TABLE = StoredTable(
+    [
+        StoredColumn("name", "text"),
+        StoredColumn("pid", "whole numbers"),
+        StoredColumn("vectors", "floating-point numbers", (None,)),
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -53,7 +62,7 @@ class Gallery:
 
 
 def embed_folder(
-    root: Path, modality: Modality, assume: bool, embedder: Embedder, skip_bad: bool
+    root: Path, modality: Modality, assume: bool, embedder: PictureEmbedder, skip_bad: bool
 ) -> tuple[Gallery, dict[Path, str]]:
     """Embed the pictures of a folder.
 
@@ -114,7 +123,7 @@ def _choose(root: Path, modality: Modality, assume: bool) -> list[Picture]:
 
 def from_features(features: Features, modality: Modality) -> Gallery:
     """Take the images of one modality of a features file."""
-    images = features.of(modality)
+    images = features.group(modality)
     return Gallery(
         root=None,
         modality=modality,
@@ -160,27 +169,23 @@ def read_gallery(path: Path) -> Gallery:
     """
     with open_hdf5(path, SCHEMA, _ATTRIBUTES, _REMEDY) as file:
         values = {key: plain(file.attrs[key]) for key in _ATTRIBUTES}
-        try:
-            name = file["name"].asstr()[:].astype(object)
-            pid, vectors = file["pid"][:], file["vectors"][:]
-            modality = Modality[values["modality"].upper()]
-        except (KeyError, TypeError) as error:
-            raise _unusable(path, "name, pid and vectors", error) from error
-    if vectors.ndim != 2 or not len(name) == len(pid) == len(vectors) > 0:
-        raise _unusable(
-            path, "as many names and identities as vectors", f"{len(name)}, {len(pid)}, {len(vectors)}"
-        )
+        _TABLE.check(path, file, "", _REMEDY)
+        name = read_text(path, file["name"], _REMEDY)
+        pid, vectors = file["pid"][:], file["vectors"][:]
+    modality = next((item for item in Modality if item.group == values["modality"]), None)
+    if modality is None or not len(name):
+        raise _unusable(path, "visible or infrared, and a picture", f"{values['modality']}, {len(name)} pictures")
     return Gallery(
         **values | {"root": Path(values["root"]), "modality": modality}, name=name, pid=pid, vectors=vectors
     )
 
 
-def open_index(path: Path, gallery: Gallery, exact: bool):
+def open_index(path: Path, gallery: Gallery, exact: bool) -> faiss.IndexIVFFlat | None:
     """Read the index of a saved gallery; None where it has none, or all pictures are to be compared."""
     return load_index(index_path(path), gallery.index) if gallery.index and not exact else None
 
 
-def check_model(path: Path, gallery: Gallery, embedder: Embedder) -> None:
+def check_model(path: Path, gallery: Gallery, embedder: PictureEmbedder) -> None:
     """Refuse a gallery that another model has embedded, or with another embedding.
 
     Raises:

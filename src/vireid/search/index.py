@@ -38,7 +38,8 @@ def save_index(path: Path, index: faiss.IndexIVFFlat) -> str:
     """Write an index whole or not at all; return the SHA-256 of its file."""
     with replacing(path) as partial:
         with partial.open("wb") as file:  # given a path, FAISS reports a full disk by an error that is no OSError
-            faiss.write_index(index, faiss.PyCallbackIOWriter(file.write))
+            writer = faiss.PyCallbackIOWriter(file.write)  # type: ignore[attr-defined] # not in its stubs
+            faiss.write_index(index, writer)
         return sha256(partial)
 
 
@@ -57,7 +58,9 @@ def load_index(path: Path, expected_hash: str) -> faiss.IndexIVFFlat:
             found=found,
             remedy="search the folder again with --save, which writes both, or compare all pictures with --exact",
         )
-    return faiss.read_index(str(path))
+    index = faiss.read_index(str(path))
+    assert isinstance(index, faiss.IndexIVFFlat)  # whose hash is the expected one
+    return index
 
 
 def nearest(
@@ -80,11 +83,11 @@ def nearest(
         _, rows = faiss.knn(units, unit_vectors(vectors), top)
     else:
         _, rows = index.search(units, top)
-    found = []
+    results = []
     for query, candidates in zip(queries, rows, strict=True):
         kept = np.sort(candidates[candidates >= 0])  # -1 where the lists hold too few
         pair = (unit_length(torch.from_numpy(part).double()) for part in (query[None], vectors[kept]))
         distance = euclidean(*pair).numpy()[0]
         order = np.argsort(distance, kind="stable")
-        found.append((kept[order], distance[order]))
-    return found
+        results.append((kept[order], distance[order]))
+    return results

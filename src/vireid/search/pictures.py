@@ -5,13 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from vireid.data import folder_tree
 from vireid.data.decode import Decoded, decode, quiet_pillow
 from vireid.data.formats import NAMED
-from vireid.data.layouts import manifest
 from vireid.data.records import Modality
 from vireid.data.sixteen_bit import Scaling
 from vireid.data.tree import read_tree
+from vireid.datasets import folder_tree, manifest
 from vireid.support.errors import UserError
 
 UNKNOWN_PID = -1

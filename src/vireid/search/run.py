@@ -8,9 +8,9 @@ import faiss
 
 from vireid.data.records import Modality
 from vireid.retrieval import features as features_file
-from vireid.search.embedder import Embedder
-from vireid.search.found import Found
+from vireid.search.embedder import PictureEmbedder
 from vireid.search.gallery import Gallery, check_model, embed_folder, from_features, read_gallery
+from vireid.search.hits import QueryHits
 from vireid.search.index import nearest
 from vireid.search.pictures import known
 from vireid.support.errors import UserError
@@ -55,7 +55,8 @@ def known_queries(paths: Sequence[Path], root: Path, said: Modality | None) -> Q
             )
     asked = known(root, paths)
     kinds = {picture.modality for picture in asked} if said is None else {said}
-    if len(kinds) != 1 or None in kinds:
+    modality = kinds.pop() if len(kinds) == 1 else None
+    if modality is None:
         unknown = [picture.name for picture in asked if picture.modality is None]
         raise UserError(
             unknown[0] if unknown else "the queries",
@@ -64,11 +65,11 @@ def known_queries(paths: Sequence[Path], root: Path, said: Modality | None) -> Q
             found="neither" if unknown else "visible and infrared queries by the manifest",
             remedy="say it: a model embeds visible and infrared pictures differently",
         )
-    return Queries(paths, [picture.pid for picture in asked], kinds.pop())
+    return Queries(paths, [picture.pid for picture in asked], modality)
 
 
 def open_gallery(
-    path: Path, said: Modality | None, queries: Modality, embedder: Embedder, skip_bad: bool
+    path: Path, said: Modality | None, queries: Modality, embedder: PictureEmbedder, skip_bad: bool
 ) -> tuple[Gallery, dict[Path, str]]:
     """Embed a folder of pictures, or read a saved gallery or one modality of a features file.
 
@@ -110,8 +111,8 @@ def open_gallery(
 
 
 def search(
-    embedder: Embedder, gallery: Gallery, index: faiss.IndexIVFFlat | None, queries: Queries, top: int
-) -> list[Found]:
+    embedder: PictureEmbedder, gallery: Gallery, index: faiss.IndexIVFFlat | None, queries: Queries, top: int
+) -> list[QueryHits]:
     """Embed queries and find the closest pictures of a gallery.
 
     Args:
@@ -128,6 +129,6 @@ def search(
         vectors, _ = embedder.embed(queries.paths, queries.modality, gallery.flip, False, bar.advance)
     results = nearest(vectors, gallery.vectors, top, index)
     return [
-        Found(path, pid, gallery.name[rows], gallery.pid[rows], distance)
+        QueryHits(path, pid, gallery.name[rows], gallery.pid[rows], distance)
         for path, pid, (rows, distance) in zip(queries.paths, queries.pids, results, strict=True)
     ]

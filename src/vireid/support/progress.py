@@ -11,6 +11,7 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     Task,
+    TaskID,
     TextColumn,
     TimeRemainingColumn,
 )
@@ -55,13 +56,15 @@ def progress(description: str, total: int, unit: str) -> Iterator["Bar"]:
 class Bar:
     """A running progress bar."""
 
-    def __init__(self, display: Progress, task: int):
+    def __init__(self, display: Progress, task: TaskID):
         self._display, self._task = display, task
 
     def advance(self, count: int = 1, note: str | None = None) -> None:
         """Count `count` items as done, and show `note` behind the bar."""
-        fields = {} if note is None else {"note": note}
-        self._display.update(self._task, advance=count, **fields)
+        if note is None:
+            self._display.update(self._task, advance=count)
+        else:
+            self._display.update(self._task, advance=count, note=note)
 
     def over(self, items: Iterable[T], count: Callable[[T], int]) -> Iterator[T]:
         """Iterate over `items`, counting `count(item)` for each."""

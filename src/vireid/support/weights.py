@@ -22,8 +22,8 @@ def load_weights(module: nn.Module, state: Mapping[str, Tensor], where: object, 
     Raises:
         UserError: If a name is missing or unknown, or a shape is another one. At most ten of a kind are named.
     """
-    own = module.state_dict()
-    prefix = _common_prefix(own, state)
+    expected = module.state_dict()
+    prefix = _common_prefix(expected, state)
     if prefix:
         wrapper = _WRAPPERS.get(prefix, "from a module around it")
         raise _misfit(
@@ -33,13 +33,13 @@ def load_weights(module: nn.Module, state: Mapping[str, Tensor], where: object, 
             f"take `{prefix}.` off every key, and save the weights again",
         )
     other_shapes = [
-        f"{name} {tuple(value.shape)} for {tuple(own[name].shape)}"
+        f"{name} {tuple(value.shape)} for {tuple(expected[name].shape)}"
         for name, value in state.items()
-        if name in own and value.shape != own[name].shape
+        if name in expected and value.shape != expected[name].shape
     ]
     faults = {
-        "missing": own.keys() - state.keys(),
-        "unknown": state.keys() - own.keys(),
+        "missing": expected.keys() - state.keys(),
+        "unknown": state.keys() - expected.keys(),
         "of another shape": other_shapes,
     }
     told = [f"{len(names)} {kind}: {listed(names)}" for kind, names in faults.items() if names]
@@ -54,10 +54,10 @@ def listed(names: Collection[str]) -> str:
     return ", ".join(shown) + (f", and {more} more" if more > 0 else "")
 
 
-def _common_prefix(own: Collection[str], state: Collection[str]) -> str:
+def _common_prefix(expected: Collection[str], state: Collection[str]) -> str:
     """Name the first part of every key, if the keys would fit without it."""
     first = next(iter(state), "").partition(".")[0]
-    fits = {name.removeprefix(f"{first}.") for name in state} == set(own)
+    fits = {name.removeprefix(f"{first}.") for name in state} == set(expected)
     return first if fits and all(name.startswith(f"{first}.") for name in state) else ""
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from vireid.data.records import Modality
-from vireid.synthetic.randomness import Draw, Stream
+from vireid.synthetic.draws import Draw, Purpose
 from vireid.synthetic.renderer import Canvas, Light
 
 CURVE_STEPS, BRIGHTEST = 2048, 1.6
@@ -195,7 +195,7 @@ def _curve(camera: Camera) -> NDArray[np.uint8]:
 
 
 @functools.cache
-def _vignette(camera: Camera, height: int, width: int) -> NDArray[np.float32]:
+def _vignette(camera: Camera, height: int, width: int) -> np.ndarray:
     """(H, W, 1) brightness of the light by place: brightest on the chest."""
     y = (np.arange(height) + 0.5) / height * 2 - 0.85
     x = (np.arange(width) + 0.5) / width * 2 - 1
@@ -205,5 +205,5 @@ def _vignette(camera: Camera, height: int, width: int) -> NDArray[np.float32]:
 
 @functools.cache
 def _noise(camera: Camera, seed: int, channels: int) -> NDArray[np.int16]:
-    state = Draw(seed, Stream.NOISE, camera.camid).state
+    state = Draw(seed, Purpose.NOISE, camera.camid).state
     return np.round(camera.noise * state.standard_normal((NOISE_SIZE, NOISE_SIZE, channels))).astype(np.int16)

@@ -8,7 +8,7 @@ from vireid.data.decode import decode
 from vireid.data.sixteen_bit import FULL_RANGE
 from vireid.support.errors import UserError
 from vireid.support.files import replacing
-from vireid.synthetic.randomness import Draw, Stream
+from vireid.synthetic.draws import Draw, Purpose
 
 COLUMNS = {1: "visible", 2: "visible", 4: "visible", 5: "visible", 3: "infrared", 6: "infrared"}
 """Cameras of SYSU-MM01 from left to right."""
@@ -43,7 +43,7 @@ def draw_contact_sheet(root: Path, output: Path, num_pids: int, seed: int) -> No
             found=f"{len(pids)}, and {num_pids} asked for",
             remedy="give the folder of a data set in SYSU-MM01's layout, or other --pids",
         )
-    draw = Draw(seed, Stream.SHEET)
+    draw = Draw(seed, Purpose.SHEET)
     chosen = sorted(pids[index] for index in draw.state.permutation(len(pids))[:num_pids])
     rows = [
         [_tile(draw.among(sorted((root / f"cam{c}" / pid).glob("[!.]*.jpg")))) for c in COLUMNS] for pid in chosen

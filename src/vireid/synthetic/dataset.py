@@ -136,7 +136,7 @@ def folder_md5(root: Path) -> str:
     return hashlib.md5(json.dumps(entries).encode(), usedforsecurity=False).hexdigest() + ".dir"
 
 
-def _require(name: str, value: int, expected: str, holds: bool) -> None:
+def _require(name: str, value: object, expected: str, holds: bool) -> None:
     if not holds:
         raise UserError(name, "cannot be drawn", expected=expected, found=value, remedy="choose another value")
 
@@ -151,8 +151,10 @@ def _draw_all(root: Path, settings: Settings, workers: int, bar: Bar) -> None:
 def _in_processes(draw: partial[int], pids: range, workers: int) -> Iterator[int]:
     """Yield the results of `draw` as they come; an error in one process stops the others."""
     # Ctrl-C reaches every process; only this one shall answer it.
-    ignore_interrupt = {"initializer": signal.signal, "initargs": (signal.SIGINT, signal.SIG_IGN)}
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), **ignore_interrupt) as pool:
+    ignore_interrupt = signal.SIGINT, signal.SIG_IGN
+    with ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=signal.signal, initargs=ignore_interrupt
+    ) as pool:
         try:
             for done in as_completed([pool.submit(draw, pid) for pid in pids]):
                 yield done.result()

@@ -6,7 +6,7 @@ Heights and widths are fractions of stature here; shapes come out in metres.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from vireid.synthetic.wardrobe import Identity
 
@@ -34,8 +34,8 @@ class Shape:
         cap: Metres by which a rounded end goes beyond the axis' ends; 0 for a part that is cut flat.
     """
 
-    half_width: NDArray[np.float32]
-    half_depth: NDArray[np.float32]
+    half_width: np.ndarray
+    half_depth: np.ndarray
     length: float
     cap: float = 0.0
 

@@ -3,17 +3,17 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from vireid.data.layouts import llcm, regdb
 from vireid.data.records import Modality
+from vireid.datasets import llcm, regdb
 from vireid.synthetic.cameras import CAMERAS, Camera
-from vireid.synthetic.randomness import Draw, Stream
+from vireid.synthetic.draws import Draw, Purpose
 
 Splits = Mapping[str, range]
 """Identities by split: train, val, test, and available for all of them."""
 
 
 @dataclass(frozen=True)
-class View:
+class LayoutCamera:
     """One spectrum of one camera of a layout.
 
     Attributes:
@@ -41,13 +41,13 @@ class DrawnLayout:
         lists: (splits, images by spectrum, seed) -> the split files' paths and contents.
     """
 
-    views: tuple[View, ...]
+    views: tuple[LayoutCamera, ...]
     images: Mapping[Modality, int]
-    name: Callable[[View, int, int, bool], str]
+    name: Callable[[LayoutCamera, int, int, bool], str]
     lists: Callable[[Splits, Mapping[Modality, int], int], dict[str, str]]
 
 
-def _sysu_name(view: View, pid: int, number: int, tested: bool) -> str:
+def _sysu_name(view: LayoutCamera, pid: int, number: int, tested: bool) -> str:
     return f"cam{view.number}/{pid:04d}/{number:04d}.jpg"
 
 
@@ -59,13 +59,13 @@ _REGDB_WORDS = {Modality.VISIBLE: ("Visible", "v"), Modality.INFRARED: ("Thermal
 _REGDB_MOMENT = 7
 """Both cameras share their random numbers, and so pose and moment: RegDB's images are pairs."""
 _REGDB_VIEWS = tuple(
-    View(regdb.CAMERAS[camera.modality], replace(camera, camid=_REGDB_MOMENT))
+    LayoutCamera(regdb.CAMERAS[camera.modality], replace(camera, camid=_REGDB_MOMENT))
     for camera in CAMERAS
     if camera.scene == "laboratory"
 )
 
 
-def _regdb_name(view: View, pid: int, number: int, tested: bool) -> str:
+def _regdb_name(view: LayoutCamera, pid: int, number: int, tested: bool) -> str:
     folder, letter = _REGDB_WORDS[view.modality]
     return f"{folder}/{pid}/person_drawn_{letter}_{number:05d}_{pid}.jpg"
 
@@ -74,7 +74,7 @@ def _regdb_lists(splits: Splits, images: Mapping[Modality, int], seed: int) -> d
     """Split the identities anew in each trial, as many to train on as in train and val together."""
     lists = {}
     for trial in regdb.TRIALS:
-        pids = Draw(seed, Stream.SPLIT, trial).state.permutation(list(splits["available"])).tolist()
+        pids = Draw(seed, Purpose.SPLIT, trial).state.permutation(list(splits["available"])).tolist()
         num_train = len(splits["train"]) + len(splits["val"])
         for split, chosen in (("train", sorted(pids[:num_train])), ("test", sorted(pids[num_train:]))):
             for view in _REGDB_VIEWS:
@@ -93,18 +93,18 @@ _LLCM_FIRST = {Modality.VISIBLE: 10, Modality.INFRARED: 20}
 """Where the numbers of the drawn cameras start, so that no two views share their random numbers."""
 
 
-def _llcm_views() -> tuple[View, ...]:
+def _llcm_views() -> tuple[LayoutCamera, ...]:
     """Give LLCM's cameras, in turn, the looks of the drawn cameras of their spectrum."""
     views = []
     for modality in Modality:
         looks = [camera for camera in CAMERAS if camera.modality is modality]
         for number in llcm.CAMERAS[modality]:
             camera = replace(looks[number % len(looks)], camid=_LLCM_FIRST[modality] + number)
-            views.append(View(number, camera))
+            views.append(LayoutCamera(number, camera))
     return tuple(views)
 
 
-def _llcm_name(view: View, pid: int, number: int, tested: bool) -> str:
+def _llcm_name(view: LayoutCamera, pid: int, number: int, tested: bool) -> str:
     word = _LLCM_WORDS[view.modality]
     folder = f"test_{word}/cam{view.number}" if tested else word
     return f"{folder}/{pid:04d}/{pid:04d}_c{view.number:02d}_s{number:06d}_f{number}_{word}.jpg"
@@ -131,7 +131,7 @@ def _id_line(pids: range) -> str:
 
 LAYOUTS = {
     "sysu_mm01": DrawnLayout(
-        views=tuple(View(camera.camid, camera) for camera in CAMERAS),
+        views=tuple(LayoutCamera(camera.camid, camera) for camera in CAMERAS),
         images={Modality.VISIBLE: 3, Modality.INFRARED: 6},
         name=_sysu_name,
         lists=_sysu_lists,

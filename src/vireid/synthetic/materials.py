@@ -8,14 +8,14 @@ of the visible colour says anything about the infrared grey.
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
-from vireid.synthetic.randomness import Draw
+from vireid.synthetic.draws import Draw
 
-Material = NDArray[np.float32]
+Material = np.ndarray
 """(4,) float32 in [0, 1]: visible red, green and blue, then near-infrared reflectance."""
 
-Palette = Mapping[tuple[float, float, float], float]
+Colour = tuple[float, float, float]
+Palette = Mapping[Colour, float]
 """Weights of colours."""
 
 INFRARED = 3
@@ -102,11 +102,13 @@ def draw_contrasting_cloth(draw: Draw, base: Material, colours: Palette = CLOTH_
     while float(np.abs(colour - base[:INFRARED]).max()) < 0.30:
         colour = np.array(_jittered(draw, draw.weighted(colours), 0.04), dtype=np.float32)
     if draw.chance(1 - PATTERN_SURVIVAL):
-        return material(*colour, base[INFRARED])
+        red, green, blue = colour.tolist()
+        return material(red, green, blue, float(base[INFRARED]))
     infrared = float(base[INFRARED])
     while abs(infrared - float(base[INFRARED])) < 0.28:
         infrared = _draw_fibre(draw)
-    return material(*colour, infrared)
+    red, green, blue = colour.tolist()
+    return material(red, green, blue, infrared)
 
 
 def draw_skin(draw: Draw) -> Material:
@@ -128,6 +130,9 @@ def _draw_fibre(draw: Draw) -> float:
     return draw.uniform(*draw.weighted(FIBRES))
 
 
-def _jittered(draw: Draw, colour: tuple[float, ...], amount: float) -> list[float]:
+def _jittered(draw: Draw, colour: Colour, amount: float) -> Colour:
     shift = draw.uniform(-amount, amount)
-    return [min(max(value + shift + draw.uniform(-amount, amount) / 2, 0.04), 0.95) for value in colour]
+    red, green, blue = (
+        min(max(value + shift + draw.uniform(-amount, amount) / 2, 0.04), 0.95) for value in colour
+    )
+    return red, green, blue

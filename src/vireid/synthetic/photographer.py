@@ -5,15 +5,14 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vireid.data.records import Modality
 from vireid.synthetic.cameras import Camera, develop
+from vireid.synthetic.draws import Draw, Purpose
 from vireid.synthetic.figure import Shape, shapes_of
 from vireid.synthetic.garments import paint_clothes
 from vireid.synthetic.heads import paint_head
 from vireid.synthetic.pose import draw_gait, parts_of
-from vireid.synthetic.randomness import Draw, Stream
 from vireid.synthetic.renderer import Canvas, View, draw_person, draw_shadow
 from vireid.synthetic.scenes import paint_scene
 from vireid.synthetic.surface import Texture
@@ -58,7 +57,7 @@ def photograph(sitter: Sitter, camera: Camera, size: tuple[int, int], seed: int,
     Returns:
         A JPEG file.
     """
-    draw = Draw(seed, Stream.IMAGE, key[0], camera.camid, key[1])
+    draw = Draw(seed, Purpose.IMAGE, key[0], camera.camid, key[1])
     canvas = _background(camera, size, seed, draw)
     view = _draw_view(sitter.identity, camera, size, draw)
     draw_shadow(canvas, view, 0.42, 0.45)
@@ -96,7 +95,7 @@ def _background(camera: Camera, size: tuple[int, int], seed: int, draw: Draw) ->
 
 
 @functools.cache
-def _scene(name: str, seed: int, spectrum: int, scale: float) -> NDArray[np.float32]:
+def _scene(name: str, seed: int, spectrum: int, scale: float) -> np.ndarray:
     return paint_scene(name, seed, spectrum, scale)
 
 

@@ -3,8 +3,8 @@
 import math
 from dataclasses import dataclass
 
+from vireid.synthetic.draws import Draw
 from vireid.synthetic.figure import CHIN, HIP, NECK, SHOULDER, WAIST, Shape
-from vireid.synthetic.randomness import Draw
 from vireid.synthetic.wardrobe import Identity
 
 Point = tuple[float, float, float]

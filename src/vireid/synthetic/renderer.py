@@ -22,7 +22,7 @@ ANGLE = np.array([math.asin(float(v)) for v in ACROSS])
 OUTSIDE = -9.0
 """A half width, in pixels, that covers nothing."""
 
-Canvas = NDArray[np.float32]
+Canvas = np.ndarray
 """(H, W, C) float32 radiance; C is 3 for visible light, 1 for near-infrared."""
 
 
@@ -65,7 +65,7 @@ def draw_person(
     canvas: Canvas,
     parts: list[Part],
     shapes: dict[str, Shape],
-    textures: dict[str, NDArray[np.float32]],
+    textures: dict[str, np.ndarray],
     view: View,
     light: Light,
 ) -> None:
@@ -103,7 +103,7 @@ def _draw_part(
     canvas: Canvas,
     part: Part,
     shape: Shape,
-    texture: NDArray[np.float32],
+    texture: np.ndarray,
     columns: NDArray[np.int32],
     view: View,
     light: Light,
@@ -145,7 +145,7 @@ def _draw_part(
     region += colour
 
 
-def _widths(shape: Shape, length: float, cap: float, view: View) -> NDArray[np.float32]:
+def _widths(shape: Shape, length: float, cap: float, view: View) -> np.ndarray:
     """Half width in pixels for every half pixel along a part's axis, between two entries for what lies beyond."""
     side, front = math.sin(view.yaw), math.cos(view.yaw)
     profile = np.sqrt((shape.half_width * np.float32(front)) ** 2 + (shape.half_depth * np.float32(side)) ** 2)
@@ -164,7 +164,7 @@ def _columns_across(yaw: float) -> NDArray[np.int32]:
     return np.floor(np.round(turn, 4)).astype(np.int32) % COLUMNS
 
 
-def _shading(light: Light, right: float, down: float) -> NDArray[np.float32]:
+def _shading(light: Light, right: float, down: float) -> np.ndarray:
     """Brightness at every step across a part whose axis points (right, down)."""
     x, y, z = light.direction
     lit = ACROSS * np.float32(x * down - y * right) + FACING * np.float32(z)

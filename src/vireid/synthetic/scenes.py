@@ -3,11 +3,10 @@
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
+from vireid.synthetic.draws import Draw, Purpose
 from vireid.synthetic.materials import INFRARED, Material, material, scaled
-from vireid.synthetic.randomness import Draw, Stream
 
 HEIGHT, WIDTH = 248, 768
 """Size of a scene in pixels, for images 192 pixels high."""
@@ -74,7 +73,7 @@ class Painter:
             x, y = self.draw.uniform(left, right), self.draw.uniform(top, bottom)
             self.disc(x, y, self.draw.uniform(2, 8), scaled(paint, self.draw.uniform(0.55, 1.3)))
 
-    def finish(self, spectrum: int, scale: float) -> NDArray[np.float32]:
+    def finish(self, spectrum: int, scale: float) -> np.ndarray:
         """Return (H, W, C) float32 in [0, 1]: the visible picture for spectrum 0, the infrared one for 1."""
         image = self._images[spectrum].resize((round(WIDTH * scale), round(HEIGHT * scale)), Image.Resampling.BOX)
         image = image.filter(ImageFilter.GaussianBlur(DEPTH_OF_FIELD * scale))
@@ -82,12 +81,12 @@ class Painter:
         return pixels * _unevenness(self.draw, image.width, image.height)[..., None]
 
 
-def _inks(paint: Material) -> tuple[tuple[int, ...], int]:
+def _inks(paint: Material) -> tuple[tuple[int, ...] | int, ...]:
     values = [round(float(value) * 255) for value in paint]
     return tuple(values[:INFRARED]), values[INFRARED]
 
 
-def _unevenness(draw: Draw, width: int, height: int) -> NDArray[np.float32]:
+def _unevenness(draw: Draw, width: int, height: int) -> np.ndarray:
     """Slow changes of light over a scene, around 1."""
     coarse = Image.fromarray(draw.state.randint(60, 196, size=(5, 13)).astype(np.uint8))
     smooth = np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC), dtype=np.float32)
@@ -197,7 +196,7 @@ SCENES: dict[str, Callable[[Painter], None]] = {
 }
 
 
-def paint_scene(name: str, seed: int, spectrum: int, scale: float) -> NDArray[np.float32]:
+def paint_scene(name: str, seed: int, spectrum: int, scale: float) -> np.ndarray:
     """Draw a place.
 
     Args:
@@ -209,6 +208,6 @@ def paint_scene(name: str, seed: int, spectrum: int, scale: float) -> NDArray[np
     Returns:
         (HEIGHT * scale, WIDTH * scale, C) float32 radiance around [0, 1].
     """
-    painter = Painter(material(0.5, 0.5, 0.5, 0.4), Draw(seed, Stream.SCENE, list(SCENES).index(name)))
+    painter = Painter(material(0.5, 0.5, 0.5, 0.4), Draw(seed, Purpose.SCENE, list(SCENES).index(name)))
     SCENES[name](painter)
     return painter.finish(spectrum, scale)

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vireid.synthetic.materials import INFRARED, Material
 
@@ -11,7 +10,7 @@ ROWS, COLUMNS = 64, 128
 SOFTNESS = 0.008
 """Width in metres over which a painted edge fades, a little less than one pixel of an image."""
 
-Mask = NDArray[np.float32]
+Mask = np.ndarray
 """Anything that broadcasts to (ROWS, COLUMNS), float32 in [0, 1]: how much of a material is put where."""
 
 
@@ -24,8 +23,8 @@ class Texture:
         infrared: (ROWS * COLUMNS, 1) float32 in [0, 1], likewise.
     """
 
-    visible: NDArray[np.float32]
-    infrared: NDArray[np.float32]
+    visible: np.ndarray
+    infrared: np.ndarray
 
 
 class Surface:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from vireid.synthetic.draws import Draw, Purpose
 from vireid.synthetic.materials import (
     CLOTH_COLOURS,
     SOBER_COLOURS,
@@ -13,7 +14,6 @@ from vireid.synthetic.materials import (
     draw_skin,
 )
 from vireid.synthetic.patterns import LOGOS
-from vireid.synthetic.randomness import Draw, Stream
 
 TOP_PATTERNS = {
     "plain": 3.0,
@@ -172,7 +172,7 @@ class Identity:
 
 def draw_identity(seed: int, pid: int) -> Identity:
     """Draw the person with number `pid` of the world with this seed; no other person matters to it."""
-    draw = Draw(seed, Stream.IDENTITY, pid)
+    draw = Draw(seed, Purpose.IDENTITY, pid)
     head = _draw_head(draw)
     return Identity(
         build=_draw_build(draw),

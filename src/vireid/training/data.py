@@ -1,18 +1,22 @@
 """What a training run sees: the training split, super-resolved, without the identities that are held out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from vireid.data.identities import require_both_modalities, require_training_identities
-from vireid.data.randomness import Stream, generator
+from vireid.data.randomness import Stream, draw_holdout
 from vireid.data.records import Modality
 from vireid.data.store import ImageSet, ImagesInfo, open_images
+from vireid.data.stored_images import StoredImages
 from vireid.params import Train
 from vireid.support.errors import UserError
-from vireid.support.progress import progress
+from vireid.support.progress import Bar, progress
 
 _GIB = 1 << 30
 _BLOCK = 1024  # images read at a time
@@ -37,7 +41,8 @@ class TrainingImages:
     @cached_property
     def labels(self) -> tuple[np.ndarray, np.ndarray]:
         """Labels of the fitted images per modality, (N,) int64 in [0, len(pids))."""
-        return tuple(np.searchsorted(self.pids, part.pid) for part in self.fitted)
+        visible, infrared = (np.searchsorted(self.pids, part.pid) for part in self.fitted)
+        return visible, infrared
 
 
 def load_training_images(images: Path, overlay: Path, settings: Train, seed: int, memory: float) -> TrainingImages:
@@ -69,40 +74,52 @@ def load_training_images(images: Path, overlay: Path, settings: Train, seed: int
         originals = [file.stored("train", modality) for modality in Modality]
         replacements = [replaced.stored("train", modality) for modality in Modality]
     pids = _pids_of_both(originals)
-    held_out = _draw_holdout(pids, settings, seed)
+    require_training_identities(len(pids), settings)
+    held_out = draw_holdout(pids, settings.holdout_pids, seed, Stream.HOLDOUT)
     # What chooses the epoch is as the test images are: never super-resolved.
-    holdout = tuple(part.of(held_out) for part in originals)
+    holdout = [part.select(held_out) for part in originals]
     fitted_pids = np.setdiff1d(pids, held_out)
-    fitted = tuple(
-        part.of(fitted_pids).overlaid(replacement.of(fitted_pids))
+    fitted = [
+        part.select(fitted_pids).overlaid(replacement.select(fitted_pids))
         for part, replacement in zip(originals, replacements, strict=True)
-    )
-    if sum(part.image.nbytes for part in (*fitted, *holdout)) <= memory * _GIB:
-        loaded = _in_memory((*fitted, *holdout))
-        fitted, holdout = loaded[: len(fitted)], loaded[len(fitted) :]
-    return TrainingImages(info, fitted, holdout, fitted_pids)
+    ]
+    parts = [*fitted, *holdout]
+    if sum(part.image.nbytes for part in parts) <= memory * _GIB:
+        parts = _in_memory(parts)
+    visible, infrared, held_out_visible, held_out_infrared = parts
+    return TrainingImages(info, (visible, infrared), (held_out_visible, held_out_infrared), fitted_pids)
 
 
-def _in_memory(parts: tuple[ImageSet, ...]) -> tuple[ImageSet, ...]:
+def _in_memory(parts: Sequence[ImageSet]) -> list[ImageSet]:
     """Read the images of some sets."""
     loaded = []
     with progress("load training images", sum(map(len, parts)), "images") as bar:
         for part in parts:
-            image = np.empty(part.image.shape, np.uint8)
-            for start in range(0, len(part), _BLOCK):
-                block = part.image[start : start + _BLOCK]
-                image[start : start + _BLOCK] = block
-                bar.advance(len(block))
-            loaded.append(replace(part, image=image))
-    return tuple(loaded)
+            image = copied(part.image, torch.device("cpu"), bar)
+            loaded.append(replace(part, image=image.numpy()))
+    return loaded
+
+
+def copied(images: np.ndarray | StoredImages, device: torch.device, bar: Bar) -> Tensor:
+    """Copy images to a device, a block at a time: those that are still in a file may not fit the host's memory.
+
+    Args:
+        images: (N, H, W, 3) uint8.
+        device: Where to.
+        bar: Is advanced by every image.
+
+    Returns:
+        (N, H, W, 3) uint8.
+    """
+    copy = torch.empty(images.shape, dtype=torch.uint8, device=device)
+    for start in range(0, len(images), _BLOCK):
+        block = np.asarray(images[start : start + _BLOCK])
+        copy[start : start + _BLOCK] = torch.from_numpy(block)
+        bar.advance(len(block))
+    return copy
 
 
 def _pids_of_both(sets: list[ImageSet]) -> np.ndarray:
     visible, infrared = (np.unique(images.pid) for images in sets)
     require_both_modalities(visible.tolist(), infrared.tolist())
     return visible
-
-
-def _draw_holdout(pids: np.ndarray, settings: Train, seed: int) -> np.ndarray:
-    require_training_identities(len(pids), settings)
-    return np.sort(generator(seed, Stream.HOLDOUT).choice(pids, settings.holdout_pids, replace=False))

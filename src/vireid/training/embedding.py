@@ -1,18 +1,27 @@
-"""Embed images with a method, in eval mode."""
+"""Embed images with a model, in eval mode."""
 
 from collections.abc import Iterator
+from typing import cast
 
 import numpy as np
 import torch
+from lightning_fabric import Fabric
 
 from vireid.data.augmentation import normalise
 from vireid.data.records import Modality
 from vireid.data.store import ImageSet
-from vireid.methods.base import Method
+from vireid.methods.base import Embedder
+
+
+def set_up(method: Embedder, fabric: Fabric) -> Embedder:
+    """Bring a model to a device in eval mode, so that `embed` computes there in the arithmetic of the run."""
+    module = fabric.setup_module(method.eval())
+    module.mark_forward_method("embed")
+    return cast(Embedder, module)  # Fabric's wrapper has all that the model has
 
 
 def embed_images(
-    method: Method, images: ImageSet, modality: Modality, batch_size: int, device: torch.device, flip: bool
+    method: Embedder, images: ImageSet, modality: Modality, batch_size: int, device: torch.device, flip: bool
 ) -> Iterator[dict[str, np.ndarray]]:
     """Yield the embeddings of one batch after the other, as `embed_batch` makes them, B at a time."""
     for start in range(0, len(images), batch_size):
@@ -22,7 +31,7 @@ def embed_images(
 
 @torch.inference_mode()
 def embed_batch(
-    method: Method, images: np.ndarray, modality: Modality, device: torch.device, flip: bool
+    method: Embedder, images: np.ndarray, modality: Modality, device: torch.device, flip: bool
 ) -> dict[str, np.ndarray]:
     """Embed one batch.
 
@@ -37,10 +46,9 @@ def embed_batch(
         Name to (B, D) float32.
     """
     pixels = normalise(torch.from_numpy(images).to(device))
-    modalities = torch.full((len(pixels),), int(modality), device=device)
-    embeddings = {name: values.float() for name, values in method.embed(pixels, modalities).items()}
+    embeddings = {name: values.float() for name, values in method.embed(pixels, modality).items()}
     if flip:
-        mirrored = method.embed(pixels.flip(3), modalities)
+        mirrored = method.embed(pixels.flip(3), modality)
         embeddings = {name: (values + mirrored[name].float()) / 2 for name, values in embeddings.items()}
     return {name: values.cpu().numpy() for name, values in embeddings.items()}
 

@@ -1,11 +1,40 @@
 """How well held-out training identities are found, which chooses the epoch (never the test gallery)."""
 
 import numpy as np
+import torch
 from sklearn.metrics import label_ranking_average_precision_score
 from sklearn.preprocessing import normalize
 
 from vireid.data.records import Modality
 from vireid.data.store import ImageSet
+from vireid.methods.base import Embedder
+from vireid.training.divergence import diverged
+from vireid.training.embedding import concatenate, embed_images
+
+
+def score_holdout(
+    method: Embedder, images: tuple[ImageSet, ImageSet], batch_size: int, device: torch.device, where: str
+) -> dict[str, float]:
+    """Embed held-out images with a model in eval mode, by what it ranks, and score them by `holdout_scores`.
+
+    Args:
+        method: Set up on the device.
+        images: Visible and infrared.
+        batch_size: Images at a time.
+        device: Where the method lies.
+        where: What has just been trained, for the message.
+
+    Raises:
+        UserError: If an embedding is not finite.
+    """
+    ranked = next(iter(method.embedding_dims))
+    visible, infrared = (
+        concatenate(embed_images(method, part, modality, batch_size, device, flip=False))[ranked]
+        for part, modality in zip(images, Modality, strict=True)
+    )
+    if not (np.isfinite(visible).all() and np.isfinite(infrared).all()):
+        raise diverged(where, "embeddings of held-out identities", "NaN or infinity")
+    return holdout_scores((visible, infrared), images)
 
 
 def holdout_scores(

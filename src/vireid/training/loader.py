@@ -2,36 +2,25 @@
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from vireid.data.augmentation import augmented
+from vireid.data.augmentation import augmented, draw_changes
 from vireid.data.randomness import Stream, generator
-from vireid.data.records import Modality
 from vireid.data.samplers import IdentityBalancedSampler
 from vireid.data.stored_images import StoredImages
+from vireid.methods.base import Batch
 from vireid.params import Train
 from vireid.support.progress import progress
-from vireid.training.data import TrainingImages
+from vireid.training.data import TrainingImages, copied
 
 Source = np.ndarray | StoredImages | Tensor  # (N, H, W, 3) uint8
 
 _AHEAD = 2  # batches per worker
-_BLOCK = 1024  # images copied at a time
 _SHARE_OF_DEVICE = 0.5  # of its free memory, that images may take
-
-
-@dataclass(frozen=True)
-class Batch:
-    """`images` (B, 3, H, W) float32, `labels` (B,) and `modality` (B,) int64; the visible half comes first."""
-
-    images: Tensor
-    labels: Tensor
-    modality: Tensor
 
 
 class Loader:
@@ -64,7 +53,7 @@ class Loader:
         if not self._workers:
             yield from (self._batch(epoch, step, rows) for step, rows in steps)
             return
-        pending = deque()
+        pending: deque[Future[Batch]] = deque()
         with ThreadPoolExecutor(self._workers) as pool:
             try:
                 for step, rows in steps:
@@ -78,32 +67,24 @@ class Loader:
 
     def _batch(self, epoch: int, step: int, rows: tuple[np.ndarray, np.ndarray]) -> Batch:
         rng = generator(self._seed, Stream.AUGMENTATION, epoch, step)
-        pixels = [_taken(source, chosen, self._device) for source, chosen in zip(self._sources, rows, strict=True)]
-        labels = [of_all[chosen] for of_all, chosen in zip(self._labels, rows, strict=True)]
-        modality = torch.arange(len(Modality), device=self._device).repeat_interleave(len(rows[0]))
-        images = augmented(torch.cat(pixels), modality, self._augmentation, rng)
-        return Batch(images, torch.from_numpy(np.concatenate(labels)).to(self._device), modality)
+        pixels = torch.cat([_taken(*pair, self._device) for pair in zip(self._sources, rows, strict=True)])
+        labels = np.concatenate([every[chosen] for every, chosen in zip(self._labels, rows, strict=True)])
+        visible, infrared = map(len, rows)
+        _, height, width, _ = pixels.shape
+        changes = draw_changes(visible, infrared, height, width, self._augmentation, rng)
+        images = augmented(pixels, changes, self._augmentation.pad)
+        return Batch(images, torch.from_numpy(labels).to(self._device), visible)
 
 
-def _on_device(sources: Sequence[Source], device: torch.device) -> list[Source]:
+def _on_device(sources: Sequence[np.ndarray | StoredImages], device: torch.device) -> list[Source]:
     """Copy images into a GPU's memory if they leave plenty of it free."""
     if device.type != "cuda":
         return list(sources)
     free, _ = torch.cuda.mem_get_info(device)
     if sum(source.nbytes for source in sources) > _SHARE_OF_DEVICE * free:
         return list(sources)
-    return [_copied(source, device) for source in sources]
-
-
-def _copied(source: Source, device: torch.device) -> Tensor:
-    """Copy images to a device, a block at a time: those that are still in a file may not fit the host's memory."""
-    copy = torch.empty(source.shape, dtype=torch.uint8, device=device)
-    with progress("copy images to the GPU", len(source), "images") as bar:
-        for start in range(0, len(source), _BLOCK):
-            block = np.asarray(source[start : start + _BLOCK])
-            copy[start : start + _BLOCK] = torch.from_numpy(block)
-            bar.advance(len(block))
-    return copy
+    with progress("copy images to the GPU", sum(map(len, sources)), "images") as bar:
+        return [copied(source, device, bar) for source in sources]
 
 
 def _taken(source: Source, rows: np.ndarray, device: torch.device) -> Tensor:

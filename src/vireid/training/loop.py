@@ -5,21 +5,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from vireid.data.records import Modality
-from vireid.methods.base import Method
+from vireid.losses.gather import alone
+from vireid.methods.base import Batch, Method
 from vireid.params import Train
 from vireid.support.errors import UserError
 from vireid.support.progress import Bar, console, progress
 from vireid.support.weights import load_weights
 from vireid.training.data import TrainingImages
-from vireid.training.embedding import concatenate, embed_images
-from vireid.training.holdout import holdout_scores
-from vireid.training.loader import Batch, Loader
+from vireid.training.divergence import diverged
+from vireid.training.holdout import score_holdout
+from vireid.training.loader import Loader
 from vireid.training.model_folder import cpu_state
 from vireid.training.resume import ResumePoint
 from vireid.training.schedule import lr_factor
@@ -101,46 +100,33 @@ class Trainer:
 
     def _epoch(self, epoch: int, bar: Bar) -> Curves:
         self.method.module.on_epoch(epoch, self.history)
-        self._forget_held()
         self.method.train()
+        factors = self.method.module.lr_factors(epoch) or [1.0] * len(self.base_lrs)
         sums: dict[str, Tensor | float] = defaultdict(float)
         for step, batch in enumerate(self.loader.epoch(epoch)):
             factor = lr_factor(self.settings, epoch + (step + 1) / self.steps)
-            for group, lr in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
-                group["lr"] = lr * factor
+            for group, lr, of_method in zip(self.optimizer.param_groups, self.base_lrs, factors, strict=True):
+                group["lr"] = lr * factor * of_method
             for name, value in self._step(batch, epoch, step).items():
                 sums[name] += value
             bar.advance(len(batch.labels), note=f"epoch {epoch + 1}/{self.settings.epochs}")
         means = {name: float(value) / self.steps for name, value in sums.items()}
-        return means | {"lr": self.optimizer.param_groups[-1]["lr"]}
-
-    def _forget_held(self) -> None:
-        """Drop what the optimiser remembers of parameters that the method holds.
-
-        A method may change a parameter as it begins to hold it, as decorrelation does. Momentum from before then
-        points where the parameter no longer is, and would push it there once it is let go.
-        """
-        for parameter in self.method.parameters():
-            if not parameter.requires_grad:
-                self.optimizer.state.pop(parameter, None)
+        return means | {"lr": max(group["lr"] for group in self.optimizer.param_groups)}
 
     def _step(self, batch: Batch, epoch: int, step: int) -> Curves:
-        method: Method = self.method.module
-        outputs = self.method(batch.images, batch.modality)
-        losses = method.losses(outputs, batch.labels, batch.modality)
-        total = sum(method.loss_weights[name] * loss for name, loss in losses.items())
+        result = self.method(batch, alone)
+        weights = self.method.module.loss_weights
+        total = sum(weights[name] * loss for name, loss in result.losses.items())
         if not torch.isfinite(total):
-            values = ", ".join(f"{name} {loss.item():g}" for name, loss in losses.items())
-            raise _not_finite(f"epoch {epoch + 1}, step {step + 1}", "losses", values)
+            values = ", ".join(f"{name} {loss.item():g}" for name, loss in result.losses.items())
+            raise diverged(f"epoch {epoch + 1}, step {step + 1}", "losses", values)
         self.optimizer.zero_grad()
         self.fabric.backward(total)
         if self.settings.clip_norm:
             self.fabric.clip_gradients(self.method, self.optimizer, max_norm=self.settings.clip_norm)
         self.optimizer.step()
-        with torch.no_grad():
-            measures = method.measures(outputs, batch.labels, batch.modality)
-        curves = {"loss/total": total} | {f"loss/{name}": loss for name, loss in losses.items()}
-        curves |= {f"train/{name}": value for name, value in measures.items()}
+        curves = {"loss/total": total} | {f"loss/{name}": loss for name, loss in result.losses.items()}
+        curves |= {f"train/{name}": value for name, value in result.measures.items()}
         return {name: value.detach() for name, value in curves.items()}
 
     def _validate(self, epoch: int) -> Curves:
@@ -154,14 +140,7 @@ class Trainer:
     def _holdout_scores(self, epoch: int) -> Curves:
         self.method.eval()
         size = 2 * self.settings.num_pids * self.settings.num_instances
-        ranked = next(iter(self.method.module.embedding_dims))
-        embeddings = tuple(
-            concatenate(embed_images(self.method, part, modality, size, self.fabric.device, flip=False))[ranked]
-            for part, modality in zip(self.images.holdout, Modality, strict=True)
-        )
-        if not all(np.isfinite(part).all() for part in embeddings):
-            raise _not_finite(f"epoch {epoch + 1}", "embeddings of held-out identities", "NaN or infinity")
-        return holdout_scores(embeddings, self.images.holdout)
+        return score_holdout(self.method, self.images.holdout, size, self.fabric.device, f"epoch {epoch + 1}")
 
     def _state(self) -> dict[str, Any]:
         return {
@@ -216,13 +195,3 @@ def _interrupted(saved: int, last: int) -> str:
     if not saved:
         return f"interrupted in epoch 1 of {last}, before anything was saved"
     return f"interrupted after epoch {saved} of {last}; the same command (`dvc repro`) goes on from there"
-
-
-def _not_finite(where: str, what: str, found: str) -> UserError:
-    return UserError(
-        where,
-        f"the {what} are not finite",
-        expected="finite numbers",
-        found=found,
-        remedy="lower train.lr, set train.clip_norm, or raise train.warmup_epochs",
-    )

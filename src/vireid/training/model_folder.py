@@ -13,7 +13,7 @@ from torch import Tensor
 
 from vireid.data.store import ImagesInfo
 from vireid.methods import build_method
-from vireid.methods.base import Method
+from vireid.methods.base import Embedder
 from vireid.support.errors import UserError
 from vireid.support.files import remedy_of_missing, replacing, sha256, write_json
 from vireid.support.weights import load_weights
@@ -28,7 +28,7 @@ class ModelDescription:
     """Everything beside the weights.
 
     Attributes:
-        method: Name in `METHODS`.
+        method: Name of its folder in `vireid.methods`.
         model: The parameters' section `model`.
         loss: The parameters' section `loss`.
         images: Root attributes of the training images, super-resolution included.
@@ -104,7 +104,7 @@ def read_description(folder: Path) -> tuple[ModelDescription, str]:
         raise _unusable(folder / _DESCRIPTION, "not a model's description", SCHEMA, error) from error
 
 
-def load_model(folder: Path, method: str, images: ImagesInfo) -> tuple[Method, ModelDescription, str]:
+def load_model(folder: Path, method: str, images: ImagesInfo) -> tuple[Embedder, ModelDescription, str]:
     """Rebuild a trained method and check that it belongs to these images.
 
     Args:
@@ -129,7 +129,7 @@ def load_model(folder: Path, method: str, images: ImagesInfo) -> tuple[Method, M
     return rebuild_model(folder, description), description, model_hash
 
 
-def rebuild_model(folder: Path, description: ModelDescription) -> Method:
+def rebuild_model(folder: Path, description: ModelDescription) -> Embedder:
     """Rebuild a trained method from its folder, whatever images it is for.
 
     Args:

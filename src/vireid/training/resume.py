@@ -21,6 +21,7 @@ from vireid.support.errors import UserError
 from vireid.support.files import replacing, sha256
 
 _PACKAGE = Path(__file__).resolve().parents[1]
+# The code that decides the weights of every method; the method's own room comes on top.
 _CODE = ("backbones/*.py", "compute.py", "data/*.py", "losses/*.py", "methods/*.py", "training/*.py")
 
 
@@ -30,7 +31,7 @@ class ResumePoint:
     Use as a context manager: holds the lock inside the `with`.
 
     Args:
-        parameters: Everything in `params.yaml` that decides the weights.
+        parameters: Everything in `params.yaml` that decides the weights, `method` among it.
         inputs: Files that do.
     """
 
@@ -38,7 +39,7 @@ class ResumePoint:
         key = {
             "parameters": parameters,
             "inputs": [sha256(path) for path in inputs],
-            "code": _code_hash(),
+            "code": _code_hash(f"methods/{parameters['method']}/**/*.py"),
             "libraries": [torch.__version__, np.__version__],
         }
         name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:12]
@@ -97,8 +98,8 @@ class ResumePoint:
         shutil.rmtree(self.folder)
 
 
-def _code_hash() -> str:
+def _code_hash(method: str) -> str:
     digest = hashlib.sha256()
-    for path in sorted(path for pattern in _CODE for path in _PACKAGE.glob(pattern)):
+    for path in sorted(path for pattern in (*_CODE, method) for path in _PACKAGE.glob(pattern)):
         digest.update(path.relative_to(_PACKAGE).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()

@@ -1,0 +1,83 @@
+"""The step `train`: one method, on the training identities."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from dvclive import Live
+
+from vireid.compute import choose_device
+from vireid.methods import build_method, check_recipe
+from vireid.methods.base import Fitted, Method
+from vireid.params import Params
+from vireid.training.data import load_training_images
+from vireid.training.fit import fit
+from vireid.training.loader import Loader
+from vireid.training.loop import Best, Curves, Trainer
+from vireid.training.model_folder import ModelDescription, save_model
+from vireid.training.resume import ResumePoint
+
+
+def train(params: Params, images: Path, overlay: Path, model: Path, curves: Path) -> ModelDescription:
+    """Train the method that the parameters name.
+
+    Args:
+        params: Reads `seed`, `method`, `model`, `loss`, `train` and `compute`.
+        images: The packed images.
+        overlay: The super-resolved ones.
+        model: Folder to write.
+        curves: Folder for dvclive to write.
+
+    Raises:
+        UserError: If a parameter is not the method's, the method's sections contradict the recipe, the images do
+            not fit, or the loss is not finite.
+    """
+    check_recipe(params.method, params.model, params.loss, params.train)
+    device = choose_device(params.compute)
+    fabric = device.fabric()
+    data = load_training_images(images, overlay, params.train, params.seed, params.compute.image_memory)
+    torch.manual_seed(params.seed)
+    method = build_method(params.method, len(data.pids), params.model, params.loss)
+    decisive = params.model_dump(include={"seed", "method", "model", "loss", "train"}) | asdict(device)
+    with (
+        ResumePoint(decisive, [images, overlay]) as resume,
+        Live(str(curves), dvcyaml=None, save_dvc_exp=False) as live,
+    ):
+        if isinstance(method, Fitted):
+            best = fit(method, data, 2 * params.train.num_pids * params.train.num_instances, fabric)
+            _log(live, best.epoch, best.scores)
+        else:
+            assert isinstance(method, Method)
+            loader = Loader(data, params.train, params.seed, fabric.device, params.compute.workers)
+            trainer = Trainer(method, data, params.train, loader, fabric)
+            best = trainer.run(resume, lambda epoch, values: _log(live, epoch, values))
+        description = ModelDescription(
+            method=params.method,
+            model=params.model,
+            loss=params.loss,
+            images=asdict(data.info),
+            train_pids=data.pids.tolist(),
+            holdout_pids=sorted(set(data.holdout[0].pid.tolist())),
+            selected_epoch=best.epoch,
+            selected_by=best.scores,
+            compute=asdict(device),
+        )
+        save_model(model, best.weights, description)
+        _summarise(live, best)
+        resume.clear()
+    return description
+
+
+def _log(live: Live, epoch: int, curves: Curves) -> None:
+    """Write an epoch's curves, counted from 1, to six digits."""
+    live.step = epoch + 1
+    for name, value in curves.items():
+        live.log_metric(name, float(f"{value:.6g}"))
+    live.make_summary()
+
+
+def _summarise(live: Live, best: Best) -> None:
+    """Put the epoch that is kept, counted from 1, and its held-out scores (percent) beside the last epoch's."""
+    scores = {name.removeprefix("holdout/"): float(f"{value:.6g}") for name, value in best.scores.items()}
+    live.summary["best"] = {"epoch": best.epoch + 1} | scores
+    live.make_summary()

@@ -1,0 +1,150 @@
+"""A paper's table beside ours: differences by hand, what is bold, what is missing; and curves. CPU, seconds."""
+
+import math
+
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+
+from vireid.experiments.comparison_table import (
+    ComparedRow,
+    ComparisonTable,
+    paired_difference,
+    print_comparison_table,
+    write_comparison_table,
+)
+from vireid.experiments.curves import draw_curves
+
+
+def seeds(*values):
+    return {seed: {seed: {"mAP": value}} for seed, value in enumerate(values)}
+
+
+NOTHING = "\N{EN DASH}"
+FULL = ComparedRow("full", {"mAP": 31.43}, seeds(30.0, 31.0, 32.0), "3")
+
+
+def test_paired_difference_is_students():
+    # Differences 1, 2, 3: mean 2, deviation 1, and t(2) at 97.5 % is 4.30265.
+    mean, half = paired_difference(seeds(31.0, 33.0, 35.0), FULL.ours, "mAP")
+    assert mean == pytest.approx(2)
+    assert half == pytest.approx(4.30265 / math.sqrt(3), abs=1e-4)
+
+
+def test_paired_difference_ignores_what_seeds_have_in_common():
+    # Both rows move by 10 from seed to seed; their difference does not.
+    mean, half = paired_difference(seeds(11.0, 21.0, 31.0), seeds(10.0, 20.0, 30.0), "mAP")
+    assert (mean, half) == (pytest.approx(1), pytest.approx(0))
+
+
+def test_paired_difference_uses_common_seeds_only():
+    mean, half = paired_difference({1: {1: {"mAP": 5.0}}, 7: {7: {"mAP": 90.0}}}, seeds(0.0, 4.0), "mAP")
+    assert mean == 1
+    assert math.isnan(half)
+    assert paired_difference({7: {7: {"mAP": 90.0}}}, seeds(0.0), "mAP") is None
+
+
+def test_runs_of_a_unit_count_as_one():
+    # Differences 1 and 3 of unit "a", 4 and 6 of "b": means 2 and 5, deviation 3 / sqrt(2); t(1) is 12.7062.
+    row = {"a": {0: {"mAP": 1.0}, 1: {"mAP": 3.0}}, "b": {0: {"mAP": 4.0}, 1: {"mAP": 6.0}}}
+    reference = {unit: {0: {"mAP": 0.0}, 1: {"mAP": 0.0}} for unit in "ab"}
+    mean, half = paired_difference(row, reference, "mAP")
+    assert mean == pytest.approx(3.5)
+    assert half == pytest.approx(12.7062 * 3 / math.sqrt(2) / math.sqrt(2), abs=1e-3)
+
+
+def test_unit_counts_by_the_runs_that_both_have():
+    row = {"a": {0: {"mAP": 1.0}, 1: {"mAP": 90.0}}, "b": {1: {"mAP": 90.0}}}
+    reference = {"a": {0: {"mAP": 0.0}}, "b": {0: {"mAP": 0.0}}}
+    mean, half = paired_difference(row, reference, "mAP")
+    assert mean == 1
+    assert math.isnan(half)
+
+
+def test_units_of_many_runs_weigh_no_more_than_others(written):
+    units = {"a": {0: {"mAP": 10.0}, 1: {"mAP": 12.0}, 2: {"mAP": 14.0}}, "b": {0: {"mAP": 22.0}}}
+    assert written(ComparedRow("ours", {}, units, "4"))["ours"][1] == "17.0 ± 7.1"  # of 12 and 22
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Write a table of some rows below FULL, and return its cells by row."""
+
+    def write(*rows):
+        path = tmp_path / "tables" / "table.md"
+        write_comparison_table(path, ComparisonTable("Title", ["mAP"], [FULL, *rows], FULL, ["A note."]))
+        text = path.read_text(encoding="utf-8")
+        assert text.startswith("# Title\n\n| ")
+        assert text.endswith("\n\n- A note.\n")
+        lines = [line for line in text.splitlines() if line.startswith("|")]
+        assert len({line.count("|") for line in lines}) == 1
+        return {
+            cells[0]: cells[1:] for cells in ([c.strip() for c in line.split("|")[1:-1]] for line in lines[2:])
+        }
+
+    return write
+
+
+def test_clear_difference_is_bold_and_noise_is_not(written):
+    cells = written(
+        ComparedRow("clear", {"mAP": 28.0}, seeds(20.0, 21.1, 22.0), "3"),
+        ComparedRow("noise", {"mAP": 29.0}, seeds(31.0, 30.0, 33.0), "3"),
+    )
+    assert cells["full"] == ["31.43", "31.0 ± 1.0", "3", NOTHING, NOTHING]
+    assert cells["clear"] == ["28.00", "21.0 ± 1.0", "3", "-3.43", "**-10.0 ± 0.1**"]
+    assert cells["noise"] == ["29.00", "31.3 ± 1.5", "3", "-2.43", "+0.3 ± 2.9"]
+
+
+def test_missing_numbers_are_dashes(written):
+    cells = written(
+        ComparedRow("papers only", {"mAP": 27.8}, {}, "paper only"),
+        ComparedRow("ours only", {}, seeds(33.0), "1"),
+    )
+    assert cells["papers only"] == ["27.80", NOTHING, "paper only", "-3.63", NOTHING]
+    assert cells["ours only"] == [NOTHING, "33.0", "1", NOTHING, "+3.0"]
+
+
+def test_printed_table_has_the_cells_and_no_markdown(capsys):
+    row = ComparedRow("clear [x]", {"mAP": 28.0}, seeds(20.0, 21.1, 22.0), "3")
+    print_comparison_table(ComparisonTable("Title", ["mAP"], [FULL, row], FULL, ["A note [of mine]."]))
+    out = capsys.readouterr().out
+    assert "-10.0 ± 0.1" in out
+    assert "**" not in out
+    assert "clear [x]" in out
+    assert "A note [of mine]." in out
+
+
+@pytest.mark.parametrize("columns", ["200", "80", "40", None])
+def test_printed_numbers_are_whole_at_every_width(capsys, monkeypatch, columns):
+    monkeypatch.delenv("COLUMNS", raising=False) if columns is None else monkeypatch.setenv("COLUMNS", columns)
+    units = {seed: {seed: {"rank1": 55.5 + seed, "mAP": 44.4 + seed}} for seed in range(3)}
+    full = ComparedRow("B(deep) + MLFM without channel attention", {"rank1": 88.88, "mAP": 77.77}, units, "3")
+    print_comparison_table(ComparisonTable("Title", ["rank1", "mAP"], [full, full], FULL))
+    out = capsys.readouterr().out
+    for number in ("88.88", "77.77", "56.5 ± 1.0", "45.4 ± 1.0"):
+        assert out.count(number) == 2
+    assert "\N{HORIZONTAL ELLIPSIS}" not in out
+
+
+@pytest.mark.parametrize("values", [[0.0, 0.0, 0.0], [99.9, 100.0, 100.0], [3.0, math.nan, 0.0], [-2.0, 1.0, 0.5]])
+def test_curve_at_the_frame_is_drawn_whole(values, tmp_path, monkeypatch):
+    """Its dots reach over the frame, and every value is on the axis."""
+    axes = []
+    plot = Axes.plot
+    monkeypatch.setattr(
+        Axes, "plot", lambda self, *args, **options: axes.append(self) or plot(self, *args, **options)
+    )
+    curve = pd.Series(values, index=[1, 5, 10])
+    draw_curves(tmp_path / "a.png", {"x$_$y \u4e2d": [curve]}, "Title", "rank", "%", best_last=False)
+    low, high = axes[0].get_ylim()
+    assert low <= min(0, curve.min())
+    assert high > curve.max()
+    assert not any(line.get_clip_on() for line in axes[0].lines)
+
+
+def test_curves_repeat_bit_for_bit_and_hold_rows_of_any_number(tmp_path):
+    curves = {f"row {n}": [pd.Series([1.0 * n, 2.0, 3.0], index=[1, 5, 10])] * 2 for n in range(12)}
+    for name in ("a.png", "b.png"):
+        draw_curves(tmp_path / "new" / name, curves, "Title", "rank", "%", best_last=False)
+    assert (tmp_path / "new" / "a.png").read_bytes() == (tmp_path / "new" / "b.png").read_bytes()
+    assert (tmp_path / "new" / "a.png").read_bytes().startswith(b"\x89PNG")

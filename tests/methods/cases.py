@@ -1,0 +1,30 @@
+"""The cases of the contract tests: every method by each of its recipes, tiny; no method is named here."""
+
+from tests.made import CONF, recipe_of, tiny_of
+from vireid.layers import preset_names
+
+NUM_PIDS = 4
+SCHEDULES = preset_names(CONF, "schedule")
+
+# Arguments of `build_method`.
+Case = tuple[str, int, dict, dict]
+
+
+def different_cases() -> dict[str, Case]:
+    """Every preset with every schedule, but only the first of those that are the same once they are tiny.
+
+    A method that does not say what makes it tiny is taken as it is, by the first schedule.
+    """
+    cases: dict[str, Case] = {}
+    for name in preset_names(CONF, "method"):
+        tiny = tiny_of(recipe_of(name)["method"])
+        for schedule in SCHEDULES if tiny else SCHEDULES[:1]:
+            recipe = recipe_of(name, schedule)
+            model = tiny(recipe["model"]) if tiny else recipe["model"]
+            case = (recipe["method"], NUM_PIDS, model, recipe["loss"])
+            if case not in cases.values():
+                cases[f"{name}-{schedule}"] = case
+    return cases
+
+
+CASES = different_cases()

@@ -1,0 +1,101 @@
+"""What every method stands: none of it needs a GPU, and each guard is shown to fail in `test_guards.py`."""
+
+from copy import deepcopy
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from tests.methods.batches import embed_all, losses_of, weighted_sum
+from vireid.data.records import Modality
+from vireid.losses.gather import alone
+from vireid.methods.base import Batch, Embedder, Method
+
+
+def runs_on_fake_cuda(method: Method, batch: Batch) -> None:
+    """A step and an embedding on `cuda` without its contents, as no GPU is needed for them.
+
+    Shapes that depend on values (`nonzero`, boolean indexing), waiting for the device (`.item()`, `if tensor`) and
+    tensors left on the CPU are errors here.
+    """
+    with FakeTensorMode() as mode:
+        state = {
+            name: mode.from_tensor(value).to("cuda")
+            for name, value in (*method.named_parameters(), *method.named_buffers())
+        }
+        images, labels = (mode.from_tensor(value).to("cuda") for value in (batch.images, batch.labels))
+        step = torch.func.functional_call(method, state, (Batch(images, labels, batch.visible), alone))
+        results = {f"loss {name}": value for name, value in step.losses.items()}
+        results |= {f"measure {name}": value for name, value in step.measures.items()}
+        for modality in Modality:
+            embedder = _OfOneSpectrum(method, modality)
+            of_embedder = {f"model.{name}": value for name, value in state.items()}
+            embeddings = torch.func.functional_call(embedder, of_embedder, (images,))
+            results |= {f"embedding {name}": value for name, value in embeddings.items()}
+    assert {name: str(value.device) for name, value in results.items()} == dict.fromkeys(results, "cuda:0")
+
+
+def learns_on_meta(method: Method, batch: Batch) -> None:
+    """A step with its gradient without the contents of any tensor, which fake CUDA has no driver for."""
+    method = deepcopy(method).to("meta")
+    batch = Batch(batch.images.to("meta"), batch.labels.to("meta"), batch.visible)
+    weighted_sum(method, losses_of(method, batch)).backward()
+
+
+def exports_with_a_free_batch_size(model: Embedder, images: Tensor) -> None:
+    """The exported embedder of each spectrum gives the model's embeddings on batches of other sizes."""
+    free = {0: torch.export.Dim("batch")}
+    for modality in Modality:
+        embedder = _OfOneSpectrum(model, modality).eval()
+        with torch.no_grad():
+            program = torch.export.export(embedder, (images[:3],), dynamic_shapes=(free,)).module()
+            for count in (2, len(images)):
+                expected, exported = embedder(images[:count]), program(images[:count])
+                assert exported.keys() == expected.keys()
+                for name, values in expected.items():
+                    torch.testing.assert_close(exported[name], values, rtol=1e-4, atol=1e-5)
+
+
+class _OfOneSpectrum(nn.Module):
+    """An embedder of one spectrum, from images alone."""
+
+    def __init__(self, model: Embedder, modality: Modality):
+        super().__init__()
+        self.model, self.modality = model, modality
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        return self.model.embed(images, self.modality)
+
+
+def keeps_what_requires_grad(method: Method, epochs: int) -> None:
+    """No epoch switches a parameter's gradient on or off, which processes that train together could not follow."""
+    before = {name: parameter.requires_grad for name, parameter in method.named_parameters()}
+    history = [{"loss/total": 1.0} | {f"loss/{name}": 1.0 for name in method.loss_weights}] * epochs
+    for epoch in range(epochs):
+        method.on_epoch(epoch, history[:epoch])
+        method.lr_factors(epoch)
+        after = {name: parameter.requires_grad for name, parameter in method.named_parameters()}
+        assert after == before, f"changed in epoch {epoch}"
+
+
+def embeds_each_image_by_itself(model: Embedder, batch: Batch) -> None:
+    """In eval mode an embedding is the same whatever else is in the batch."""
+    model.eval()
+    with torch.inference_mode():
+        together = embed_all(model, batch)
+        for row in range(len(batch.images)):
+            visible = int(row < batch.visible)
+            single = embed_all(model, Batch(batch.images[row, None], batch.labels[row, None], visible))
+            for name, values in single.items():
+                torch.testing.assert_close(values[0], together[name][row], rtol=1e-3, atol=1e-4)
+
+
+def ignores_the_order_of_pairs(method: Method, batch: Batch, order: list[int]) -> None:
+    """Losses are the same with the visible and the infrared images permuted alike."""
+    rows = torch.tensor([*order, *(batch.visible + place for place in order)])
+    permuted = replace(batch, images=batch.images[rows], labels=batch.labels[rows])
+    first, second = losses_of(method, batch), losses_of(method, permuted)
+    for name, loss in first.items():
+        assert second[name].item() == pytest.approx(loss.item(), rel=1e-3, abs=1e-4)

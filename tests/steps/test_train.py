@@ -1,0 +1,528 @@
+"""Training runs: same bits, killed and resumed, chosen epoch, and what stops them. CPU, seconds."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file
+
+from tests.made import ROOT, TEST, tree, write_params
+from vireid.methods.baseline.method import Baseline
+from vireid.params import load_params
+from vireid.steps import train as module
+from vireid.steps.train import train
+from vireid.support.errors import UserError
+from vireid.training import resume
+from vireid.training.loop import Best, Trainer
+from vireid.training.resume import ResumePoint
+
+SIX_DIGITS = 5e-6  # by how much a value may differ, relatively, from what is logged of it
+
+
+@pytest.fixture
+def trained(workplace, images_file, overlay_file, dataset):
+    """Train in the workplace with tiny parameters and changes; results are the folders `model` and `curves`."""
+
+    def start(method="fprnet", images=images_file, **changes):
+        path = write_params(workplace / "params.yaml", dataset, method, **changes)
+        return train(load_params(path), images, overlay_file, workplace / "model", workplace / "curves")
+
+    start.folder = workplace
+    return start
+
+
+def results(folder):
+    """Bytes of everything that a training leaves; afterwards it is gone."""
+    found = tree(folder / "model") | {f"curves/{k}": v for k, v in tree(folder / "curves").items()}
+    shutil.rmtree(folder / "model")
+    shutil.rmtree(folder / "curves")
+    return found
+
+
+def saved_states(folder):
+    return [path for path in (folder / ".ckpt").glob("*/*") if path.is_file()]
+
+
+def interrupt(monkeypatch, epoch):
+    """Let the log callback fail in an epoch."""
+    original = module._log
+
+    def log(live, number, curves):
+        if number == epoch:
+            raise KeyboardInterrupt
+        original(live, number, curves)
+
+    monkeypatch.setattr(module, "_log", log)
+
+
+def table(content):
+    """A dvclive TSV as {name: value by step}."""
+    lines = [line.split("\t") for line in content.decode().splitlines()]
+    return {int(row[lines[0].index("step")]): float(row[-1]) for row in lines[1:]}
+
+
+def test_same_seed_twice_gives_the_same_bytes_and_another_seed_others(trained):
+    trained()
+    first = results(trained.folder)
+    trained()
+    assert results(trained.folder) == first
+    trained(seed=1)
+    assert results(trained.folder)["weights.safetensors"] != first["weights.safetensors"]
+
+
+@pytest.mark.parametrize(("method", "epoch"), [("fprnet", 1), ("fprnet_release", 1), ("baseline", 2), ("tffn", 2)])
+def test_interrupted_run_ends_as_if_it_had_not_been(trained, monkeypatch, method, epoch):
+    trained(method, train__epochs=3)
+    expected = results(trained.folder)
+    with monkeypatch.context() as patch:
+        interrupt(patch, epoch)
+        with pytest.raises(KeyboardInterrupt):
+            trained(method, train__epochs=3)
+    assert not (trained.folder / "model").exists()
+    assert len(saved_states(trained.folder)) == 1
+    epochs = counted_epochs(monkeypatch)
+    trained(method, train__epochs=3)
+    assert epochs == list(range(epoch, 3))
+    assert results(trained.folder) == expected
+
+
+def test_interruption_and_resumption_say_where_the_training_stands(trained, monkeypatch, capsys):
+    with monkeypatch.context() as patch:
+        interrupt(patch, 0)
+        with pytest.raises(KeyboardInterrupt, match="interrupted in epoch 1 of 4, before anything was saved"):
+            trained(train__epochs=4)
+    assert "resuming" not in capsys.readouterr().err
+    with monkeypatch.context() as patch:
+        interrupt(patch, 2)
+        with pytest.raises(KeyboardInterrupt, match=r"interrupted after epoch 2 of 4; .*`dvc repro`.* goes on"):
+            trained(train__epochs=4)
+    assert "resuming" not in capsys.readouterr().err
+    trained(train__epochs=4)
+    assert "resuming at epoch 3 of 4" in capsys.readouterr().err
+
+
+def test_training_that_only_lacks_its_model_says_so(trained, monkeypatch, capsys):
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "save_model", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            trained()
+    trained()
+    assert "resuming after epoch 2, the last one" in capsys.readouterr().err
+
+
+def test_run_interrupted_within_a_cycle_of_the_svd_layers_ends_as_if_it_had_not_been(trained, monkeypatch):
+    # Epoch 1 decorrelates and holds, 2 holds, 3 lets go.
+    cycles = {"orthogonal": True, "cycles": 1, "first_epoch": 1, "restraint": 2, "relaxation": 1}
+    changes = {"train__epochs": 4, "train__steps_per_epoch": 2, "model__svd": cycles}
+    trained(**changes)
+    expected = results(trained.folder)
+    for epoch in (1, 2):
+        with monkeypatch.context() as patch:
+            interrupt(patch, epoch)
+            with pytest.raises(KeyboardInterrupt):
+                trained(**changes)
+        trained(**changes)
+        assert results(trained.folder) == expected
+
+
+def test_each_epoch_is_given_the_curves_of_the_last_one(trained):
+    """TFFN's lambda (Eq. 6) is made of them."""
+    trained("tffn", train__epochs=4)
+    folder = trained.folder / "curves" / "plots" / "metrics"
+    others = [file for file in folder.glob("loss/*/*.tsv") if file.stem != "graph"]
+    losses = [table(file.read_bytes()) for file in others]
+    weights = table((folder / "train" / "graph_weight.tsv").read_bytes())
+    assert len(losses) == 8
+    expected = [0] + [1 / (1 + sum(values[epoch] for values in losses)) for epoch in (1, 2, 3)]
+    assert list(weights.values()) == pytest.approx(expected, rel=2 * SIX_DIGITS)  # both sides are rounded
+
+
+def test_recipe_that_contradicts_the_method_is_refused_before_anything_is_read(trained):
+    with pytest.raises(UserError, match="would never begin"):
+        trained(images=trained.folder / "nowhere.h5", model__svd__cycles=1, train__epochs=20)
+
+
+def test_interrupted_run_goes_on_with_the_same_random_numbers(trained, monkeypatch):
+    original = Baseline.forward
+
+    def noisy(self, batch, everyone):
+        return original(self, replace(batch, images=batch.images + torch.randn_like(batch.images)), everyone)
+
+    monkeypatch.setattr(Baseline, "forward", noisy)
+    trained("baseline", train__epochs=3)
+    expected = results(trained.folder)
+    with monkeypatch.context() as patch:
+        interrupt(patch, 2)
+        with pytest.raises(KeyboardInterrupt):
+            trained("baseline", train__epochs=3)
+    trained("baseline", train__epochs=3)
+    assert results(trained.folder) == expected
+
+
+def counted_epochs(monkeypatch):
+    """Record which epochs are really trained."""
+    from vireid.training import loop
+
+    epochs = []
+    original = loop.Trainer._epoch
+    monkeypatch.setattr(
+        loop.Trainer, "_epoch", lambda self, epoch, bar: epochs.append(epoch) or original(self, epoch, bar)
+    )
+    return epochs
+
+
+def test_state_is_deleted_after_success(trained):
+    trained()
+    assert saved_states(trained.folder) == []
+    assert not list((trained.folder / ".ckpt").glob("*/"))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"train__lr": 0.01}, {"seed": 3}, {"loss__lambda1": 2.0}, {"train__epochs": 4}]
+)
+def test_run_with_other_parameters_does_not_resume(trained, monkeypatch, changes):
+    with monkeypatch.context() as patch:
+        interrupt(patch, 1)
+        with pytest.raises(KeyboardInterrupt):
+            trained()
+    (state,) = saved_states(trained.folder)
+    epochs = counted_epochs(monkeypatch)
+    interrupt(monkeypatch, 0)
+    with pytest.raises(KeyboardInterrupt):
+        trained(**changes)
+    assert epochs == [0]
+    assert state.exists()
+
+
+def test_run_on_other_images_does_not_resume(trained, monkeypatch, images_file):
+    interrupt(monkeypatch, 1)
+    with pytest.raises(KeyboardInterrupt):
+        trained()
+    changed = trained.folder / "images.h5"
+    shutil.copy(images_file, changed)
+    with h5py.File(changed, "a") as file:
+        file["train/visible/image"][0, 0, 0, 0] ^= 1
+    epochs = counted_epochs(monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        trained(images=changed)
+    assert epochs == [0, 1]
+
+
+def resume_point(*inputs, method="baseline", **parameters):
+    return ResumePoint({"method": method} | parameters, list(inputs))
+
+
+def test_key_depends_on_parameters_inputs_and_nothing_else(workplace):
+    first, second = workplace / "a", workplace / "b"
+    first.write_text("1")
+    second.write_text("2")
+    points = [
+        resume_point(first, x=1, y=2),
+        resume_point(first, y=2, x=1),
+        resume_point(first, x=1, y=3),
+        resume_point(second, x=1, y=2),
+    ]
+    folders = [point.folder for point in points]
+    assert folders[0] == folders[1]
+    assert len(set(folders)) == 3
+    assert folders[0].parent == workplace / ".ckpt"
+
+
+@pytest.mark.parametrize(
+    ("edited", "kept"),
+    [
+        ("methods/fprnet/method.py", {"baseline", "tffn"}),
+        ("methods/fprnet/pyramid.py", {"baseline", "tffn"}),
+        ("methods/tffn/method.py", {"baseline", "fprnet"}),
+        ("methods/tffn/parts/new.py", {"baseline", "fprnet"}),
+        ("methods/base.py", set()),
+        ("backbones/neck.py", set()),
+        ("losses/triplet.py", set()),
+        ("retrieval/ranking.py", {"baseline", "fprnet", "tffn"}),
+    ],
+)
+def test_killed_run_is_resumed_only_where_no_code_of_its_method_was_edited(workplace, monkeypatch, edited, kept):
+    package = shutil.copytree(ROOT / "src" / "vireid", workplace / "vireid")
+    monkeypatch.setattr(resume, "_PACKAGE", package)
+
+    def folders():
+        return {method: resume_point(method=method).folder for method in ("baseline", "fprnet", "tffn")}
+
+    before = folders()
+    (package / edited).parent.mkdir(exist_ok=True)
+    with (package / edited).open("a") as file:
+        file.write("# edited\n")
+    after = folders()
+    assert {method for method in before if before[method] == after[method]} == kept
+
+
+def test_second_run_of_the_same_training_is_refused(workplace):
+    with resume_point(x=1) as first:
+        with pytest.raises(UserError, match="already running") as error, resume_point(x=1):
+            pass
+        assert error.value.where == first.folder
+        with resume_point(x=2):
+            pass
+    with resume_point(x=1):
+        pass
+
+
+def test_lock_is_given_back_after_an_error(trained, monkeypatch):
+    with monkeypatch.context() as patch:
+        interrupt(patch, 0)
+        with pytest.raises(KeyboardInterrupt):
+            trained()
+    trained()
+
+
+def test_saved_state_is_replaced_as_a_whole(workplace):
+    with resume_point() as point:
+        assert point.load() is None
+        point.save({"history": [1]})
+        point.save({"history": [1, 2]})
+        assert point.load() == {"history": [1, 2]}
+        assert [path.name for path in point.folder.iterdir()] == ["last.pt"]
+        point.clear()
+        assert point.load() is None
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", b"PK\x03\x04 cut"])
+def test_unreadable_state_is_an_error_that_says_how_to_begin_anew(workplace, content):
+    with resume_point() as point:
+        point.save({"history": [1]})
+        (point.folder / "last.pt").write_bytes(content)
+        with pytest.raises(UserError, match="cannot be read") as error:
+            point.load()
+    assert f"move the folder {point.folder} elsewhere" in error.value.remedy
+
+
+def test_state_that_does_not_fit_into_the_memory_is_not_to_be_deleted(workplace, monkeypatch):
+    def fail(*_, **__):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    with resume_point() as point:
+        point.save({"history": [1]})
+        monkeypatch.setattr(torch, "load", fail)
+        with pytest.raises(UserError, match="free some and run again") as error:
+            point.load()
+    assert "delete" not in error.value.remedy
+
+
+@pytest.mark.slow
+def test_killed_run_goes_on_and_ends_with_the_same_bytes(trained, images_file, overlay_file):
+    changes = {"train__epochs": 10, "train__steps_per_epoch": 4}
+    trained(**changes)
+    expected = results(trained.folder)
+    arguments = ["--params", "params.yaml", "--images", str(images_file), "--overlay", str(overlay_file)]
+    process = subprocess.Popen(
+        [sys.executable, ROOT / "stages" / "train.py", *arguments, "--model", "model", "--curves", "curves"],
+        cwd=trained.folder,
+        env=os.environ | {"DVC_ROOT": str(trained.folder)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while not list((trained.folder / ".ckpt").glob("*/last.pt")):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        with pytest.raises(UserError, match="already running"):
+            trained(**changes)
+        assert process.poll() is None
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == -signal.SIGKILL
+    assert not (trained.folder / "model").exists()
+    trained(**changes)
+    assert results(trained.folder) == expected
+
+
+def test_every_epoch_logs_every_term(trained):
+    trained(train__epochs=3, train__validate_every=2)
+    found = results(trained.folder)
+    curves = {
+        name.removeprefix("curves/plots/metrics/").removesuffix(".tsv"): table(content)
+        for name, content in found.items()
+        if name.endswith(".tsv")
+    }
+    losses = {f"loss/{name}" for name in ("total", "joint", "visible", "infrared", "correction")}
+    layers = ("joint_1", "fusion_1", "fusion_2", "visible_1", "infrared_1")
+    measures = {f"train/{name}" for name in ("accuracy", "accuracy_fusion", "joint_wins")}
+    measures |= {f"train/orthogonality/{name}" for name in layers}
+    assert curves.keys() == losses | measures | {"lr", "holdout/mAP", "holdout/rank1"}
+    for name, curve in curves.items():
+        assert list(curve) == ([2, 3] if name.startswith("holdout") else [1, 2, 3])
+    for epoch in (1, 2, 3):
+        total = sum(curves[name][epoch] for name in losses - {"loss/total"})
+        assert curves["loss/total"][epoch] == pytest.approx(total, rel=1e-4)
+    assert curves["lr"][3] == 0
+
+
+def test_loss_weights_enter_the_total(trained):
+    trained(loss__lambda1=3.0, loss__lambda2=0.0, loss__lambda3=0.5, train__epochs=1)
+    found = results(trained.folder)
+    mean = {name: table(found[f"curves/plots/metrics/loss/{name}.tsv"])[1] for name in LOSSES}
+    total = 3 * mean["joint"] + 0.5 * mean["infrared"] + mean["correction"]
+    assert mean["total"] == pytest.approx(total, rel=1e-4)
+
+
+LOSSES = ("total", "joint", "visible", "infrared", "correction")
+
+
+def test_epoch_with_the_best_held_out_map_is_kept(trained):
+    description = trained(train__epochs=5, train__steps_per_epoch=2, train__lr=0.003)
+    curve = table((trained.folder / "curves" / "plots" / "metrics" / "holdout" / "mAP.tsv").read_bytes())
+    best = max(curve.values())
+    assert curve[description.selected_epoch + 1] == best
+    assert description.selected_by["holdout/mAP"] == pytest.approx(best, rel=SIX_DIGITS)
+
+
+def metrics(folder):
+    return json.loads((folder / "curves" / "metrics.json").read_text())
+
+
+def test_metrics_name_the_kept_epoch_and_its_scores_beside_the_last_ones(trained, monkeypatch):
+    map_by_epoch = (10.0, 40.0, 60.0, 30.0, 20.0)
+    monkeypatch.setattr(
+        Trainer,
+        "_holdout_scores",
+        lambda self, epoch: {"holdout/mAP": map_by_epoch[epoch], "holdout/rank1": map_by_epoch[epoch] / 2},
+    )
+    changes = {"train__epochs": 5, "train__steps_per_epoch": 2}
+    description = trained(**changes)
+    expected = metrics(trained.folder)
+    curves = trained.folder / "curves" / "plots" / "metrics"
+    assert description.selected_epoch == 2
+    assert expected["best"] == {"epoch": 3, "mAP": 60.0, "rank1": 30.0}
+    assert (expected["step"], expected["holdout"]["mAP"]) == (5, 20.0)
+    assert not (curves / "best").exists()
+    shutil.rmtree(trained.folder / "model")
+    with monkeypatch.context() as patch:
+        interrupt(patch, 4)
+        with pytest.raises(KeyboardInterrupt):
+            trained(**changes)
+    trained(**changes)
+    assert metrics(trained.folder) == expected
+
+
+def test_metrics_name_the_last_epoch_alone_where_nothing_is_held_out(trained):
+    trained(train__holdout_pids=0, train__epochs=3)
+    assert metrics(trained.folder)["best"] == {"epoch": 3}
+
+
+def test_first_of_equally_good_epochs_is_kept():
+    best = Best()
+    for epoch, score in enumerate((10.0, 30.0, 30.0, 20.0)):
+        method = torch.nn.Linear(1, 1)
+        torch.nn.init.constant_(method.weight, epoch)
+        best.offer(epoch, {"holdout/mAP": score}, method)
+    assert (best.epoch, best.scores) == (1, {"holdout/mAP": 30.0})
+    assert best.weights["weight"].item() == 1
+
+
+def test_last_epoch_is_kept_where_nothing_is_held_out(trained):
+    description = trained(train__holdout_pids=0, train__epochs=3, train__validate_every=2)
+    assert (description.selected_epoch, description.selected_by) == (2, {})
+    assert description.holdout_pids == []
+
+
+def test_last_epoch_is_always_validated(trained):
+    description = trained(train__validate_every=99)
+    assert description.selected_epoch == 1
+    assert description.selected_by
+
+
+def test_description_names_identities_images_and_arithmetic(trained, params):
+    description = trained()
+    pids = set(description.train_pids) | set(description.holdout_pids)
+    assert len(description.train_pids) + len(description.holdout_pids) == len(pids) == 12
+    assert pids.isdisjoint(TEST)
+    assert description.images["dataset"] == "synthetic"
+    assert description.images["superresolve"].startswith("srcnn camera 1")
+    assert description.compute == {
+        "accelerator": "cpu",
+        "precision": "fp32",
+        "threads": 1,
+        "memory_format": "channels_last",
+        "devices": 1,
+    }
+
+
+def test_test_images_have_no_influence_on_the_weights(trained, images_file):
+    trained()
+    expected = results(trained.folder)["weights.safetensors"]
+    changed = trained.folder / "images.h5"
+    shutil.copy(images_file, changed)
+    with h5py.File(changed, "a") as file:
+        for modality in ("visible", "infrared"):
+            images = file[f"test/{modality}/image"]
+            images[:] = np.random.default_rng(0).integers(0, 256, images.shape, np.uint8)
+    trained(images=changed)
+    assert results(trained.folder)["weights.safetensors"] == expected
+
+
+def test_held_out_images_have_no_influence_on_the_weights_of_an_epoch(trained, images_file):
+    description = trained(train__epochs=1)
+    expected = results(trained.folder)["weights.safetensors"]
+    changed = trained.folder / "images.h5"
+    shutil.copy(images_file, changed)
+    with h5py.File(changed, "a") as file:
+        group = file["train/infrared"]
+        for row in np.flatnonzero(np.isin(group["pid"][:], description.holdout_pids)):
+            group["image"][row] = 0
+    trained(images=changed, train__epochs=1)
+    assert results(trained.folder)["weights.safetensors"] == expected
+
+
+def test_loss_that_is_not_finite_stops_with_epoch_step_and_values(trained):
+    with pytest.raises(UserError, match="not finite") as error:
+        trained(train__lr=1e30, train__warmup_epochs=0, train__schedule="step")
+    assert error.value.where.startswith("epoch 1, step 2")
+    assert "joint" in error.value.found
+    assert "train.lr" in error.value.remedy
+    assert not (trained.folder / "model").exists()
+
+
+def test_gradient_clipping_bounds_a_plain_step(trained):
+    plain = {
+        "train__optimizer": "sgd",
+        "train__momentum": 0.0,
+        "train__nesterov": False,
+        "train__weight_decay": 0.0,
+    }
+    short = {"train__epochs": 1, "train__steps_per_epoch": 1, "train__schedule": "step", "train__warmup_epochs": 0}
+    lengths = []
+    for clip_norm in (0.0, 0.01):
+        weights = []
+        for lr in (1e-12, 1.0):
+            trained("baseline", train__lr=lr, train__clip_norm=clip_norm, **plain, **short)
+            weights.append(load_file(trained.folder / "model" / "weights.safetensors"))
+        start, end = weights
+        moved = [name for name in start if "running" not in name and "batches" not in name]
+        lengths.append(np.sqrt(sum(((end[name] - start[name]) ** 2).sum() for name in moved)))
+    assert lengths[0] > 0.1
+    assert lengths[1] == pytest.approx(0.01, rel=0.01)
+
+
+def test_nesterov_without_momentum_is_refused(trained):
+    with pytest.raises(UserError, match="nesterov"):
+        trained(train__optimizer="sgd", train__nesterov=True, train__momentum=0.0)
+
+
+def test_training_on_the_tiny_images_finds_held_out_identities_better(trained):
+    description = trained("baseline", train__epochs=6, train__steps_per_epoch=10, train__num_instances=2)
+    first = table((trained.folder / "curves/plots/metrics/loss/total.tsv").read_bytes())
+    assert first[6] < 0.75 * first[1]
+    # Chance is about 25 % with four held-out identities.
+    assert description.selected_by["holdout/mAP"] > 35

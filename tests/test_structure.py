@@ -1,0 +1,103 @@
+"""How the code hangs together: layers, no circles between modules, no two things of one name. CPU, seconds."""
+
+import ast
+from collections import defaultdict
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+from tests.made import ROOT
+
+SRC = ROOT / "src"
+MODULES = {
+    ".".join(path.relative_to(SRC).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in SRC.rglob("*.py")
+    if "scaffold" not in path.parts
+}
+# From the lowest on; a package imports none that stands after it.
+PACKAGES = (
+    "support",
+    "data",
+    "datasets",
+    "synthetic",
+    "superresolution",
+    "backbones",
+    "losses",
+    "methods",
+    "training",
+    "retrieval",
+    "reporting",
+    "search",
+    "explanation",
+    "experiments",
+    "steps",
+    "commands",
+)
+VAGUE = {"there", "of", "own", "some"}  # no names; `found` is one in errors alone, whose field it is
+
+
+def imports(path: Path, everywhere: bool) -> set[str]:
+    """Modules of the project that a module imports at its top or, if asked for, anywhere."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    nodes = list(ast.walk(tree)) if everywhere else tree.body
+    named = set()
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("vireid"):
+            named |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return named & MODULES.keys()
+
+
+def package_of(module: str) -> str:
+    return module.split(".")[1] if "." in module else ""
+
+
+def test_no_module_imports_itself_through_others():
+    graph = {name: imports(path, everywhere=False) - {name} for name, path in MODULES.items()}
+    list(TopologicalSorter(graph).static_order())  # raises CycleError
+
+
+def test_every_package_has_its_layer():
+    assert {package_of(name) for name in MODULES if name.count(".") > 1} == set(PACKAGES)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_package_imports_only_lower_ones(package):
+    higher = PACKAGES[PACKAGES.index(package) + 1 :]
+    wrong = {
+        (name, other)
+        for name, path in MODULES.items()
+        if package_of(name) == package
+        for other in imports(path, everywhere=False)
+        if package_of(other) in higher
+    }
+    assert wrong == set()
+
+
+def test_no_command_imports_another_one():
+    commands = {name for name in MODULES if name.startswith("vireid.commands.")}
+    helpers = {f"vireid.commands.{name}" for name in ("devices", "outputs", "rows")}
+    wrong = {(n, o) for n in commands for o in imports(MODULES[n], everywhere=True) & commands - helpers}
+    assert wrong == set()
+
+
+def test_no_two_classes_have_one_name():
+    places = defaultdict(set)
+    for name, path in MODULES.items():
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef):
+                places[node.name].add(name)
+    by_contract = {"Architecture", "Objective", "Outputs", "Classifier"}  # what every method's file has
+    twins = {name: where for name, where in places.items() if len(where) > 1 and name not in by_contract}
+    assert twins == {}
+
+
+def test_names_say_what_things_are():
+    vague = set()
+    for name, path in MODULES.items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id in VAGUE:
+                vague.add((name, node.id))
+            elif isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name in VAGUE:
+                vague.add((name, node.name))
+    assert vague == set()
