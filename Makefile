@@ -32,7 +32,9 @@ check: $(INSTALLED)  ## Look for errors of style and types, and whether dvc.lock
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	@! $(BIN)/dvc repro --allow-missing --dry | grep "Running stage"
+	@plan=$$($(BIN)/dvc repro --allow-missing --dry) && ! echo "$$plan" | grep --quiet "Running stage" || \
+		{ echo "$$plan"; echo "error: DVC does not say that dvc.lock stands for this code and these parameters" >&2; \
+		echo "  remedy: mend what it says above, or make repro, then commit dvc.lock and results" >&2; exit 1; }
 
 help:  ## List what can be made.
 	@grep -E '^[a-z-]+:.*  ## ' $(MAKEFILE_LIST) | sed 's/:.*  ## /\t/' | expand -t 12
