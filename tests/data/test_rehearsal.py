@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.made import ROOT, SIXTEEN_BIT
+from tests.made import ROOT, dataset_at
 from vireid.data.ingest import pack_images
 from vireid.data.statistics import describe
 from vireid.datasets.find import find_images
-from vireid.params import Dataset, Ingest
+from vireid.params import Ingest
 
 pytestmark = pytest.mark.slow
 
@@ -33,9 +33,7 @@ def draw(root, names):
 
 def ingested(root, layout, tmp_path, **choices):
     """Ingest with two workers; return what `results/dataset.json` says."""
-    values = {"name": "synthetic", "layout": layout, "root": str(root), "train_on_val": True}
-    values |= {"gallery_draw": "seeded", "trial": 0, "sixteen_bit": SIXTEEN_BIT}
-    dataset = Dataset(**values | choices)
+    dataset = dataset_at(root, layout, **choices)
     packed = pack_images(find_images(dataset), dataset, TINY, 2, tmp_path / "images.h5")
     return describe(packed, dataset, TINY)
 
@@ -71,17 +69,7 @@ def test_sysu_mm01_has_its_published_numbers(tmp_path):
     assert {camid: c["images"] for camid, c in cameras["infrared"]["cameras"].items()} == {"3": 1883, "6": 1920}
     assert [c["identities"] for c in cameras["visible"]["cameras"].values()] == [56, 56, 94, 95]
     assert found["warnings"] == []
-    without_validation = find_images(
-        Dataset(
-            name="synthetic",
-            layout="sysu_mm01",
-            root=str(root),
-            train_on_val=False,
-            gallery_draw="seeded",
-            trial=0,
-            sixteen_bit=SIXTEEN_BIT,
-        )
-    )
+    without_validation = find_images(dataset_at(root, train_on_val=False))
     assert sum(record.split == "train" for record in without_validation) == 20_284 + 9_929
 
 
@@ -108,10 +96,7 @@ def test_regdb_has_its_published_numbers_in_every_trial(tmp_path):
     assert found["splits"]["train"]["images"] == 4_120
     assert found["warnings"] == []
     for trial in range(1, 11):
-        values = {"name": "synthetic", "layout": "regdb", "root": str(root), "train_on_val": True}
-        values |= {"gallery_draw": "seeded", "sixteen_bit": SIXTEEN_BIT}
-        records = find_images(Dataset(**values, trial=trial))
-        assert len(records) == 8_240
+        assert len(find_images(dataset_at(root, "regdb", trial=trial))) == 8_240
 
 
 LLCM = {  # split, word -> number of images, and cameras

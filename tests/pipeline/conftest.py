@@ -44,6 +44,7 @@ class Project:
         """Go back to the reference run."""
         (self.root / "params.yaml").touch()  # a same-length edit within the same second is invisible to Git
         self.run("git", "checkout", "--quiet", ".")
+        self.run("git", "clean", "--quiet", "--force", "-d")  # curves of another method, files of a newcomer
         self.run("dvc", "checkout", "--quiet", "--force")
 
 

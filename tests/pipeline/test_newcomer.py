@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import sys
 from dataclasses import replace
 from functools import partial
@@ -25,10 +24,7 @@ def newcomer(project):
     path = os.pathsep.join([str(project.root / "src"), str(project.root)])
     added = replace(project, environment=project.environment | {"PYTHONPATH": path})
     added.run("vireid", "new-method", "toy")
-    yield added
-    shutil.rmtree(project.root / "src/vireid/methods/toy")
-    shutil.rmtree(project.root / "tests/methods/toy")
-    (project.root / "conf/method/toy.yaml").unlink()
+    return added
 
 
 def test_method_in_one_file_with_one_preset_trains_extracts_and_evaluates(newcomer):

@@ -34,7 +34,9 @@ def test_dvc_shows_the_kept_epoch_and_its_scores(project):
 
 
 def test_second_repro_does_nothing_and_leaves_git_clean(project):
-    assert "up to date" in project.run("dvc", "repro")
+    output = project.run("dvc", "repro")
+    assert stages_run(output) == []
+    assert "up to date" in output
     assert project.run("git", "status", "--porcelain") == ""
 
 
