@@ -130,6 +130,25 @@ def test_part_for_a_schedule_that_does_not_exist_is_refused(conf):
     assert error.value.found == "article"
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "named"),
+    [
+        ("method/plain.yaml", "model: {trunk: {name: a}}\nschedules:\n", "schedules"),
+        ("method/plain.yaml", "model: {trunk: {name: a}}\nschedules: {demo: }\n", "schedules"),
+        ("method/child.yaml", "extends: plain\ntrain:\n", "train"),
+        ("method/child.yaml", "extends: plain\ntrain: 3\n", "train"),
+        ("schedule/demo.yaml", "size:\n", "size"),
+        ("dataset/photos.yaml", "size: {width: {pixels: 3}}\n", "size.width"),
+    ],
+)
+def test_section_that_is_empty_or_a_value_that_is_none_names_its_own_file(conf, name, text, named):
+    (conf / name).write_text(text)
+    with pytest.raises(UserError) as error:
+        composed(conf, "child")
+    assert str(error.value.where) == str(conf / name)
+    assert named in error.value.problem
+
+
 @pytest.mark.parametrize("text", ["", "- a\n", "a: [\n", "model\n"])
 def test_what_is_no_preset_is_refused_with_its_file(conf, text):
     (conf / "method/plain.yaml").write_text(text)

@@ -83,7 +83,7 @@ def decided_keys(conf: Path, group: str) -> set[str]:
     for name in preset_names(conf, group):
         content = dict(read_preset(conf, group, name))
         content.pop("extends", None)
-        parts = [content, *content.pop("schedules", {}).values()]
+        parts = [content, *_parts(conf / group / f"{name}.yaml", content).values()]
         keys |= {key for part in parts for key in flat(part)}
     return keys
 
@@ -129,9 +129,9 @@ def _layers(conf: Path, chosen: Mapping[str, str]) -> Iterator[Layer]:
             yield Layer(str(conf / group / f"{name}.yaml"), content)
     parts: dict[str, Mapping[str, Any]] = {}
     for number, (name, content) in enumerate(methods.items()):
-        parts[name] = content.pop("schedules", {})
+        parts[name] = _parts(conf / "method" / f"{name}.yaml", content)
         yield Layer(str(conf / "method" / f"{name}.yaml"), content, _OF_METHOD if number == 0 else ())
-    _require_recipe(conf, chosen, parts)
+    _require_known_schedules(conf, parts)
     for schedule in schedules:
         for name, by_schedule in parts.items():
             if schedule in by_schedule:
@@ -164,7 +164,25 @@ def _with_extended(conf: Path, group: str, name: str) -> dict[str, CommentedMap]
     return dict(reversed(chain.items()))
 
 
-def _require_recipe(conf: Path, chosen: Mapping[str, str], parts: Mapping[str, Mapping[str, Any]]) -> None:
+def _parts(path: Path, content: dict[str, Any]) -> Mapping[str, Any]:
+    """Take the parts for schedules out of a preset's content; only a method has any.
+
+    Raises:
+        UserError: If the key `schedules` or a part is empty.
+    """
+    parts = content.pop("schedules", {})
+    if not isinstance(parts, Mapping) or not all(isinstance(part, Mapping) for part in parts.values()):
+        raise UserError(
+            path,
+            "a part of schedules holds nothing",
+            expected="schedules: {NAME: {keys and values}}",
+            found="nothing" if parts is None else dict(parts) if isinstance(parts, Mapping) else parts,
+            remedy="fill it, or take it out",
+        )
+    return parts
+
+
+def _require_known_schedules(conf: Path, parts: Mapping[str, Mapping[str, Any]]) -> None:
     """Refuse a part of a method's file for a schedule that does not exist: it would never be used."""
     known = preset_names(conf, "schedule")
     for name, by_schedule in parts.items():
@@ -193,8 +211,18 @@ def _put(
                 found=dotted,
                 remedy="correct the preset",
             )
+        present = values.get(key)
+        if key in values and isinstance(value, Mapping) != isinstance(present, Mapping):
+            wanted = "keys and values below it" if isinstance(present, Mapping) else "one value"
+            raise UserError(
+                layer.name,
+                f"{dotted} is of another form in the layers below",
+                expected=wanted,
+                found="nothing" if value is None else value,
+                remedy="correct the preset",
+            )
         if isinstance(value, Mapping):
-            if not isinstance(values.get(key), Mapping):
+            if key not in values:
                 values[key] = CommentedMap()
             _put(values[key], value, layer, origins, (*path, key))
         else:

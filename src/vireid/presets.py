@@ -35,6 +35,8 @@ def apply_presets(values: CommentedMap, chosen: Mapping[str, str], conf: Path) -
         chosen.setdefault("method", values["recipe"])
     composition = compose(conf, presets_in_force(values, conf) | chosen)
     keys = {key for group in chosen for key in decided_keys(conf, group)}
+    if "dataset" in chosen:  # trial, galleries and thermal images were those of another one
+        keys |= {key for key in flat(composition.values) if key.startswith("dataset.")}
     if "method" in chosen:
         keys = {key for key in keys if key.split(".")[0] not in _OF_METHOD} | {*_OF_METHOD, "recipe"}
     composed = dict(composition.values)

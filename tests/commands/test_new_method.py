@@ -60,7 +60,14 @@ def test_what_is_no_name_is_refused(project, name):
 
 
 @pytest.mark.parametrize(
-    "path", ["conf/method/mine.yaml", "src/vireid/methods/mine/method.py", "tests/methods/mine/test_method.py"]
+    "path",
+    [
+        "conf/method/mine.yaml",
+        "src/vireid/methods/mine/method.py",
+        "tests/methods/mine/test_method.py",
+        "src/vireid/methods/mine.py",
+        "tests/methods/mine.py",
+    ],
 )
 def test_nothing_is_overwritten_or_written_beside_it(project, path):
     Path(path).parent.mkdir(parents=True, exist_ok=True)

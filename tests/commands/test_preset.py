@@ -126,6 +126,26 @@ def test_method_leaves_hand_edited_image_sizes_alone(project):
     assert load_params(path).ingest.height == height + 8
 
 
+def test_data_set_keeps_nothing_that_was_chosen_of_another_one(project):
+    path = project / "params.yaml"
+    text = path.read_text()
+    for old, new in (
+        ("train_on_val: true", "train_on_val: false"),
+        ("gallery_draw: seeded", "gallery_draw: official"),
+        ("scaling: percentiles", "scaling: full"),
+    ):
+        assert old in text
+        text = text.replace(old, new)
+    path.write_text(text)
+    assert preset("dataset=synthetic_regdb").exit_code == 0
+    dataset = load_params(path).dataset
+    assert (dataset.train_on_val, dataset.gallery_draw, dataset.sixteen_bit.scaling) == (
+        True,
+        "seeded",
+        "percentiles",
+    )
+
+
 def test_sections_of_the_method_are_replaced_whole(project):
     preset("method=baseline")
     values = read_yaml(project / "params.yaml")

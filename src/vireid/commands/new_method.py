@@ -35,7 +35,8 @@ def new_method(name: Annotated[str, NAME]) -> None:
         tests / "__init__.py": "",
         tests / "test_method.py": _filled("test_method.py", name),
     }
-    for path in texts:
+    # A package of a module's name would stand before it.
+    for path in (*texts, room.with_suffix(".py"), tests.with_suffix(".py")):
         if path.exists():
             raise UserError(path, "is there already", expected="a new name", found=name, remedy="choose another")
     for path, text in texts.items():

@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-from ruamel.yaml import YAML
-
 from vireid.experiments.dvc import call, dvc
 from vireid.experiments.saved import LOCK, PARAMS, RESULTS, SavedRun, cached_outputs
 from vireid.support.errors import UserError
 from vireid.support.files import replacing
+from vireid.support.yaml_files import read_yaml
 
 
 def is_unsaved(runs: list[SavedRun]) -> bool:
@@ -45,7 +44,7 @@ def bring_back(run: SavedRun) -> None:
 
 def _results_of_stages() -> set[str]:
     path = Path(LOCK)
-    lock = YAML(typ="safe", pure=True).load(path) if path.is_file() else None
+    lock = read_yaml(path, "git checkout dvc.lock") if path.is_file() else None
     outs = (out["path"] for stage in (lock or {}).get("stages", {}).values() for out in stage.get("outs", ()))
     return {out for out in outs if out.startswith(f"{RESULTS}/")}
 

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from vireid.data.records import Modality
 from vireid.retrieval.features import Features, FeatureSet, FeaturesInfo, check_features
+from vireid.support.errors import UserError
 
 _NAME = "arrays"
 
@@ -50,7 +52,7 @@ def features_of(dataset: str, visible: Embedded, infrared: Embedded, train_pids:
         model_hash="unknown",
         superresolve="unknown",
         flip=False,
-        train_pids=np.array(train_pids, np.int32),
+        train_pids=_whole("train_pids", train_pids, "i4"),
     )
     groups = {modality: _feature_set(part) for modality, part in zip(Modality, (visible, infrared), strict=True)}
     features = Features(info, _NAME, groups[Modality.VISIBLE], groups[Modality.INFRARED])
@@ -61,4 +63,23 @@ def features_of(dataset: str, visible: Embedded, infrared: Embedded, train_pids:
 def _feature_set(part: Embedded) -> FeatureSet:
     names = np.array([f"{row:09d}" for row in range(len(part.pids))], object)
     vectors = np.asarray(part.vectors, np.float32)
-    return FeatureSet(np.asarray(part.pids, np.int32), np.asarray(part.camids, np.int16), names, {_NAME: vectors})
+    pids, camids = _whole("pids", part.pids, "i4"), _whole("camids", part.camids, "i2")
+    return FeatureSet(pids, camids, names, {_NAME: vectors})
+
+
+def _whole(name: str, values: ArrayLike, dtype: str) -> np.ndarray:
+    """Convert numbers to a column's type, refusing those that it cannot hold."""
+    column = np.asarray(values)
+    limits = np.iinfo(dtype)
+    whole = column.size == 0 or (column.dtype.kind in "iuf" and bool(np.all(column == np.floor(column))))
+    if not whole or (column.size and not (limits.min <= column.min() and column.max() <= limits.max)):
+        raise UserError(
+            _NAME,
+            f"{name} are no whole numbers that fit",
+            expected=f"whole numbers from {limits.min} to {limits.max}",
+            found=f"{column.dtype}, from {column.min()} to {column.max()}"
+            if column.dtype.kind in "iuf"
+            else column,
+            remedy="number them anew, in the same way everywhere",
+        )
+    return column.astype(dtype)
