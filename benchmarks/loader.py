@@ -16,7 +16,7 @@ from typing import Annotated
 import numpy as np
 import torch
 import typer
-from step import built, recipe_of, seconds, size_of, training_step
+from step import built, recipe_of, seconds, training_step
 
 from vireid.compute import Device
 from vireid.data.records import ImageRecord, Modality
@@ -38,11 +38,11 @@ def main(
     threads: Annotated[int, typer.Option(help="Threads inside one operation.")] = torch.get_num_threads(),
 ) -> None:
     """Time the loader alone against the training step that it feeds."""
-    update = {"steps_per_epoch": batches, "holdout_pids": 0}
-    settings = recipe_of(method, schedule, pids=0).model_copy(update=update)
+    recipe = recipe_of(method, schedule, pids=0)
+    settings = recipe.train.model_copy(update={"steps_per_epoch": batches, "holdout_pids": 0})
     device = Device("cpu", "bf16", threads)
     with tempfile.TemporaryDirectory() as folder:
-        write_images(Path(folder), images // (2 * IMAGES_PER_PID), *size_of(schedule))
+        write_images(Path(folder), images // (2 * IMAGES_PER_PID), recipe.ingest.height, recipe.ingest.width)
         rates = {
             f"loader, {place}, {workers} workers": loader_rate(
                 load(Path(folder), settings, memory), settings, workers
@@ -50,7 +50,7 @@ def main(
             for (place, memory), workers in itertools.product({"memory": 64.0, "file": 0.0}.items(), (0, 1, 2))
         }
         example = next(loader_of(load(Path(folder), settings, 0.0), settings, 0).epoch(0)).images
-    step_rate = len(example) / seconds(training_step(built(method, schedule), settings, device, example), steps)
+    step_rate = len(example) / seconds(training_step(built(recipe), settings, device, example), steps)
     typer.echo(f"{'training step':28} {step_rate:8.1f} images/s")
     for name, rate in rates.items():
         typer.echo(f"{name:28} {rate:8.1f} images/s  {rate / step_rate:6.1f} x the step")
