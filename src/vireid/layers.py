@@ -27,7 +27,8 @@ from vireid.support.yaml_files import read_yaml
 
 GROUPS = ("schedule", "dataset", "method", "superresolve")
 BASE = "base.yaml"
-_OF_METHOD = ("model", "loss")
+METHOD_SECTIONS = ("model", "loss")
+"""Sections whose keys depend on the method."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ def _layers(conf: Path, chosen: Mapping[str, str]) -> Iterator[Layer]:
     parts: dict[str, Mapping[str, Any]] = {}
     for number, (name, content) in enumerate(methods.items()):
         parts[name] = _parts(conf / "method" / f"{name}.yaml", content)
-        yield Layer(str(conf / "method" / f"{name}.yaml"), content, _OF_METHOD if number == 0 else ())
+        yield Layer(str(conf / "method" / f"{name}.yaml"), content, METHOD_SECTIONS if number == 0 else ())
     _require_known_schedules(conf, parts)
     for schedule in schedules:
         for name, by_schedule in parts.items():

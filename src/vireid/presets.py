@@ -6,10 +6,7 @@ from typing import Any
 
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from vireid.layers import Composition, compose, decided_keys, flat, preset_names, read_preset
-
-# Their keys depend on the method, so a method replaces them whole.
-_OF_METHOD = ("model", "loss")
+from vireid.layers import METHOD_SECTIONS, Composition, compose, decided_keys, flat, preset_names, read_preset
 
 
 def apply_presets(values: CommentedMap, chosen: Mapping[str, str], conf: Path) -> Composition:
@@ -38,7 +35,8 @@ def apply_presets(values: CommentedMap, chosen: Mapping[str, str], conf: Path) -
     if "dataset" in chosen:  # trial, galleries and thermal images were those of another one
         keys |= {key for key in flat(composition.values) if key.startswith("dataset.")}
     if "method" in chosen:
-        keys = {key for key in keys if key.split(".")[0] not in _OF_METHOD} | {*_OF_METHOD, "recipe"}
+        # The keys of its sections are its own, so these are replaced whole.
+        keys = {key for key in keys if key.split(".")[0] not in METHOD_SECTIONS} | {*METHOD_SECTIONS, "recipe"}
     composed = dict(composition.values)
     for key in sorted(keys):
         put(values, key, _at(composed, key))
@@ -48,11 +46,14 @@ def apply_presets(values: CommentedMap, chosen: Mapping[str, str], conf: Path) -
 def put(values: CommentedMap, key: str, value: Any) -> None:
     """Set a dotted key; the sections on the way exist, and its comment stays.
 
-    Lists and mappings are written line by line, as `dvc exp run -S` does when it changes one.
+    Lists and mappings are written line by line, as `dvc exp run -S` does when it changes one. A value that is
+    there already stays as it is written.
     """
     *sections, last = key.split(".")
     for section in sections:
         values = values[section]
+    if last in values and values[last] == value:
+        return
     values[last] = _in_block_style(value)
     # The comment stands one space behind the new value, rather than in the column where the old one had it.
     comment = values.ca.items[last][2] if last in values.ca.items else None
@@ -81,6 +82,16 @@ def presets_in_force(values: Mapping[str, Any], conf: Path) -> dict[str, str]:
         if all(composed[key] == present[key] for key in decided):
             return named | {group: name}
     return named
+
+
+def differences(values: Mapping[str, Any], composition: Composition) -> dict[str, str]:
+    """Say by dotted key what the layers have where parameters have something else: what was edited by hand."""
+    composed = flat(composition.values)
+    return {
+        key: f"{composition.origins[key]} has {composed[key]}"
+        for key, value in flat(values).items()
+        if key in composition.origins and value != composed[key]
+    }
 
 
 def described(conf: Path, group: str) -> dict[str, str]:

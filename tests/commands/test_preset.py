@@ -6,6 +6,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from dvc.utils.hydra import apply_overrides
 from typer.testing import CliRunner
 
 from tests.made import CONF, ROOT, draw_dataset, draw_image, read_yaml, recipe_of
@@ -89,6 +90,42 @@ def test_comments_are_kept_there_and_back(project, group, name):
     assert comments((project / "params.yaml").read_text()) == comments(before)
     assert preset(f"{group}={default}").exit_code == 0
     assert (project / "params.yaml").read_text() == before
+
+
+@pytest.mark.parametrize(
+    "override", ["dataset.trial=0", "dataset.sixteen_bit.window=[7200,8100]", "evaluate.ranks=[1]", "+loss.x=1"]
+)
+def test_comments_are_kept_in_a_file_that_dvc_has_written(project, override):
+    """As `dvc exp run -S` leaves params.yaml."""
+    path = project / "params.yaml"
+    lines = comments(path.read_text())
+    apply_overrides(path, [override])
+    assert comments(path.read_text()) == lines
+    apply_overrides(path, ["~loss.x"] if "loss" in override else [])
+    for name in CHOICES["dataset"]:
+        assert preset(f"dataset={name}").exit_code == 0
+        assert comments(path.read_text()) == lines
+        assert load_params(path).dataset.name == name
+
+
+def test_value_that_is_there_already_stays_as_it_is_written(project):
+    path = project / "params.yaml"
+    path.write_text(
+        path.read_text().replace("    window:\n    - 0\n    - 65535\n", "    window: [0, 65535] # all\n")
+    )
+    before = path.read_text()
+    preset("dataset=llcm")
+    preset("dataset=synthetic")
+    assert path.read_text() == before
+
+
+def test_what_was_edited_and_stays_is_said_with_the_presets_value(project):
+    path = project / "params.yaml"
+    path.write_text(path.read_text().replace("lr: 0.1", "lr: 0.07").replace("dropout: 0.0", "dropout: 0.25"))
+    printed = preset("dataset=llcm").stdout
+    assert "kept as edited: train.lr: 0.07  (conf/base.yaml has 0.1)" in printed
+    assert "kept as edited: superresolve.dropout: 0.25  (conf/base.yaml has 0.0)" in printed
+    assert "kept" not in preset("method=fprnet", "superresolve=default").stdout
 
 
 def test_keys_keep_their_order(project):
@@ -343,8 +380,8 @@ def test_explain_names_what_was_edited_by_hand_and_what_the_layers_have(project)
     path = project / "params.yaml"
     path.write_text(path.read_text().replace("lr: 0.1", "lr: 0.07").replace("dropout: 0.0", "dropout: 0.25"))
     cells = explained()
-    assert cells["train.lr"] == ["params.yaml; conf/base.yaml: 0.1", "0.07"]
-    assert cells["superresolve.dropout"] == ["params.yaml; conf/base.yaml: 0.0", "0.25"]
+    assert cells["train.lr"] == ["params.yaml; conf/base.yaml has 0.1", "0.07"]
+    assert cells["superresolve.dropout"] == ["params.yaml; conf/base.yaml has 0.0", "0.25"]
 
 
 def test_explain_of_a_choice_says_it_of_the_parameters_with_it(project):

@@ -47,18 +47,14 @@ def preset(
 
     vireid preset --explain
     """
-    from ruamel.yaml import YAML
-
     from vireid.layers import compose, flat
     from vireid.methods import check_recipe
     from vireid.params import Params, check_section, load_params
-    from vireid.presets import apply_presets, presets_in_force, put
-    from vireid.support.files import replacing
+    from vireid.presets import apply_presets, differences, presets_in_force, put
+    from vireid.support.yaml_files import read_yaml, write_yaml
 
-    yaml = YAML()
-    yaml.preserve_quotes, yaml.width = True, 4096
     load_params(params)
-    values = yaml.load(params)
+    values = read_yaml(params, with_comments=True)
     if not choices:
         if explain:
             _explain(values, compose(conf, presets_in_force(values, conf)), params)
@@ -77,9 +73,11 @@ def preset(
     merged = check_section(Params, values, where, remedy)
     check_recipe(merged.method, merged.model, merged.loss, merged.train)
     if not dry:
-        with replacing(params) as partial:
-            yaml.dump(values, partial)
+        write_yaml(params, values)
     _print_changes(before, flat(values), {**composition.origins, **reasons})
+    for key, preset_value in differences(values, composition).items():
+        if key not in reasons:
+            typer.echo(f"kept as edited: {key}: {flat(values)[key]}  ({preset_value})")
     if explain:
         _explain(values, composition, params)
     if dry:
@@ -97,15 +95,13 @@ def _print_changes(before: Mapping[str, Any], after: Mapping[str, Any], reasons:
 def _explain(values: Mapping[str, Any], composition: "Composition", params: Path) -> None:
     """Print every value with the layer that sets it; what differs from the layers was edited by hand."""
     from vireid.layers import flat
+    from vireid.presets import differences
     from vireid.support.tables import Column, print_table
 
-    composed, rows = flat(composition.values), []
+    edited = differences(values, composition)
+    rows = []
     for key, value in flat(values).items():
-        layer = composition.origins.get(key)
-        if layer is None:
-            layer = str(params)
-        elif value != composed[key]:
-            layer = f"{params}; {layer}: {composed[key]}"
+        layer = f"{params}; {edited[key]}" if key in edited else composition.origins.get(key, str(params))
         rows.append([key, layer, str(value)])
     print_table("Every value and the file that sets it", [Column("key"), Column("set by"), Column("value")], rows)
 

@@ -67,19 +67,18 @@ def contact_sheet(
 
 
 def _pinned_md5(pin: Path) -> str:
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
+    from vireid.support.yaml_files import read_yaml
 
+    remedy = f"mend it; git checkout {pin.name} brings back the committed one"
     try:
-        content = YAML(typ="safe").load(pin.read_text(encoding="utf-8"))
-        return content["outs"][0]["md5"]
-    except (YAMLError, KeyError, IndexError, TypeError) as error:
+        return read_yaml(pin, remedy)["outs"][0]["md5"]
+    except (KeyError, IndexError, TypeError) as error:
         raise UserError(
             pin,
             "cannot be read as a .dvc file",
             expected="YAML with the key outs[0].md5",
             found=f"{type(error).__name__}: {error}",
-            remedy=f"mend it; git checkout {pin.name} brings back the committed one",
+            remedy=remedy,
         ) from error
 
 
