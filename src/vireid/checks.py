@@ -4,12 +4,12 @@ DVC removes a stage's outputs before it runs the stage. What is told here has co
 what concerns them on what they really find, by the same functions.
 """
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
-
-from ruamel.yaml import YAML, YAMLError
 
 from vireid.data.identities import (
     require_both_modalities,
@@ -26,10 +26,12 @@ from vireid.retrieval.features import DEFAULT, JOIN
 from vireid.retrieval.galleries import select_images
 from vireid.retrieval.listed import as_features, require_match
 from vireid.support.errors import UserError
+from vireid.support.yaml_files import read_yaml
 
 LARGE_SHARE = 0.25
 """Of the training identities; to hold out so many is worth a word."""
-_TOLD = 10  # changed parameters that are named
+_TOLD = 10  # changed parameters that are listed, besides those that the error names
+_LONGEST = 60  # characters of a value in this list
 
 
 def check_run(path: Path, lock: Path) -> list[str]:
@@ -49,7 +51,7 @@ def check_run(path: Path, lock: Path) -> list[str]:
         params = load_params(path)
         images = _check(path, params)
     except UserError as error:
-        remedy = f"{error.remedy}\n{_way_back(path, lock)}"
+        remedy = f"{error.remedy}\n{_way_back(path, lock, str(error))}"
         raise UserError(
             error.where, error.problem, expected=error.expected, found=error.found, remedy=remedy
         ) from error
@@ -155,11 +157,11 @@ def remarks(path: Path, dataset: Dataset, images: Sequence[ImageRecord]) -> list
         path: The parameters file. Its protocols are looked at where it has a data set of the same layout.
         dataset: The data set; what the file says of another one does not matter.
         images: What the data set's layout lists.
+
+    Raises:
+        UserError: If the file cannot be read, or its values are wrong by themselves.
     """
-    try:
-        params = load_params(path)
-    except UserError as error:
-        return [f"{error.where}: {error.problem}"]
+    params = load_params(path)
     same = params.dataset.layout == dataset.layout
     dataset = dataset.model_copy(update={"name": params.dataset.name})
     evaluate = params.evaluate if same else params.evaluate.model_copy(update={"protocols": []})
@@ -221,32 +223,38 @@ def _noted(wrong: list[UserError]) -> Iterator[None]:
         wrong.append(error)
 
 
-def _way_back(path: Path, lock: Path) -> str:
-    """Say what was changed since the check last passed, and how to set it back."""
-    text = (
-        "  Earlier results are as they were. The parameters stay as they are, too: set one back by hand, or by\n"
-        "  `dvc exp run -S KEY=VALUE`."
-    )
+def _way_back(path: Path, lock: Path, message: str) -> str:
+    """Say what was changed since the check last passed, first what the message names, and how to undo it."""
+    lines = [
+        "  Earlier results are as they were. The parameters stay as they are, too: set one back by hand, or by",
+        "  `dvc exp run -S KEY=VALUE`.",
+    ]
     stages = _mapping(lock).get("stages", {})
     before = flat(stages.get("check", {}).get("params", {}).get(path.name, {}))
     after = flat(_mapping(path))
     if not before or not after:
-        return text
-    changed = [
-        f"{key}: {before.get(key, '(none)')} -> {after.get(key, '(none)')}"
-        for key in sorted(before.keys() | after.keys())
-        if before.get(key) != after.get(key)
-    ]
-    more = [f"and {len(changed) - _TOLD} more"] if len(changed) > _TOLD else []
-    return "\n".join(
-        [text, "  Changed since this check last passed:", *(f"    {c}" for c in changed[:_TOLD] + more)]
-    )
+        return "\n".join(lines)
+    changed = [key for key in sorted(before.keys() | after.keys()) if before.get(key) != after.get(key)]
+    named = [key for key in changed if re.search(rf"(?<![\w.]){re.escape(key)}(?!\.?\w)", message)]
+    others = [key for key in changed if key not in named]
+    if added := [key for key in named if key not in before]:
+        removals = " ".join(f"-S '~{key}'" for key in added)
+        lines.append(f"  Take out what was added by hand, or by `dvc exp run {removals}`.")
+    lines.append("  Changed since this check last passed:")
+    lines += [f"    {key}: {_short(before, key)} -> {_short(after, key)}" for key in named + others[:_TOLD]]
+    if len(others) > _TOLD:
+        lines.append(f"    and {len(others) - _TOLD} more")
+    return "\n".join(lines)
+
+
+def _short(values: Mapping[str, Any], key: str) -> str:
+    return shorten(str(values.get(key, "(none)")), _LONGEST, placeholder=" ...")
 
 
 def _mapping(path: Path) -> dict[str, Any]:
     """Read a YAML file for a hint; what cannot be read holds nothing."""
     try:
-        values = YAML(typ="safe", pure=True).load(path)
-    except (OSError, YAMLError, UnicodeDecodeError):
+        values = read_yaml(path)
+    except (OSError, UserError):
         return {}
     return values if isinstance(values, dict) else {}

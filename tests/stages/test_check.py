@@ -214,6 +214,27 @@ def test_change_since_the_last_passed_check_is_told(stage, fails, empty, change)
     assert "train.lr:" not in message
 
 
+def test_what_the_error_names_is_told_first_however_much_was_changed(stage, fails, empty, change):
+    passed = read_yaml(empty / "params.yaml")
+    YAML().dump({"stages": {"check": {"params": {"params.yaml": passed}}}}, empty / "dvc.lock")
+    loss = {f"loss__a{number}": [0] * 100 for number in range(12)}
+    change(train__weight_decay=-1.0, **loss)
+    told = fails(stage("check"), "train.weight_decay").split("Changed since this check last passed:\n")[1]
+    lines = [line.strip() for line in told.splitlines()]
+    assert lines[0].startswith("train.weight_decay: ")
+    assert lines[0].endswith("-> -1.0")
+    assert lines[-1] == "and 2 more"
+    assert len(lines) == 12
+    assert all(len(line) < 100 for line in lines)
+
+
+def test_added_key_is_to_be_taken_out_rather_than_set_back(stage, fails, empty, change):
+    passed = read_yaml(empty / "params.yaml")
+    YAML().dump({"stages": {"check": {"params": {"params.yaml": passed}}}}, empty / "dvc.lock")
+    change(train__warmup=3)
+    assert "dvc exp run -S '~train.warmup'" in fails(stage("check"), "train.warmup: (none) -> 3")
+
+
 @pytest.mark.parametrize("lock", ["stages:\n  ingest: {}\n", "<<<<<<< HEAD\n: [", "", "- 1\n"])
 def test_lock_file_without_a_passed_check_is_no_second_error(stage, fails, empty, change, lock):
     (empty / "dvc.lock").write_text(lock)
