@@ -145,6 +145,21 @@ def test_name_in_brackets_is_no_markup(tmp_path):
     assert "baseline [/w triplet] [bold]x, embedding bn" in result.stdout
 
 
+@pytest.mark.parametrize(
+    ("given", "needed"),
+    [
+        (("--k1", 5), "--rerank"),
+        (("--k2", 1, "--lambda", 0.5), "--rerank"),
+        (("--images", "images.h5"), "--figures DIR"),
+    ],
+)
+def test_option_that_does_nothing_without_another_one_is_refused(tmp_path, given, needed):
+    result = run(tmp_path / "features.h5", *given)
+    assert result.exit_code == 1
+    names = ", ".join(name for name in given if str(name).startswith("--"))
+    assert f"{names}: it does nothing without {needed}" in result.stderr
+
+
 @pytest.mark.parametrize("protocols", [(), ("--protocol", SINGLE, "--rerank")])
 def test_rank_beyond_the_gallery_is_blank(path, protocols):
     result = run(path, "--rank", 1, "--rank", 23, *protocols)

@@ -117,7 +117,7 @@ def test_modality_without_any_image_is_one_warning(root):
     assert found.count("warning") == 1
 
 
-@pytest.mark.parametrize(("name", "found"), [("none", "no such folder"), ("empty", "nothing"), ("other", "a.txt")])
+@pytest.mark.parametrize(("name", "found"), [("empty", "nothing"), ("other", "a.txt"), ("other/a.txt", "a file")])
 def test_folder_without_a_data_set_is_an_error_that_says_what_each_layout_has(tmp_path, name, found):
     (tmp_path / "empty").mkdir()
     (tmp_path / "other").mkdir()
@@ -126,6 +126,19 @@ def test_folder_without_a_data_set_is_an_error_that_says_what_each_layout_has(tm
     assert result.exit_code == 1
     for part in (name, f"found:    {found}", "RegDB: Visible, Thermal, idx", "manifest.csv"):
         assert part in result.stderr
+
+
+def test_missing_folder_is_no_unknown_layout(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    message = CliRunner().invoke(app, ["inspect"]).stderr
+    for part in ("data: there is no such folder", f"in {tmp_path}", "in the root of the project"):
+        assert part in message
+
+
+def test_trial_of_a_layout_without_trials_is_refused(root):
+    result = run(root, "--trial", "3")
+    assert result.exit_code == 1
+    assert "--trial: the layout sysu_mm01 has no trials" in result.stderr
 
 
 def test_unreadable_and_empty_files_are_counted(root):
@@ -236,4 +249,6 @@ def test_parameters_that_are_themselves_wrong_do_not_hide_the_data_set(root, tmp
     write_params(tmp_path / "params.yaml", root, train__epochs=-1)
     found = run(root)
     assert found.exit_code == 0
+    assert "not compared with params.yaml" in found.stdout
     assert "wrong parameter: train.epochs" in found.stdout
+    assert "vireid preset" not in found.stdout

@@ -159,7 +159,7 @@ def test_unsaved_run_of_another_machine_is_kept_and_its_commit_is_what_comes_bac
     assert outcome() == mine
     result = restore()
     assert result.exit_code == 1
-    for part in ("yours is in no commit", "vireid restore mine", "git commit"):
+    for part in ("yours is in no commit", "vireid restore mine", "git commit", "dvc exp save --name mine"):
         assert part in result.stderr
     assert outcome() == mine
 
@@ -195,12 +195,14 @@ def test_run_is_restored_by_name(author):
 
 
 def test_output_that_only_the_workspace_has_is_not_overwritten(author):
-    Path("artifacts/features").write_text("made by hand")
+    for name in ("artifacts/features", "artifacts/model/weights"):
+        Path(name).write_text("made by hand")
     set_lr(4)
     before = outcome()
     result = restore()
     assert result.exit_code == 1
-    assert "DVC refused" in result.stderr
+    assert "found:    artifacts/features, artifacts/model/weights; nothing was changed" in result.stderr
+    assert "move them to a folder outside of artifacts" in result.stderr
     assert outcome() == before
 
 
@@ -208,4 +210,4 @@ def test_outside_the_root_it_says_so(author, monkeypatch):
     monkeypatch.chdir(author / "artifacts")
     result = restore()
     assert result.exit_code == 1
-    assert "root of the project" in result.stderr
+    assert f"cd {author}" in result.stderr

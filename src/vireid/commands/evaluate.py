@@ -1,5 +1,6 @@
 """`vireid evaluate`: evaluate any features file, outside the pipeline."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -22,9 +23,15 @@ OFFICIAL = typer.Option("--official/--seeded", help="SYSU-MM01's own galleries, 
 AS_GIVEN = typer.Option("--as-given", help="Compare embeddings without scaling them to unit length first.")
 JSON = typer.Option(help="JSON to write: protocols, sources, means, deviations, every trial.")
 RERANK = typer.Option("--rerank", help="Report k-reciprocal re-ranking as well.")
-K1_OPTION = typer.Option("--k1", min=1, help="Of re-ranking: neighbours among which reciprocal ones are sought.")
-K2_OPTION = typer.Option("--k2", min=1, help="Of re-ranking: neighbours whose encodings are averaged.")
-LAMBDA = typer.Option("--lambda", min=0, max=1, help="Of re-ranking: share of the original distance.")
+K1_OPTION = typer.Option(
+    "--k1", min=1, help="With --rerank: neighbours among which reciprocal ones are sought.", show_default=str(K1)
+)
+K2_OPTION = typer.Option(
+    "--k2", min=1, help="With --rerank: neighbours whose encodings are averaged.", show_default=str(K2)
+)
+LAMBDA = typer.Option(
+    "--lambda", min=0, max=1, help="With --rerank: share of the original distance.", show_default=str(LAMBDA_VALUE)
+)
 FIGURES = typer.Option(help="Folder to write: cmc.png, distances.png, embedding_map.png.")
 IMAGES = typer.Option(help="Images file of the same data set, for ranked_lists.png and worst_queries.png too.")
 
@@ -38,9 +45,9 @@ def evaluate(
     official: Annotated[bool, OFFICIAL] = False,
     as_given: Annotated[bool, AS_GIVEN] = False,
     rerank: Annotated[bool, RERANK] = False,
-    k1: Annotated[int, K1_OPTION] = K1,
-    k2: Annotated[int, K2_OPTION] = K2,
-    lambda_value: Annotated[float, LAMBDA] = LAMBDA_VALUE,
+    k1: Annotated[int | None, K1_OPTION] = None,
+    k2: Annotated[int | None, K2_OPTION] = None,
+    lambda_value: Annotated[float | None, LAMBDA] = None,
     json: Annotated[Path | None, JSON] = None,
     figures: Annotated[Path | None, FIGURES] = None,
     images: Annotated[Path | None, IMAGES] = None,
@@ -60,14 +67,20 @@ def evaluate(
     from vireid.retrieval.features import read_features
     from vireid.steps.evaluate import evaluate_features
 
-    _check_outputs(features, json, figures, images)
+    _require_use("--rerank", rerank, {"--k1": k1, "--k2": k2, "--lambda": lambda_value})
+    _require_use("--figures DIR", figures is not None, {"--images": images})
+    _check_outputs(features, json, figures)
     source = read_features(features, embedding)
     settings = Evaluate(
         protocols=protocols or protocols_of(source.info.dataset),
         ranks=sorted(set(ranks)),
         embedding=embedding,
         rerank=rerank,
-        reranking=Reranking(k1=k1, k2=k2, lambda_value=lambda_value),
+        reranking=Reranking(
+            k1=K1 if k1 is None else k1,
+            k2=K2 if k2 is None else k2,
+            lambda_value=LAMBDA_VALUE if lambda_value is None else lambda_value,
+        ),
     )
     evaluated = evaluate_features(source, settings, "official" if official else "seeded", as_given=as_given)
     print_results(evaluated.title, evaluated.evaluations)
@@ -83,17 +96,28 @@ def evaluate(
             typer.echo(f"not drawn: {name}: {reason}", err=True)
 
 
-def _check_outputs(features: Path, json: Path | None, figures: Path | None, images: Path | None) -> None:
+def _require_use(option: str, is_given: bool, dependent: Mapping[str, object]) -> None:
+    """Refuse options that do nothing without another one, rather than pass over them.
+
+    Args:
+        option: The other one.
+        is_given: Whether it is there.
+        dependent: The options that need it, None where one is not given.
+    """
+    needless = [name for name, value in dependent.items() if value is not None]
+    if needless and not is_given:
+        raise UserError(
+            ", ".join(needless),
+            f"it does nothing without {option}",
+            expected=option,
+            found=f"no {option.split()[0]}",
+            remedy=f"add {option}, or leave {' and '.join(needless)} out",
+        )
+
+
+def _check_outputs(features: Path, json: Path | None, figures: Path | None) -> None:
     from vireid.commands.outputs import check_output_file, check_output_folder
 
-    if images is not None and figures is None:
-        raise UserError(
-            "--images",
-            "nothing to draw",
-            expected="--figures DIR",
-            found="no --figures",
-            remedy="add --figures DIR",
-        )
     if json is not None:
         check_output_file("--json", json, inputs=[features])
     if figures is not None:

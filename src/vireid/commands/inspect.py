@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from vireid.datasets.base import DataSet
     from vireid.params import Dataset
 
+TRIAL = typer.Option(help="Which split, where the data set has several.", show_default="1")
 _PARAMS = Path("params.yaml")
 # What is taken where there are no parameters to read.
 _SHAPE = 2.0
@@ -23,7 +24,7 @@ _SIXTEEN_BIT = {"scaling": "percentiles", "window": [0, 65535], "percentiles": [
 def inspect(
     root: Annotated[Path, typer.Argument(help="The data set's folder.")] = Path("data"),
     layout: Annotated[str, typer.Option(help="Its layout; without this option what it looks like.")] = "",
-    trial: Annotated[int, typer.Option(help="Which split, where the data set has several.")] = 1,
+    trial: Annotated[int | None, TRIAL] = None,
     decode: Annotated[bool, typer.Option("--decode", help="Decode every image, as ingest does.")] = False,
 ) -> None:
     """Print what a data set holds by split, modality and camera, how large its images are, and what is suspicious.
@@ -64,14 +65,17 @@ def inspect(
     _compare(chosen, records)
 
 
-def _chosen(root: Path, layout: str, trial: int) -> "tuple[Dataset, float]":
+def _chosen(root: Path, layout: str, trial: int | None) -> "tuple[Dataset, float]":
     """Say as parameters which data set is looked at, and how high a packed image is in relation to its width."""
     from vireid.datasets import data_set_of
     from vireid.params import Dataset, check_section, load_params
 
     data_set = data_set_of(layout, "--layout") if layout else _recognised(root)
     values: dict[str, object] = {"name": data_set.names[0], "layout": data_set.layout, "root": str(root)}
-    values |= {"trial": trial if data_set.trials else 0, "train_on_val": True, "gallery_draw": "seeded"}
+    if trial is not None and not data_set.trials:
+        problem = f"the layout {data_set.layout} has no trials"
+        raise UserError("--trial", problem, expected="no --trial", found=trial, remedy="leave it out")
+    values |= {"trial": (trial or 1) if data_set.trials else 0, "train_on_val": True, "gallery_draw": "seeded"}
     values["sixteen_bit"] = _SIXTEEN_BIT
     shape = _SHAPE
     # Parameters that are wrong hide no data set; `_compare` tells of them.
@@ -87,7 +91,13 @@ def _compare(dataset: "Dataset", records: "list[ImageRecord]") -> None:
     """Say what the parameters in the working directory ask that the data set cannot give."""
     from vireid.checks import remarks
 
-    lines = remarks(_PARAMS, dataset, records) if _PARAMS.is_file() else []
+    if not _PARAMS.is_file():
+        return
+    try:
+        lines = remarks(_PARAMS, dataset, records)
+    except UserError as error:
+        typer.echo(f"warning: the images are not compared with {_PARAMS}, which is wrong by itself: {error}")
+        return
     for line in lines:
         typer.echo(f"with {_PARAMS}: {line}")
     if lines:
@@ -106,6 +116,14 @@ def _recognised(root: Path) -> "DataSet":
     from vireid.datasets.find import hint, recognised
 
     detected = recognised(root)
+    if not root.exists():
+        raise UserError(
+            root,
+            "there is no such folder",
+            expected="a data set's folder",
+            found=f"nothing of this name in {Path.cwd()}",
+            remedy="correct it; in the root of the project `data` is the embedded data set (`make data` draws it)",
+        )
     if detected is None:
         raise UserError(
             root,
@@ -118,9 +136,9 @@ def _recognised(root: Path) -> "DataSet":
 
 
 def _shown(path: Path) -> str:
-    if path.is_dir():
-        return ", ".join(sorted(child.name for child in path.iterdir())[:10]) or "nothing"
-    return "a file" if path.exists() else "no such folder"
+    return (
+        ", ".join(sorted(child.name for child in path.iterdir())[:10]) or "nothing" if path.is_dir() else "a file"
+    )
 
 
 def _print_counts(title: str, records: "list[ImageRecord]") -> None:

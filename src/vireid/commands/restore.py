@@ -62,8 +62,8 @@ def _another(missing: list[str]) -> "SavedRun":
             "the last commit's run was made on another machine, and yours is in no commit and no experiment",
             expected="a run to go back to: HEAD's outputs in this machine's cache, or a saved run of your own",
             found=f"{_listed(missing)} not in the cache, and a dvc.lock of yours; nothing was changed",
-            remedy="keep your run (`git add dvc.lock params.yaml results && git commit`), or go to another: "
-            f"`vireid restore {run.name}`; {_FROM_CACHE}",
+            remedy="keep your run (`git add dvc.lock params.yaml results && git commit`, or `dvc exp save --name "
+            f"mine`), or go to another: `vireid restore {run.name}`; {_FROM_CACHE}",
         )
     return run
 

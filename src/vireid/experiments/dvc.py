@@ -12,14 +12,31 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from zipfile import ZipFile
 
-from ruamel.yaml import YAML
-
 from vireid.layers import flat
 from vireid.support.errors import UserError
 from vireid.support.progress import console
+from vireid.support.yaml_files import parse_yaml
 
 _UNFINISHED = ("queued", "running", "failed")
 _LAST = "evaluate"  # the stage whose numbers a table reads
+
+
+class DVCError(UserError):
+    """DVC ended with an error.
+
+    Attributes:
+        printed: The lines that it printed on standard error.
+    """
+
+    def __init__(self, arguments: Sequence[str], printed: Sequence[str], code: int):
+        self.printed = printed
+        super().__init__(
+            f"dvc {' '.join(arguments[:2])}",
+            "DVC refused",
+            expected="exit code 0",
+            found="\n".join(printed[-5:]) or f"exit code {code}",
+            remedy="run in the root of the project; if a queue is at work, try again in a minute",
+        )
 
 
 @dataclass(frozen=True)
@@ -88,7 +105,8 @@ def _content(files: dict[str, Any] | None, name: str) -> dict[str, Any]:
 
 def locked(revision: str) -> dict[str, Any]:
     """Read what the stages of an experiment last ran with, by stage."""
-    lock = YAML(typ="safe", pure=True).load(call("git", "show", f"{revision}:dvc.lock").stdout)
+    content = call("git", "show", f"{revision}:dvc.lock").stdout
+    lock = parse_yaml(content, f"dvc.lock in commit {revision[:7]}", remedy="name another commit or experiment")
     return lock["stages"] if lock else {}
 
 
@@ -166,18 +184,12 @@ def dvc(*arguments: str) -> str:
     """Run DVC and return what it printed on standard output.
 
     Raises:
-        UserError: If it ends with an error.
+        DVCError: If it ends with an error.
     """
     done = call(sys.executable, "-m", "dvc", *arguments)
     if done.returncode:
         lines = [line for line in done.stderr.decode(errors="replace").splitlines() if line.strip()]
-        raise UserError(
-            f"dvc {' '.join(arguments[:2])}",
-            "DVC refused",
-            expected="exit code 0",
-            found="\n".join(lines[-5:]) or f"exit code {done.returncode}",
-            remedy="run in the root of the project; if a queue is at work, try again in a minute",
-        )
+        raise DVCError(arguments, lines, done.returncode)
     return done.stdout.decode()
 
 

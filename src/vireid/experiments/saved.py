@@ -44,17 +44,18 @@ def head() -> SavedRun:
     Raises:
         UserError: If this is no Git repository with a commit, or not its root.
     """
-    done = call("git", "rev-parse", "HEAD", "--show-prefix")
+    done = call("git", "rev-parse", "--show-cdup", "HEAD")
     lines = done.stdout.decode().splitlines()
-    if done.returncode or any(lines[1:]):
+    if done.returncode or lines[0]:
+        root = Path(lines[0]).resolve() if lines and lines[0] else None
         raise UserError(
-            "git",
+            Path.cwd(),
             "not the root of a project with a commit",
             expected="the folder of dvc.yaml, in a clone",
-            found=Path.cwd(),
-            remedy="run in the root of the project",
+            found=f"a folder of the project {root}" if root else "a folder without a commit of Git",
+            remedy=f"run in the root of the project{f': cd {root}' if root else ''}",
         )
-    return SavedRun("HEAD", lines[0])
+    return SavedRun("HEAD", lines[1])
 
 
 def experiments() -> list[SavedRun]:
