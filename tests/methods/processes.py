@@ -9,10 +9,13 @@ from torch.nn.parallel import DistributedDataParallel
 
 from tests.methods.batches import paired_batch, weighted_sum
 from tests.methods.cases import Case
+from vireid.losses.gather import gather_over
+from vireid.losses.triplet import batch_hard_triplet_loss
 from vireid.methods import build_method
 from vireid.methods.base import Method
 
 STEPS = 2  # in an epoch
+MARGIN = 1.0
 LABELS = ([2, 0, 1, 3], [1, 1, 3, 0])  # of each process's pairs
 
 # The parameters by name after each epoch.
@@ -28,6 +31,7 @@ def train_in_two_processes(folder: Path, cases: dict[str, Case], epochs: int) ->
 def _train(rank: int, folder: Path, cases: dict[str, Case], epochs: int) -> None:
     torch.set_num_threads(1)
     distributed.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
+    torch.save(_gradient(rank), folder / f"triplet-{rank}.pt")
     for name, case in cases.items():
         torch.manual_seed(0)
         torch.save(_trained(build_method(*deepcopy(case)), rank, epochs), folder / f"{name}-{rank}.pt")
@@ -47,7 +51,7 @@ def _trained(method: Method, rank: int, epochs: int) -> Course:
             group["lr"] = rate * factor
         for step in range(STEPS):
             batch = paired_batch(LABELS[rank], 32, 16, seed=100 * rank + 10 * epoch + step)
-            result = together(batch, _everyone)
+            result = together(batch, gather_over(2))
             optimizer.zero_grad()
             weighted_sum(method, result.losses).backward()
             optimizer.step()
@@ -56,9 +60,15 @@ def _trained(method: Method, rank: int, epochs: int) -> Course:
     return course
 
 
-def _everyone(rows: Tensor) -> Tensor:
-    """Rows of both processes; those of this one with gradient."""
-    gathered = [torch.empty_like(rows) for _ in range(2)]
-    distributed.all_gather(gathered, rows.detach())
-    gathered[distributed.get_rank()] = rows
-    return torch.cat(gathered)
+def compared_rows(rank: int) -> tuple[Tensor, Tensor]:
+    """Embeddings and labels of a process, for a loss that compares those of both."""
+    generator = torch.Generator().manual_seed(rank)
+    return torch.randn(8, 3, generator=generator), torch.tensor(2 * LABELS[rank])
+
+
+def _gradient(rank: int) -> Tensor:
+    """The gradient of both processes' triplet losses at the embeddings of one."""
+    embeddings, labels = compared_rows(rank)
+    embeddings.requires_grad_()
+    batch_hard_triplet_loss(embeddings, labels, MARGIN, gather_over(2)).backward()
+    return embeddings.grad

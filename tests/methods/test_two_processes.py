@@ -1,17 +1,44 @@
 """Two processes train every method together and end with the same weights. CPU, a minute."""
 
+from functools import partial
+
 import pytest
 import torch
 
 from tests.methods.cases import CASES
-from tests.methods.processes import train_in_two_processes
+from tests.methods.processes import MARGIN, compared_rows, train_in_two_processes
+from vireid.losses.triplet import batch_hard_triplet_loss
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def courses(tmp_path_factory):
-    return train_in_two_processes(tmp_path_factory.mktemp("processes"), CASES, epochs=2)
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("processes")
+
+
+@pytest.fixture(scope="module")
+def courses(folder):
+    return train_in_two_processes(folder, CASES, epochs=2)
+
+
+def test_embeddings_get_the_gradient_of_the_losses_of_both_processes(folder, courses):
+    parts = [compared_rows(rank) for rank in range(2)]
+    embeddings, labels = (torch.cat(column) for column in zip(*parts, strict=True))
+    embeddings.requires_grad_()
+    total = sum(
+        batch_hard_triplet_loss(
+            embeddings[rows], labels[rows], MARGIN, partial(_all_of, both=(embeddings, labels))
+        )
+        for rows in (slice(0, 8), slice(8, 16))
+    )
+    total.backward()
+    gathered = torch.cat([torch.load(folder / f"triplet-{rank}.pt") for rank in range(2)])
+    torch.testing.assert_close(gathered, embeddings.grad)
+
+
+def _all_of(rows, both):
+    return both[0] if rows.is_floating_point() else both[1]
 
 
 @pytest.mark.parametrize("name", CASES)

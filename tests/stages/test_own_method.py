@@ -59,9 +59,11 @@ def test_method_in_closed_form_has_the_same_model_features_and_results(
     values = read_yaml(project / "params.yaml")
     values |= {"method": "centred", "recipe": "centred", "model": {"width": 3}, "loss": {}}
     YAML().dump(values, project / "params.yaml")
-    for name in ("train", "extract", "evaluate"):
+    for name in ("train", "extract", "evaluate", "figures"):
         result = stage(name)
         assert result.exit_code == 0, result.output
+    assert (project / "results/train/plots/metrics/fit/visible_images.tsv").is_file()  # DVC asks for the folder
+    assert (project / "results/figures/training.png").is_file()
     description = json.loads((project / "artifacts/model/model.json").read_text())
     assert (description["method"], description["selected_epoch"]) == ("centred", 0)
     assert bool(description["selected_by"]) == scored

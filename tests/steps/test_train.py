@@ -485,9 +485,10 @@ def test_held_out_images_have_no_influence_on_the_weights_of_an_epoch(trained, i
     assert results(trained.folder)["weights.safetensors"] == expected
 
 
-def test_loss_that_is_not_finite_stops_with_epoch_step_and_values(trained):
+@pytest.mark.parametrize("clip_norm", [0.0, 1e30])
+def test_loss_that_is_not_finite_stops_with_epoch_step_and_values(trained, clip_norm):
     with pytest.raises(UserError, match="not finite") as error:
-        trained(train__lr=1e30, train__warmup_epochs=0, train__schedule="step")
+        trained(train__lr=1e30, train__warmup_epochs=0, train__schedule="step", train__clip_norm=clip_norm)
     assert error.value.where.startswith("epoch 1, step 2")
     assert "joint" in error.value.found
     assert "train.lr" in error.value.remedy

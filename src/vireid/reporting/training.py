@@ -19,6 +19,7 @@ _TITLES = {
     "train": "on training batches",
     "train/accuracy": "accuracy on training batches",
     "train/orthogonality": "orthogonality S(W) of layers",
+    "fit": "images fitted to",
 }
 _MOST_COLUMNS = 3  # panels side by side
 _FEW_STEPS = 30  # up to here each step gets a dot

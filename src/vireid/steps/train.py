@@ -7,6 +7,7 @@ import torch
 from dvclive import Live
 
 from vireid.compute import choose_device
+from vireid.data.records import Modality
 from vireid.methods import build_method, check_recipe
 from vireid.methods.base import Fitted, Method
 from vireid.params import Params
@@ -45,7 +46,8 @@ def train(params: Params, images: Path, overlay: Path, model: Path, curves: Path
     ):
         if isinstance(method, Fitted):
             best = fit(method, data, 2 * params.train.num_pids * params.train.num_instances, fabric)
-            _log(live, best.epoch, best.scores)
+            images_fitted = {f"fit/{m.group}_images": len(data.fitted[m]) for m in Modality}
+            _log(live, best.epoch, images_fitted | best.scores)  # so that there is a curve in any case
         else:
             assert isinstance(method, Method)
             loader = Loader(data, params.train, params.seed, fabric.device, params.compute.workers)

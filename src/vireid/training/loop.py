@@ -1,5 +1,6 @@
 """The training loop: sums `weight * loss`, logs every term, and knows no paper."""
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from vireid.losses.gather import alone
+from vireid.losses.gather import gather_over
 from vireid.methods.base import Batch, Method
 from vireid.params import Train
 from vireid.support.errors import UserError
@@ -54,6 +55,7 @@ class Trainer:
     def __init__(self, method: Method, images: TrainingImages, settings: Train, loader: Loader, fabric: Fabric):
         self.images, self.settings, self.loader, self.fabric = images, settings, loader, fabric
         self.steps = len(loader)
+        self.everyone = gather_over(fabric.world_size)
         method = method.to(memory_format=torch.channels_last)
         self.method, self.optimizer = fabric.setup(method, build_optimizer(method, settings))
         self.method.mark_forward_method("embed")
@@ -103,27 +105,33 @@ class Trainer:
         self.method.train()
         factors = self.method.module.lr_factors(epoch) or [1.0] * len(self.base_lrs)
         sums: dict[str, Tensor | float] = defaultdict(float)
+        before: Curves = {}
         for step, batch in enumerate(self.loader.epoch(epoch)):
             factor = lr_factor(self.settings, epoch + (step + 1) / self.steps)
             for group, lr, of_method in zip(self.optimizer.param_groups, self.base_lrs, factors, strict=True):
                 group["lr"] = lr * factor * of_method
-            for name, value in self._step(batch, epoch, step).items():
+            values = self._step(batch)
+            # A step behind: the values of this one would have to be waited for, where a GPU computes them.
+            _require_finite(before, epoch, step)
+            before = values
+            for name, value in values.items():
                 sums[name] += value
             bar.advance(len(batch.labels), note=f"epoch {epoch + 1}/{self.settings.epochs}")
+        _require_finite(before, epoch, self.steps)
         means = {name: float(value) / self.steps for name, value in sums.items()}
         return means | {"lr": max(group["lr"] for group in self.optimizer.param_groups)}
 
-    def _step(self, batch: Batch, epoch: int, step: int) -> Curves:
-        result = self.method(batch, alone)
+    def _step(self, batch: Batch) -> Curves:
+        result = self.method(batch, self.everyone)
         weights = self.method.module.loss_weights
         total = sum(weights[name] * loss for name, loss in result.losses.items())
-        if not torch.isfinite(total):
-            values = ", ".join(f"{name} {loss.item():g}" for name, loss in result.losses.items())
-            raise diverged(f"epoch {epoch + 1}, step {step + 1}", "losses", values)
         self.optimizer.zero_grad()
         self.fabric.backward(total)
         if self.settings.clip_norm:
-            self.fabric.clip_gradients(self.method, self.optimizer, max_norm=self.settings.clip_norm)
+            # What is not finite shows in the next losses, without waiting for the norm.
+            self.fabric.clip_gradients(
+                self.method, self.optimizer, max_norm=self.settings.clip_norm, error_if_nonfinite=False
+            )
         self.optimizer.step()
         curves = {"loss/total": total} | {f"loss/{name}": loss for name, loss in result.losses.items()}
         curves |= {f"train/{name}": value for name, value in result.measures.items()}
@@ -188,6 +196,14 @@ def build_optimizer(method: Method, settings: Train) -> torch.optim.Optimizer:
         weight_decay=settings.weight_decay,
         nesterov=settings.nesterov,
     )
+
+
+def _require_finite(curves: Curves, epoch: int, step: int) -> None:
+    """Refuse to go on with losses that are no numbers; epoch from 0, step from 1."""
+    losses = {name: value for name, value in curves.items() if name.startswith("loss/")}
+    if losses and not math.isfinite(losses["loss/total"]):
+        values = ", ".join(f"{name.removeprefix('loss/')} {float(value):g}" for name, value in losses.items())
+        raise diverged(f"epoch {epoch + 1}, step {step}", "losses", values)
 
 
 def _interrupted(saved: int, last: int) -> str:
