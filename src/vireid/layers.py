@@ -94,19 +94,37 @@ def preset_names(conf: Path, group: str) -> list[str]:
     return sorted(path.stem for path in (conf / group).glob("[!.]*.yaml"))
 
 
+def known_presets(conf: Path, group: str) -> list[str]:
+    """Names of a group's presets, of which there is at least one.
+
+    Raises:
+        UserError: If there is none: this is not the project's folder of presets.
+    """
+    names = preset_names(conf, group)
+    if not names:
+        raise UserError(
+            conf / group,
+            "there are no presets",
+            expected="conf/ of the project",
+            found="no YAML file" if conf.is_dir() else "no such folder",
+            remedy="run in the root of the project, or correct --conf",
+        )
+    return names
+
+
 def read_preset(conf: Path, group: str, name: str) -> CommentedMap:
     """Read one preset's file.
 
     Raises:
         UserError: If there is none of that name, or it is no YAML mapping.
     """
-    known = preset_names(conf, group)
+    known = known_presets(conf, group)
     if name not in known:
         raise UserError(
             conf / group,
             "there is no such preset",
-            expected=f"one of {', '.join(known) or '(none: run in the root of the project)'}",
-            found=name,
+            expected=f"one of {', '.join(known)}",
+            found=name or "an empty name",
             remedy=f"vireid preset {group}=NAME",
         )
     return _read(conf / group / f"{name}.yaml")

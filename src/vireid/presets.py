@@ -6,7 +6,7 @@ from typing import Any
 
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from vireid.layers import METHOD_SECTIONS, Composition, compose, decided_keys, flat, preset_names, read_preset
+from vireid.layers import METHOD_SECTIONS, Composition, compose, decided_keys, flat, known_presets, preset_names
 
 
 def apply_presets(values: CommentedMap, chosen: Mapping[str, str], conf: Path) -> Composition:
@@ -104,10 +104,7 @@ def described(conf: Path, group: str) -> dict[str, str]:
     Raises:
         UserError: If there is none.
     """
-    names = preset_names(conf, group)
-    if not names:
-        read_preset(conf, group, "")
-    return {name: _first_line(conf / group / f"{name}.yaml") for name in names}
+    return {name: _first_line(conf / group / f"{name}.yaml") for name in known_presets(conf, group)}
 
 
 def _first_line(path: Path) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from vireid.defaults import EMBEDDED_PIDS, K1, K2, LAMBDA_VALUE, RANKED_QUERIES, RANKS, WORST_QUERIES
+from vireid.defaults import EMBEDDED_PIDS, EMBEDDING, K1, K2, LAMBDA_VALUE, RANKED_QUERIES, RANKS, WORST_QUERIES
 from vireid.support.errors import UserError, reports_errors
 
 _UNKNOWN_TRAINING = (
@@ -17,7 +17,7 @@ _UNKNOWN_TRAINING = (
 
 FEATURES = typer.Argument(help="Features file, by extract or by any other tool.")
 PROTOCOL = typer.Option("--protocol", help="Protocol by name; again for more. Without it all of the data set.")
-EMBEDDING = typer.Option(help="An embedding of the file, or the file's own default.")
+EMBEDDING_OPTION = typer.Option(help="An embedding of the file, or the file's own default.")
 RANK = typer.Option("--rank", min=1, help="Rank of the CMC; again for more.")
 OFFICIAL = typer.Option("--official/--seeded", help="SYSU-MM01's own galleries, or the community's.")
 AS_GIVEN = typer.Option("--as-given", help="Compare embeddings without scaling them to unit length first.")
@@ -40,7 +40,7 @@ IMAGES = typer.Option(help="Images file of the same data set, for ranked_lists.p
 def evaluate(
     features: Annotated[Path, FEATURES],
     protocols: Annotated[list[str] | None, PROTOCOL] = None,
-    embedding: Annotated[str, EMBEDDING] = "default",
+    embedding: Annotated[str, EMBEDDING_OPTION] = EMBEDDING,
     ranks: Annotated[list[int], RANK] = RANKS,
     official: Annotated[bool, OFFICIAL] = False,
     as_given: Annotated[bool, AS_GIVEN] = False,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vireid.commands.devices import DEVICE, DeviceName
+from vireid.defaults import EMBEDDING
 from vireid.support.errors import reports_errors
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ LAYER = typer.Option(
     "both spectra share, or all four where they share none."
 )
 AGAINST = typer.Option(help="What a picture is compared with; one without partner is compared with itself.")
-EMBEDDING = typer.Option(help="An embedding of the model, or the one its paper ranks.")
+EMBEDDING_OPTION = typer.Option(help="An embedding of the model, or the one its paper ranks.")
 OUTPUT = typer.Option(help="Picture to write (PNG).")
 IMAGES = typer.Option(help="Packed images of the data set, written by ingest.")
 
@@ -45,7 +46,7 @@ def explain(
     model: Annotated[Path, MODEL] = Path("artifacts/model"),
     layer: Annotated[list[str] | None, LAYER] = None,
     against: Annotated[Against, AGAINST] = Against.PARTNER,
-    embedding: Annotated[str, EMBEDDING] = "default",
+    embedding: Annotated[str, EMBEDDING_OPTION] = EMBEDDING,
     output: Annotated[Path, OUTPUT] = Path("explain.png"),
     images: Annotated[Path, IMAGES] = Path("artifacts/images.h5"),
     device: Annotated[DeviceName, DEVICE] = DeviceName.CPU,

@@ -128,8 +128,8 @@ def _list(values: "CommentedMap", conf: Path) -> None:
 
     current = presets_in_force(values, conf)
     for group in GROUPS:
-        typer.echo(f"{group}")
         presets = described(conf, group)
+        typer.echo(group)
         width = max(map(len, presets))
         for name, line in presets.items():
             typer.echo(f"  {'*' if name == current.get(group) else ' '} {name:{width}}  {line}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vireid.commands.devices import DEVICE, DeviceName
+from vireid.defaults import EMBEDDING
 from vireid.support.errors import UserError, reports_errors
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ GALLERY = typer.Option(help="Folder of pictures, a gallery saved by --save, or f
 MODEL = typer.Option(help="Model folder, written by train.")
 QUERY_MODALITY = typer.Option(help="What the queries are.")
 GALLERY_MODALITY = typer.Option(help="What the gallery's pictures are.")
-EMBEDDING = typer.Option(help="An embedding of the model, or the one its paper ranks.")
+EMBEDDING_OPTION = typer.Option(help="An embedding of the model, or the one its paper ranks.")
 TOP = typer.Option(min=1, help="Pictures to find for each query.")
 SAVE = typer.Option(help="File to save the embedded folder to, for next time.")
 SHEET = typer.Option(help="Contact sheet to write (PNG).")
@@ -52,7 +53,7 @@ def search(
     model: Annotated[Path, MODEL] = Path("artifacts/model"),
     query_modality: Annotated[Spectrum | None, QUERY_MODALITY] = None,
     gallery_modality: Annotated[Spectrum | None, GALLERY_MODALITY] = None,
-    embedding: Annotated[str, EMBEDDING] = "default",
+    embedding: Annotated[str, EMBEDDING_OPTION] = EMBEDDING,
     top: Annotated[int, TOP] = 10,
     save: Annotated[Path | None, SAVE] = None,
     sheet: Annotated[Path, SHEET] = Path("search.png"),
