@@ -4,7 +4,7 @@ import shutil
 
 
 def draw_photos(folder, dataset):
-    """Copy a picture of each identity and spectrum of a drawn data set to rgb/0012/c1_0001.jpg, ir/0012/c3_0001.jpg."""
+    """Copy an image of each identity and spectrum of a drawn data set, to rgb/0012/c1_0001.jpg and the like."""
     for word, camid in (("rgb", 1), ("ir", 3)):
         for source in sorted((dataset / f"cam{camid}").glob("*/0001.jpg")):
             target = folder / word / source.parent.name / f"c{camid}_0001.jpg"

@@ -18,7 +18,7 @@ BLOCKS = [(page.name, block) for page in PAGES for block in blocks(page) if bloc
 
 @pytest.fixture
 def readers(project, tmp_path):
-    """The project with an environment in `.venv`, as `make repro` leaves it, and with pictures of the reader's own.
+    """The project with an environment in `.venv`, as `make repro` leaves it, and with pictures of a reader.
 
     The environment is the tests' own, so nothing is installed; its commands run the project's code.
     """
