@@ -9,47 +9,18 @@ import pytest
 from scipy.io import loadmat, savemat
 from typer.testing import CliRunner
 
+from tests.commands.authors_files import CAMERAS, COUNTS, TEST, cells, write_authors_files, write_features
 from tests.reference.ranking import evaluate_official
 from vireid.cli import app
 from vireid.retrieval.features import read_features
 
-CAMERAS = (1, 2, 3, 4, 5, 6)
 LISTS = Path(__file__).resolve().parents[3] / "shared" / "sysu-mm01"
-COUNTS = {1: (2, 0, 3, 1), 2: (1, 0, 2, 2), 3: (2, 1, 1, 0), 4: (2, 2, 3, 3), 5: (1, 1, 1, 1), 6: (2, 2, 2, 2)}
-TEST = (2, 3)
-
-
-def cells(matrices):
-    """Make a column of cells, as MATLAB's cell(N, 1)."""
-    column = np.empty((len(matrices), 1), object)
-    column[:, 0] = matrices
-    return column
-
-
-def write_features(prefix, features):
-    """Write `features[camid]`, a list of matrices by identity."""
-    prefix.parent.mkdir(exist_ok=True)
-    for camid, matrices in features.items():
-        savemat(f"{prefix}_cam{camid}.mat", {"feature": cells(matrices)})
 
 
 @pytest.fixture
 def authors(tmp_path):
-    """Four identities, of which the second and the third are tested; features and shuffles are random."""
-    generator = np.random.default_rng(0)
-    features = {camid: [generator.random((count, 5)) for count in COUNTS[camid]] for camid in CAMERAS}
-    features[1][1] = np.empty((0, 0))  # an empty cell
-    write_features(tmp_path / "feature" / "mine", features)
-    split = tmp_path / "data_split"
-    split.mkdir()
-    shuffles = [
-        cells([np.stack([generator.permutation(n) + 1 for _ in range(10)]).astype("u1") for n in COUNTS[camid]])
-        for camid in CAMERAS
-    ]
-    savemat(split / "rand_perm_cam.mat", {"rand_perm_cam": cells(shuffles)})
-    savemat(split / "test_id.mat", {"id": np.array([TEST])})
-    savemat(split / "train_id.mat", {"id": np.array([[1]])})
-    return tmp_path, features, shuffles
+    """A folder with the authors' files; their features and shuffles."""
+    return tmp_path, *write_authors_files(tmp_path)
 
 
 def run(root, *options):

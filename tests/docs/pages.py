@@ -10,7 +10,9 @@ from tests.made import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PROGRAMS = ("vireid", "dvc", "make", "python", "pytest", "git", "sed", "source")
-_BLOCK = re.compile(r"(<!-- runs -->\n)?^( *)```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+# How a block is tested, in a comment before it that readers do not see.
+RUNS, RUNS_IN_A_PROJECT, ONLY_PARSED = "runs", "runs in a project", "only parsed"
+_BLOCK = re.compile(r"(?:<!-- ([^>\n]+) -->\n)?^( *)```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`([^`]+)`")
 
 
@@ -21,26 +23,35 @@ class Block:
     Attributes:
         language: What stands behind the fence.
         text: Its lines.
-        runs: Whether the page says that it runs in seconds, by a comment that readers do not see. Of a console
-            block the commands of vireid are run.
+        test: `RUNS`: tests/docs runs it as Python, or the commands of vireid in it. `RUNS_IN_A_PROJECT`:
+            tests/pipeline runs all of it. `ONLY_PARSED`, with a reason behind a colon: too long to run, or run
+            elsewhere. Empty where the page says nothing.
     """
 
     language: str
     text: str
-    runs: bool
+    test: str
 
     @property
-    def commands(self) -> Iterator[list[str]]:
-        """The words of each command of a console block."""
-        for line in self.text.splitlines():
-            if line.strip().startswith("$ "):
-                yield from _split(line.strip()[2:])
+    def lines(self) -> list[str]:
+        """What is typed in a console block, without the prompt."""
+        return [line.strip()[2:] for line in self.text.splitlines() if line.strip().startswith("$ ")]
+
+
+def commands_of(line: str) -> Iterator[list[str]]:
+    """The words of each command of a line, which `&&` separates."""
+    words = shlex.split(line, comments=True)
+    while "&&" in words:
+        end = words.index("&&")
+        yield words[:end]
+        words = words[end + 1 :]
+    yield words
 
 
 def blocks(page: Path) -> list[Block]:
     """Every block of a page, in order."""
     return [
-        Block(match[3], re.sub(rf"^{match[2]}", "", match[4], flags=re.MULTILINE), bool(match[1]))
+        Block(match[3], re.sub(rf"^{match[2]}", "", match[4], flags=re.MULTILINE), match[1] or "")
         for match in _BLOCK.finditer(page.read_text(encoding="utf-8"))
     ]
 
@@ -63,7 +74,8 @@ def block_commands() -> list[tuple[str, ...]]:
             for page in PAGES
             for block in blocks(page)
             if block.language == "console"
-            for words in block.commands
+            for line in block.lines
+            for words in commands_of(line)
         }
     )
 
@@ -71,14 +83,4 @@ def block_commands() -> list[tuple[str, ...]]:
 def inline_commands() -> list[tuple[str, ...]]:
     """Every command that the prose names, each once; some only as a name, such as `vireid table`."""
     codes = {code for page in PAGES for code in inline_codes(page) if code.split(" ")[0] in PROGRAMS}
-    return sorted({tuple(words) for code in codes for words in _split(code) if len(words) > 1})
-
-
-def _split(line: str) -> Iterator[list[str]]:
-    """Split a line into words, and at `&&` into commands."""
-    words = shlex.split(line, comments=True)
-    while "&&" in words:
-        end = words.index("&&")
-        yield words[:end]
-        words = words[end + 1 :]
-    yield words
+    return sorted({tuple(words) for code in codes for words in commands_of(code) if len(words) > 1})

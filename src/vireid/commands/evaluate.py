@@ -54,8 +54,8 @@ def evaluate(
 ) -> None:
     """Evaluate a features file by the protocols of the field, and print a table.
 
-    The file may come from any tool: docs/features.md describes the format. Whether a model was trained on test
-    identities can only be checked where the file names its training identities.
+    The file may come from any tool: docs/formats.md describes the format, docs/features.md writes one. Whether a
+    model was trained on test identities can only be checked where the file names its training identities.
 
     Example: vireid evaluate features.h5 --protocol sysu_mm01/all_search/single_shot --json result.json
     """

@@ -46,7 +46,7 @@ def manifest(
     cameras apart, or add a column location by hand. Pictures of other formats and linked folders are passed over,
     and counted; names that begin with a dot are passed over.
 
-    Then: vireid preset dataset=manifest, and set dataset.root to FOLDER.
+    Then: vireid preset dataset=manifest dataset.root=FOLDER
     """
     from vireid.data.findings import shared_cameras
     from vireid.data.records import Modality
