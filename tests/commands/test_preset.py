@@ -466,3 +466,8 @@ def test_what_is_no_folder_of_images_leaves_the_parameters_untouched(project, ro
     assert result.exit_code == 1
     assert "Traceback" not in result.stderr
     assert (project / "params.yaml").read_bytes() == before
+
+
+def test_folder_that_is_not_there_is_named_as_it_was_understood(project, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/somebody")
+    assert "expected: a folder /home/somebody/photos" in preset("dataset.root=~/photos").stderr

@@ -140,8 +140,9 @@ def _as_dvc_reads_it(root: str) -> str:
     """Write a folder relative to the project where it is inside, else absolute, as experiments in copies need."""
     path = Path(os.path.expanduser(root)).absolute()  # noqa: PTH111 Path's raises for an unknown user
     if not path.is_dir():
+        found = "a file" if path.exists() else "nothing"
         raise UserError(
-            ROOT, "there is no such folder", expected="a folder", found=root, remedy="correct the path"
+            ROOT, "there is no such folder", expected=f"a folder {path}", found=found, remedy="correct the path"
         )
     inside = path.is_relative_to(Path.cwd()) and path != Path.cwd()
     return os.path.normpath(path.relative_to(Path.cwd()) if inside else path)
