@@ -134,7 +134,6 @@ def test_plain_layer_has_a_bias_of_zero_and_need_not_be_orthogonal():
 
 def test_plain_layer_starts_as_in_the_authors_code():
     """Kaiming's rule by the outputs, and a normalisation whose scale is nearly one."""
-    _seeded()
     layer = LinearNorm(400, 100)
     assert layer.linear.weight.std().item() == pytest.approx((2 / 100) ** 0.5, rel=0.02)
     assert layer.norm.weight.mean().item() == pytest.approx(1, abs=0.005)
