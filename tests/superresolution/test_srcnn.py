@@ -7,8 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.made import ROOT, read_yaml
+from tests.made import CONF, ROOT, read_yaml
 from vireid.data.sixteen_bit import FULL_RANGE
+from vireid.layers import compose, flat
 from vireid.superresolution.originals import Originals
 from vireid.superresolution.srcnn import (
     SRCNN,
@@ -252,3 +253,27 @@ def test_enlarged_image_is_upright(smooth):
         likeness = [np.corrcoef(image.ravel(), other.ravel())[0, 1] for other in turned]
         assert likeness[0] > 0.8
         assert likeness[0] == max(likeness)
+
+
+def test_literal_recipe_is_that_of_section_4_3_1_and_table_7():
+    chosen = {"schedule": "paper", "dataset": "synthetic", "method": "fprnet", "superresolve": "paper"}
+    recipe = flat(compose(CONF, chosen).values["superresolve"])
+    sizes = {"input": (128, 128), "apply": (128, 128), "output": (256, 256)}
+    sides = {
+        f"{name}.{side}": v
+        for name, pair in sizes.items()
+        for side, v in zip(("height", "width"), pair, strict=True)
+    }
+    ours = {"momentum": 0.9, "holdout_pids": 40}  # the paper says nothing of them
+    assert recipe == sides | ours | {
+        "enabled": True,
+        "camera": 1,
+        "residual": False,
+        "dropout": 0.5,
+        "optimizer": "sgd",
+        "lr": 0.001,
+        "lr_drop_at": 1.0,
+        "iterations": 800,
+        "batch_size": 32,
+        "patch": 0,
+    }

@@ -132,6 +132,15 @@ def test_plain_layer_has_a_bias_of_zero_and_need_not_be_orthogonal():
     assert LinearNorm(4, 9)(torch.randn(5, 4)).shape == (5, 9)
 
 
+def test_plain_layer_starts_as_in_the_authors_code():
+    """Kaiming's rule by the outputs, and a normalisation whose scale is nearly one."""
+    layer = LinearNorm(400, 100)
+    assert layer.linear.weight.std().item() == pytest.approx((2 / 100) ** 0.5, rel=0.02)
+    assert layer.norm.weight.mean().item() == pytest.approx(1, abs=0.005)
+    assert layer.norm.weight.std().item() == pytest.approx(0.01, rel=0.2)
+    assert not layer.norm.bias.any()
+
+
 def test_eigenlayer_stays_trainable_after_decorrelating():
     layer = Eigenlayer(8, 4)
     layer(torch.randn(6, 8)).square().sum().backward()

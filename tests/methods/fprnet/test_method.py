@@ -10,9 +10,10 @@ from torch.nn.functional import leaky_relu
 from tests.methods.batches import embed_all, losses_of, of_one_spectrum, step_on
 from tests.methods.fprnet.small import BATCH, BEST_SET, DEMO, PAPER, RELEASE, RELEASE_DEMO, built, losses
 from vireid.data.records import Modality
-from vireid.methods import check_method
+from vireid.methods import check_method, check_recipe
 from vireid.methods.fprnet import method as module
 from vireid.methods.fprnet.method import Architecture, Classifier, FPRNet, Objective, Outputs
+from vireid.params import Train, check_section
 from vireid.support.errors import UserError
 
 LABELS = BATCH.labels
@@ -93,8 +94,23 @@ def test_trunks_are_separate_and_heads_are_shared():
     assert names == {"backbone", "pyramids"} | heads
 
 
-def test_ranked_embedding_is_the_joint_one():
-    assert list(built().embedding_dims) == ["joint", "pool5"]
+def test_ranked_embedding_is_the_joint_one_and_the_domains_is_there_too():
+    method = built().eval()
+    assert list(method.embedding_dims) == ["joint", "single", "pool5"]
+    embeddings = embed_all(method, BATCH)
+    for row, modality in enumerate([0, 0, 0, 1, 1, 1]):
+        enlarged = embeddings["pool5"][row].repeat_interleave(4)[None]
+        expected = leaky_relu(method.single_layers[modality](enlarged), 0.1)
+        assert torch.allclose(embeddings["single"][row], expected[0], atol=1e-5)
+
+
+def test_shared_layer_enlarges_for_both_domains():
+    method = built(single_layers="shared").eval()
+    (layer,) = method.single_layers
+    embeddings = embed_all(method, BATCH)
+    expected = leaky_relu(layer(embeddings["pool5"].repeat_interleave(4, dim=1)), 0.1)
+    assert torch.allclose(embeddings["single"], expected, atol=1e-5)
+    assert "orthogonality/single_1" in step_on(method, BATCH).measures
 
 
 def test_joint_embedding_is_behind_the_activation_and_pool5_before_the_block():
@@ -244,6 +260,57 @@ def test_batch_without_any_fused_vector_leaves_the_network_finite(features, moda
     assert all(torch.isfinite(value).all() for value in method.state_dict().values())
 
 
+@pytest.mark.parametrize("joint_wins", [True, False])
+def test_loser_has_a_loss_of_its_weight_and_the_winner_no_other(monkeypatch, joint_wins):
+    method = built(loss={"loser_weight": 0.25})
+    assert method.loss_weights["loser"] == 0.25
+    monkeypatch.setattr(module, "first_wins", lambda *_: torch.tensor(joint_wins))
+    labels = LABELS.tolist()
+    joint, fusion = logits(*labels), logits(*labels * 2, confidence=1.0)
+    terms = losses(method, outputs(joint, fusion))
+    by_hand = {"joint": math.log(1 + 2 * math.exp(-2)), "fusion": math.log(1 + 2 * math.exp(-1))}
+    loser = "fusion" if joint_wins else "joint"
+    assert terms["loser"].item() == pytest.approx(by_hand[loser], rel=1e-5)
+    assert terms["joint"].item() == pytest.approx(by_hand["joint" if joint_wins else "fusion"], rel=1e-5)
+    terms["loser"].backward()
+    reached = {"joint": joint.grad is not None and joint.grad.any(), "fusion": fusion.grad.any()}
+    assert {name for name, is_reached in reached.items() if is_reached} == {loser}
+
+
+def test_triplet_sees_joint_embeddings_of_length_one():
+    method = built(loss={"triplet": 2.0, "margin": 0.5})
+    assert method.loss_weights["triplet"] == 2.0
+    found = method.outputs(BATCH)
+    embeddings = torch.nn.functional.normalize(found.embedding)
+    distances = torch.cdist(embeddings, embeddings)
+    same = LABELS[:, None] == LABELS
+    hardest = [
+        max(0.0, (row[same[i]].max() - row[~same[i]].min() + 0.5).item()) for i, row in enumerate(distances)
+    ]
+    assert losses(method, found)["triplet"].item() == pytest.approx(sum(hardest) / 6, abs=1e-3)
+
+
+def test_terms_of_ours_are_off_in_the_presets():
+    for recipe in (DEMO, PAPER, RELEASE_DEMO, RELEASE):
+        assert (recipe["loss"]["loser_weight"], recipe["loss"]["triplet"]) == (0.0, 0.0)
+        assert {"loser", "triplet"}.isdisjoint(built(recipe=recipe).loss_weights)
+
+
+@pytest.mark.parametrize(
+    ("loss", "left_out"),
+    [
+        ({"loser_weight": 0.1}, {"fusion_block": False}),
+        ({"loser_weight": 0.1}, {"joint_block": False}),
+        ({"triplet": 1.0}, {"joint_block": False}),
+    ],
+)
+def test_term_whose_block_is_left_out_is_refused(loss, left_out):
+    model = PAPER["model"] | left_out
+    train = check_section(Train, PAPER["train"], "train", "")
+    with pytest.raises(UserError, match="its block is left out"):
+        check_recipe("fprnet", model, PAPER["loss"] | loss, train)
+
+
 def test_both_blocks_supply_the_mean_of_their_losses():
     labels = LABELS.tolist()
     joint, fusion = logits(*labels), logits(*labels * 2, confidence=1.0)
@@ -320,36 +387,63 @@ def test_released_domains_go_through_the_joint_layer_without_its_activation():
     assert torch.allclose(found, expected, atol=1e-5)
 
 
-def test_release_recipe_is_that_of_its_log():
-    train = RELEASE["train"]
-    found = {key: train[key] for key in ("num_pids", "num_instances", "epochs", "milestones", "gamma", "lr")}
-    assert found == {
-        "num_pids": 32,
-        "num_instances": 1,
-        "epochs": 81,
-        "milestones": [30, 60],
-        "gamma": 0.1,
-        "lr": 0.01,
-    }
-    assert (train["optimizer"], train["nesterov"], train["momentum"]) == ("sgd", True, 0.9)
-    assert (train["weight_decay"], train["steps_per_epoch"]) == (0.0005, "full")
-    assert (train["augmentation"]["pad"], train["augmentation"]["erase"]) == (10, 0.2)
+SAME = {  # in the paper's recipe and the code's: ImageNet weights, and what the paper leaves to the code
+    "num_pids": 32,
+    "num_instances": 1,
+    "steps_per_epoch": "full",
+    "optimizer": "sgd",
+    "lr": 0.01,
+    "momentum": 0.9,
+    "nesterov": True,
+    "weight_decay": 0.0005,
+    "clip_norm": 0.0,
+    "warmup_epochs": 0,
+    "schedule": "step",
+    "gamma": 0.1,
+    "holdout_pids": 0,
+    "validate_every": 10,
+}
+AUGMENTATION = {"pad": 10, "flip": 0.5, "channel_mix": 0.0, "signed_mix": False}
+TRUNK = {"name": "resnet50", "pretrained": True, "last_stride": 2}
+HEADS = {
+    "joint_block": True,
+    "fusion_block": True,
+    "single_domains": True,
+    "joint_dims": [512],
+    "joint_activation": "leaky_relu",
+    "fusion_dims": [128, 64],
+    "fusion_activation": "relu",
+    "pyramid_width": 256,
+    "trunk": TRUNK,
+    "fusion": {"mode": "horizontal", "features": BEST_SET},
+}
+TERMS = {"lambda1": 1.0, "lambda2": 1.0, "lambda3": 1.0, "loser_weight": 0.0, "triplet": 0.0, "margin": 0.3}
+
+
+def test_release_recipe_is_that_of_its_log_and_code():
+    augmentation = AUGMENTATION | {"erase": 0.2}
+    assert RELEASE["train"] == SAME | {"epochs": 81, "milestones": [30, 60], "augmentation": augmentation}
+    svd = {"orthogonal": False, "cycles": 0, "first_epoch": 20, "restraint": 5, "relaxation": 5}
+    switches = {"upsample": False, "single_layers": "joint", "pyramid_top_down": "unsmoothed"}
+    assert RELEASE["model"] == HEADS | switches | {"svd": svd, "rest_lr_factor": 0.1}
+    assert RELEASE["loss"] == TERMS | {"competition": "hits", "correction_gradient": False}
 
 
 def test_paper_recipe_is_that_of_section_4_2():
-    train = PAPER["train"]
-    found = {key: train[key] for key in ("num_pids", "num_instances", "epochs", "milestones", "lr")}
-    assert found == {"num_pids": 32, "num_instances": 1, "epochs": 60, "milestones": [30], "lr": 0.01}
-    assert train["augmentation"]["erase"] == 0.0
-    method = built()
-    assert {group["lr"] for group in method.param_groups(0.01)} == {0.01}
+    augmentation = AUGMENTATION | {"erase": 0.0}
+    assert PAPER["train"] == SAME | {"epochs": 60, "milestones": [30], "augmentation": augmentation}
+    svd = {"orthogonal": True, "cycles": 4, "first_epoch": 20, "restraint": 5, "relaxation": 5}
+    switches = {"upsample": True, "single_layers": "own", "pyramid_top_down": "smoothed"}
+    assert PAPER["model"] == HEADS | switches | {"svd": svd, "rest_lr_factor": 1.0}
+    assert PAPER["loss"] == TERMS | {"competition": "rate", "correction_gradient": True}
+    assert {group["lr"] for group in built().param_groups(0.01)} == {0.01}
 
 
 @pytest.mark.parametrize(
     ("changes", "key", "expected"),
     [
         ({"joint_block": False, "fusion_block": False}, "fusion_block", "one block must supply the joint loss"),
-        ({"single_layers": "joint"}, "single_layers", "own, as upsample"),
+        ({"single_layers": "joint"}, "single_layers", "own or shared, as upsample"),
         ({"svd": PAPER["model"]["svd"] | {"orthogonal": False}}, "svd.cycles", "0, as svd.orthogonal is false"),
         ({"joint_dims": []}, "joint_dims", "at least 1 item"),
         ({"fusion_activation": "gelu"}, "fusion_activation", "'relu' or 'leaky_relu'"),

@@ -18,6 +18,8 @@ from vireid.support.errors import UserError
 PAPER = recipe_of("tffn", "paper")
 BATCH = paired_batch([0, 1, 0, 1], 64, 32, seed=1)
 LABELS = BATCH.labels
+# How `model.fuse` is called; whether levels are fused, and whether they are compared, behind their necks.
+FUSE = [("before_neck", False, False), ("behind_neck", True, False), ("fc_bn", True, True)]
 TABLE_3 = read_yaml(ROOT / "conf" / "experiments" / "tffn" / "table3.yaml")["rows"]
 
 
@@ -205,15 +207,33 @@ def test_every_row_of_table_3_is_tested():
     assert [row for row, _ in rows] == list(TABLE_3)
 
 
-def test_fused_are_the_levels_behind_their_necks():
-    method = built(channel_attention=False).eval()
+@pytest.mark.parametrize(("fuse", "behind", "compared_behind"), FUSE)
+def test_levels_are_fused_and_compared_before_or_behind_their_necks(fuse, behind, compared_behind):
+    method = moved(built(channel_attention=False, fuse=fuse))
     with torch.inference_mode():
-        for number, name in enumerate(("stage2", "stage3", "stage4"), start=1):
-            method.necks[name].norm.running_mean.fill_(float(number))
-        outputs = method.outputs(BATCH)
-        expected = sum(method.necks[name].norm(outputs.embeddings[name]) for name in method.levels)
-        assert torch.allclose(outputs.embeddings["fused"], expected, atol=1e-5)
-        assert torch.allclose(embed_all(method, BATCH)["fused"], expected, atol=1e-5)
+        maps = method.backbone(BATCH.images, BATCH.visible)[1:]
+        before = [layer(level.mean(dim=(2, 3))) for layer, level in zip(method.levels.values(), maps, strict=True)]
+        normed = [method.necks[name].norm(part) for name, part in zip(method.levels, before, strict=True)]
+        outputs, embeddings = method.outputs(BATCH), embed_all(method, BATCH)
+    expected = sum(normed if behind else before)
+    assert torch.allclose(outputs.embeddings["fused"], expected, atol=1e-5)
+    assert torch.allclose(embeddings["fused"], expected, atol=1e-5)
+    for name, plain, passed in zip(method.levels, before, normed, strict=True):
+        assert torch.allclose(outputs.embeddings[name], passed if compared_behind else plain, atol=1e-5)
+        assert torch.allclose(embeddings[name], passed, atol=1e-5)
+
+
+@pytest.mark.parametrize(("changes", "source"), [({}, "fused"), ({"level_fusion": False}, "stage4")])
+def test_graph_without_a_neck_is_classified_as_what_it_is_made_of(changes, source):
+    method = built(graph_classifier="ranked", **changes)
+    assert "graph" not in method.necks
+    torch.nn.init.normal_(method.necks[source].classifier.weight)
+    outputs = method.outputs(BATCH)
+    losses = method.losses(outputs, BATCH, alone)
+    assert set(losses) == set(method.loss_weights)
+    nodes_after = method.graph_fusion(normalize(outputs.ranked), LABELS)
+    expected = cross_entropy(nodes_after @ method.necks[source].classifier.weight.T, LABELS)
+    assert losses["identity/graph"].item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 @pytest.mark.parametrize("last_stride", [1, 2])
@@ -328,6 +348,14 @@ def test_lambda_is_zero_and_then_follows_the_last_epochs_other_losses():
     assert weights() == [0, 0]
 
 
+def test_lambda_from_the_mean_of_the_losses_is_larger():
+    method = built(loss={"lambda_from": "mean"})
+    others = [name for name in method.loss_weights if not name.endswith("/graph")]
+    assert len(others) == 8
+    method.on_epoch(1, [{f"loss/{name}": float(number) for number, name in enumerate(others)}])
+    assert method.loss_weights["triplet/graph"] == pytest.approx(1 / (1 + 3.5))
+
+
 def test_without_graph_fusion_there_is_no_lambda():
     method = built(graph_fusion=False)
     method.on_epoch(1, [{}])
@@ -364,11 +392,35 @@ def test_levels_that_are_not_supervised_are_not_fused():
 
 def test_papers_recipe_is_that_of_sections_2_1_2_3_and_3_1():
     train, model = PAPER["train"], PAPER["model"]
-    assert (train["num_pids"], train["num_instances"], train["epochs"]) == (4, 4, 70)
-    assert (train["optimizer"], train["lr"], train["momentum"]) == ("sgd", 0.01, 0.9)
-    assert (train["schedule"], train["milestones"], train["gamma"]) == ("step", [30, 50], 0.1)
-    assert (train["steps_per_epoch"], train["holdout_pids"], model["trunk"]["pretrained"]) == ("full", 0, True)
-    assert (train["warmup_epochs"], train["nesterov"], train["weight_decay"]) == (10, True, 0.0005)
-    assert train["augmentation"] == {"pad": 10, "flip": 0.5, "erase": 0.5, "channel_mix": 0, "signed_mix": False}
-    assert (model["width"], model["heads"]) == (1024, 4)
-    assert (model["trunk"]["last_stride"], model["trunk"]["share_from"]) == (1, 2)
+    assert train == {
+        "num_pids": 4,
+        "num_instances": 4,
+        "epochs": 70,
+        "steps_per_epoch": "full",
+        "optimizer": "sgd",
+        "lr": 0.01,
+        "momentum": 0.9,
+        "nesterov": True,
+        "weight_decay": 0.0005,
+        "clip_norm": 0.0,
+        "warmup_epochs": 10,
+        "schedule": "step",
+        "milestones": [30, 50],
+        "gamma": 0.1,
+        "holdout_pids": 0,
+        "validate_every": 10,
+        "augmentation": {"pad": 10, "flip": 0.5, "erase": 0.5, "channel_mix": 0, "signed_mix": False},
+    }
+    trunk = {"name": "resnet50", "pretrained": True, "last_stride": 1, "share_from": 2, "lr_factor": 1.0}
+    modules = {"deep_supervision", "level_fusion", "channel_attention", "graph_fusion"}
+    assert {name for name, value in model.items() if value is True} == modules
+    assert model == dict.fromkeys(modules, True) | {
+        "trunk": trunk,
+        "width": 1024,
+        "attention_reduction": 16,
+        "classify_normalised": False,
+        "fuse": "behind_neck",
+        "graph_classifier": "own",
+        "heads": 4,
+    }
+    assert PAPER["loss"] == {"margin": 0.3, "label_smoothing": 0.0, "lambda_from": "sum"}

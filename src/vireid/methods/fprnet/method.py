@@ -29,8 +29,8 @@ Where the paper is silent or its authors' code differs from it, `method=fprnet` 
 - loss.correction_gradient: the correction's gradient flows (Eq. 8 is the trained loss), with |d| clamped at 2,
   where exp would explode; the code uses the plain number, which has no gradient.
 - model.upsample: "upsampled 2x" is made literal: a pooled vector becomes 2x2, four times as many values. The
-  code's resize does nothing. model.single_layers: the domains have layers of their `own`; the code sends them
-  through those of the joint block.
+  code's resize does nothing. model.single_layers: the domains have a layer each (`own`); the code sends them
+  through those of the joint block (`joint`). `shared` is between the two: one layer for both domains, enlarged.
 - model.svd: an SVD layer starts orthogonal, and after some epochs its W is decorrelated anew in SVDNet's cycles of
   restraint and relaxation, with lengths of ours (none in the demo); the code's is a plain linear layer with bias.
 - model.pyramid_top_down: the pyramid sends smoothed maps down, as the paper says; the code's are not smoothed.
@@ -38,11 +38,23 @@ Where the paper is silent or its authors' code differs from it, `method=fprnet` 
   classifier of the joint block a tenth.
 - train: no random erasing and 60 epochs, as the paper says; the code's log has erasing at 0.2 and 81 epochs.
 
+What Eq. (8) says of the gradient: d falls as L_ri rises, so the joint loss has the net weight
+lambda1 - sign(d) exp(|d|), of which the second part is at least 1. Where a block is ahead of the domains (d > 0)
+and lambda1 is at most 1, a step *ascends* L_ri: rows of Table 3 with a small lambda1 do so whenever d > 0.
+`correction_gradient: false`, as in the code, has no such effect.
+
+Ours, and off in both presets:
+- loss.triplet: weight of a batch-hard triplet loss, with loss.margin, on joint embeddings of length one. It is the
+  only term that compares images of the two spectra.
+- loss.loser_weight: weight of the loss of the block that does not win. Without it the fusion block is not trained
+  any more once the joint block wins every step, and rows that differ in the fusion block hardly differ.
+
 Deviations of both:
 - The IR-RGB block "concatenates" on the batch axis, as the code does: an image alone has no partner at test time.
 - Vertical and hybrid fusion are read from Fig. 3; the code has the horizontal best set only.
 - SVDNet freezes the stem, res2 and all batch normalisation while it relaxes; here everything is trained.
 - Random erasing paints the mean colour; the code's paints other constants.
+- The schedules `demo` and `quick` mix the colour channels of visible images (train.augmentation.channel_mix).
 
 Without one of the blocks (Table 5) the other supplies the joint loss; without the domains there is no correction.
 Ranked is the joint block's embedding; without that block `single`, that of the image's own domain, which the
@@ -59,7 +71,7 @@ import torch
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 from torch import Tensor, nn
-from torch.nn.functional import leaky_relu
+from torch.nn.functional import leaky_relu, normalize
 
 from vireid.backbones.pooling import pool
 from vireid.backbones.trunks import TrunkSettings, build_trunk
@@ -68,6 +80,7 @@ from vireid.data.records import Modality
 from vireid.losses.accuracy import top1_rate
 from vireid.losses.gather import Gather
 from vireid.losses.identity import identity_loss
+from vireid.losses.triplet import batch_hard_triplet_loss
 from vireid.methods.base import Batch, Method
 from vireid.methods.fprnet.competition import Rule, first_wins
 from vireid.methods.fprnet.eigenlayer import Eigenlayer, LinearNorm
@@ -76,7 +89,7 @@ from vireid.methods.fprnet.pyramid import FeaturePyramid, TopDown
 from vireid.params import Count, NonNegative, Positive, Section, Train
 from vireid.support.errors import UserError
 
-Part = TypeVar("Part", bound=nn.Module)
+Part = TypeVar("Part", bound=nn.Module | Tensor)
 
 SLOPE = 0.1  # of every LeakyReLU, as in the authors' code
 MAX_BIAS = 2.0  # of |d| in Eq. (7); ours
@@ -137,7 +150,7 @@ class Architecture(Section):
     fusion_dims: Widths
     fusion_activation: Activation
     upsample: bool
-    single_layers: Literal["own", "joint"]
+    single_layers: Literal["own", "shared", "joint"]
     svd: Svd
     pyramid_width: Count
     pyramid_top_down: TopDown
@@ -157,7 +170,7 @@ class Architecture(Section):
     @classmethod
     def _check_single_layers(cls, single_layers: str, info: ValidationInfo) -> str:
         if single_layers == "joint" and info.data.get("upsample"):
-            raise PydanticCustomError("single", "own, as upsample makes their input four times as wide")
+            raise PydanticCustomError("single", "own or shared, as upsample makes their input four times as wide")
         return single_layers
 
 
@@ -165,6 +178,7 @@ class Objective(Section):
     """Weights of the joint, visible and infrared losses (Eq. 2); the correction term (Eq. 7) has weight 1.
 
     `competition` chooses the block whose loss is the joint one: by top-1 `rate`, by number of `hits`, or `both`.
+    `loser_weight` is the weight of the other block's loss, `triplet` that of a triplet loss with a `margin`.
     """
 
     lambda1: NonNegative
@@ -172,6 +186,16 @@ class Objective(Section):
     lambda3: NonNegative
     competition: Rule | Literal["both"]
     correction_gradient: bool
+    loser_weight: NonNegative
+    triplet: NonNegative
+    margin: NonNegative
+
+    @field_validator("loser_weight")
+    @classmethod
+    def _check_loser(cls, weight: float, info: ValidationInfo) -> float:
+        if weight and info.data.get("competition") == "both":
+            raise PydanticCustomError("loser", "0, as nobody loses where competition is both")
+        return weight
 
 
 @dataclass
@@ -183,12 +207,14 @@ class Outputs:
         fusion: (F, N), a row per fused vector.
         fusion_rows: (F,) int64, an image in the batch that each fused vector comes from.
         single: (B, N), from the domain of each image's modality.
+        embedding: (B, D), the joint block's.
     """
 
     joint: Tensor | None
     fusion: Tensor | None
     fusion_rows: Tensor | None
     single: Tensor | None
+    embedding: Tensor | None = None
 
 
 class Classifier(nn.Module):
@@ -236,22 +262,39 @@ class FPRNet(Method[Outputs]):
             fused_width = model.pyramid_width * len(self.columns[0])
             self.fusion_head = _head(layer, [fused_width, *model.fusion_dims], model.fusion_activation)
             self.fusion_classifier = Classifier(model.fusion_dims[-1], num_pids)
-        if model.single_domains and model.single_layers == "own":
+        if model.single_domains and model.single_layers != "joint":
             enlarged = width * ENLARGED if model.upsample else width
-            self.single_layers = nn.ModuleList(layer(enlarged, joint_width) for _ in Modality)
+            count = len(Modality) if model.single_layers == "own" else 1
+            self.single_layers = nn.ModuleList(layer(enlarged, joint_width) for _ in range(count))
         if model.joint_block or model.single_domains:
             self.classifier = Classifier(joint_width, num_pids)
 
-        ranked = {"joint": model.joint_block, "single": model.single_domains}
-        first = [name for name, present in ranked.items() if present][:1]
-        self.embedding_dims = dict.fromkeys(first, joint_width) | {"pool5": width}
+        present = {"joint": model.joint_block, "single": model.single_domains}
+        learnt = [name for name, is_there in present.items() if is_there]
+        self.embedding_dims = dict.fromkeys(learnt, joint_width) | {"pool5": width}
         self.loss_weights = {"joint": loss.lambda1}
         if model.single_domains:
             self.loss_weights |= {"visible": loss.lambda2, "infrared": loss.lambda3, "correction": 1.0}
+        optional = {"loser": loss.loser_weight if model.joint_block and model.fusion_block else 0.0}
+        optional |= {"triplet": loss.triplet if model.joint_block else 0.0}
+        self.loss_weights |= {name: weight for name, weight in optional.items() if weight}
 
     @classmethod
     def check_recipe(cls, model: Architecture, loss: Objective, train: Train) -> None:
-        """Refuse cycles of the SVD layers that would begin after the last epoch; see `Method.check_recipe`."""
+        """Refuse terms without their blocks, and cycles of the SVD layers that would begin after the last epoch.
+
+        See `Embedder.check_recipe`.
+        """
+        needed = {"loser_weight": ("joint_block", "fusion_block"), "triplet": ("joint_block",)}
+        for term, blocks in needed.items():
+            if getattr(loss, term) and not all(getattr(model, block) for block in blocks):
+                raise UserError(
+                    f"params.yaml, loss.{term}",
+                    "its block is left out",
+                    expected=f"0, or {' and '.join(f'model.{block}: true' for block in blocks)}",
+                    found=getattr(loss, term),
+                    remedy=f"set loss.{term}: 0, or put the block in",
+                )
         svd = model.svd
         if svd.cycles and svd.last_start >= train.epochs:
             raise UserError(
@@ -266,16 +309,17 @@ class FPRNet(Method[Outputs]):
         """See `Method.outputs`."""
         maps = self.backbone(batch.images, batch.visible)
         pooled = pool(maps[-1])
-        joint = fusion = fusion_rows = single = None
+        embedding = joint = fusion = fusion_rows = single = None
         if self.model.joint_block:
-            joint = _built(self.classifier)(_built(self.joint_head)(pooled))
+            embedding = _built(self.joint_head)(pooled)
+            joint = _built(self.classifier)(embedding)
         if self.model.fusion_block:
             fused, fusion_rows = self._fused(maps, batch)
             fusion = _built(self.fusion_classifier)(_built(self.fusion_head)(fused))
         if self.model.single_domains:
             branches = [partial(self._single, m) for m in Modality]
             (single,) = per_modality(branches, pooled, batch.visible)
-        return Outputs(joint, fusion, fusion_rows, single)
+        return Outputs(joint, fusion, fusion_rows, single, embedding)
 
     def _single(self, modality: Modality, pooled: Tensor) -> tuple[Tensor]:
         """Logits of one domain, (R, N)."""
@@ -294,11 +338,21 @@ class FPRNet(Method[Outputs]):
         if self.model.single_layers == "joint":
             return _built(self.joint_head)[:-1](pooled)
         enlarged = pooled.repeat_interleave(ENLARGED, dim=1) if self.model.upsample else pooled
-        return _built(self.single_layers)[modality](enlarged)
+        layers = _built(self.single_layers)
+        return layers[modality if len(layers) > 1 else 0](enlarged)
 
     def losses(self, outputs: Outputs, batch: Batch, everyone: Gather) -> dict[str, Tensor]:
-        """Eqs. (3)-(7), none of which compares images; see `Method.losses`."""
-        joint = self._joint_loss(outputs, batch.labels)
+        """Eqs. (3)-(7), none of which compares images, and the terms of ours that have a weight."""
+        losses = self._paper_losses(outputs, batch)
+        if "loser" in self.loss_weights:
+            losses["loser"] = self._block_losses(outputs, batch.labels)[1]
+        if "triplet" in self.loss_weights:
+            embeddings = normalize(_built(outputs.embedding))
+            losses["triplet"] = batch_hard_triplet_loss(embeddings, batch.labels, self.loss.margin, everyone)
+        return losses
+
+    def _paper_losses(self, outputs: Outputs, batch: Batch) -> dict[str, Tensor]:
+        joint = self._block_losses(outputs, batch.labels)[0]
         if outputs.single is None:
             return {"joint": joint}
         visible, infrared = (  # Eqs. (4) and (5)
@@ -311,17 +365,18 @@ class FPRNet(Method[Outputs]):
             correction = torch.exp(bias.detach()) + 0 * bias  # attached to the graph, with a gradient of zero
         return {"joint": joint, "visible": visible, "infrared": infrared, "correction": correction}
 
-    def _joint_loss(self, outputs: Outputs, labels: Tensor) -> Tensor:
-        """Eq. (3): the loss of U, the block that wins the minimax game (Sec. 3.2)."""
-        first, *others = self._blocks(outputs, labels)
-        loss = identity_loss(*first)
+    def _block_losses(self, outputs: Outputs, labels: Tensor) -> tuple[Tensor, ...]:
+        """Eq. (3): the loss of U, the block that wins the minimax game (Sec. 3.2); then the loser's, if any."""
+        blocks = self._blocks(outputs, labels)
+        first, *others = (identity_loss(*block) for block in blocks)
         if not others:
-            return loss
+            return (first,)
         (second,) = others
         if self.loss.competition == "both":
-            return (loss + identity_loss(*second)) / 2
-        # The loser's parameters get a gradient of zero.
-        return torch.where(first_wins(first, second, self.loss.competition), loss, identity_loss(*second))
+            return ((first + second) / 2,)
+        wins = first_wins(blocks[0], blocks[1], self.loss.competition)
+        # What is not chosen gets a gradient of zero.
+        return torch.where(wins, first, second), torch.where(wins, second, first)
 
     def _blocks(self, outputs: Outputs, labels: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Logits and labels of the blocks that there are, the joint one first."""
@@ -343,9 +398,11 @@ class FPRNet(Method[Outputs]):
 
     def _layers(self) -> dict[str, LinearNorm]:
         """The layers that the paper calls SVD layers, by block or domain and number."""
-        domains = zip(Modality, self.single_layers or (), strict=False)
         heads: dict[str, Iterable[nn.Module] | None] = {"joint": self.joint_head, "fusion": self.fusion_head}
-        heads |= {modality.name.lower(): [layer] for modality, layer in domains}
+        if self.single_layers is not None:
+            each = [modality.name.lower() for modality in Modality]
+            names = each if len(self.single_layers) > 1 else ["single"]
+            heads |= {name: [layer] for name, layer in zip(names, self.single_layers, strict=True)}
         return {
             f"{name}_{number}": layer
             for name, head in heads.items()
@@ -353,14 +410,14 @@ class FPRNet(Method[Outputs]):
         }
 
     def embed(self, images: Tensor, modality: Modality) -> dict[str, Tensor]:
-        """The ranked embedding and the pooled C(5); see `Embedder.embed`."""
+        """The joint block's, that of the image's own domain, and the pooled C(5); see `Embedder.embed`."""
         pooled = pool(self.backbone.maps_of(images, modality)[-1])
-        embeddings = {"pool5": pooled}
+        embeddings = {}
         if self.model.joint_block:
-            return {"joint": _built(self.joint_head)(pooled)} | embeddings
+            embeddings["joint"] = _built(self.joint_head)(pooled)
         if self.model.single_domains:
-            return {"single": leaky_relu(self._domain(modality, pooled), SLOPE)} | embeddings
-        return embeddings
+            embeddings["single"] = leaky_relu(self._domain(modality, pooled), SLOPE)
+        return embeddings | {"pool5": pooled}
 
     def explained_layers(self, modality: Modality) -> dict[str, nn.Module]:
         """See `Embedder.explained_layers`."""
@@ -395,7 +452,7 @@ class FPRNet(Method[Outputs]):
 
 
 def _built(part: Part | None) -> Part:
-    """A part that the architecture has wherever this is called."""
+    """A part, or an output of one, that the architecture has wherever this is called."""
     assert part is not None
     return part
 

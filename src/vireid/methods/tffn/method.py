@@ -24,8 +24,16 @@ Where the paper is silent:
   sees it as it was before; the BN neck makes that nearly the same (model.classify_normalised).
 - LeakyReLU has a slope of 0.2 and each w starts by Xavier's rule, as in graph attention networks (Velickovic et
   al., ICLR 2018).
-- lambda follows DDAG (Ye et al., ECCV 2020): zero in the first epoch, then 1 / (1 + the sum of all losses but
-  GLFM's, averaged over the last epoch).
+- What MLFM fuses is a switch (model.fuse). Sec. 2.1 calls the output of the fully connected layer s_i and knows
+  no BN: `before_neck`. `behind_neck` fuses what the BN necks of the stages make of it, without the large mean that
+  all images share before them; then GLFM's nodes of two identities lie further apart than the margin from the
+  start, and its triplet loss is zero (see `GraphFusion`). `fc_bn` takes layer and BN for the one s_i, in the
+  triplet loss too.
+- GLFM's nodes are classified behind a neck of their own, or by the classifier of the embedding that they are made
+  of (model.graph_classifier: `own`, `ranked`); a neck sees as many different rows as the batch has identities.
+- lambda follows DDAG (Ye et al., ECCV 2020): zero in the first epoch, then 1 / (1 + the losses but GLFM's, as
+  means of the last epoch). DDAG has one such loss; of the eight here their `sum` or their `mean` is taken
+  (loss.lambda_from).
 - Warm-up lasts 10 epochs; Nesterov's momentum and a weight decay of 5e-4. One learning rate serves all
   (model.trunk.lr_factor).
 - Crops are from 10 pixels of padding; erasing has a probability of 0.5 and paints the mean colour. An epoch shows
@@ -34,10 +42,6 @@ Where the paper is silent:
   nodes of GLFM are the ranked embeddings, normalised.
 
 Deviations:
-- MLFM fuses what the BN necks of the stages make of their embeddings, which the paper does not say. Before the
-  necks all images share a large mean, of which unit vectors would consist: cosine similarities stayed near 1 and
-  the triplet loss at its margin. The price: GLFM's nodes of two identities lie further apart than the margin from
-  the start (in all runs so far), so that its triplet loss is zero; see `GraphFusion`.
 - The warm-up starts at nearly zero and rises with every step; the work it cites starts at a tenth.
 - The schedules `quick` and `demo` train a small trunk from scratch, with AdamW and mixed colour channels.
 """
@@ -89,7 +93,9 @@ class Architecture(Section):
     channel_attention: bool
     attention_reduction: Count
     classify_normalised: bool
+    fuse: Literal["before_neck", "behind_neck", "fc_bn"]
     graph_fusion: bool
+    graph_classifier: Literal["own", "ranked"]
     heads: Count
 
     @field_validator("level_fusion")
@@ -109,10 +115,14 @@ class Architecture(Section):
 
 
 class Objective(Section):
-    """The triplet margin and the label smoothing; all losses but GLFM's have weight 1 (Eq. 6)."""
+    """The triplet margin and the label smoothing; all losses but GLFM's have weight 1 (Eq. 6).
+
+    `lambda_from` says what of these losses GLFM's weight follows, their `sum` or their `mean`.
+    """
 
     margin: NonNegative
     label_smoothing: Probability
+    lambda_from: Literal["sum", "mean"]
 
 
 @dataclass
@@ -120,7 +130,7 @@ class Outputs:
     """For B images and N identities, float, by name where there are several.
 
     Attributes:
-        embeddings: (B, C), before their BN necks.
+        embeddings: (B, C), as the triplet loss sees them: before their BN necks, but for `model.fuse: fc_bn`.
         ranked: (B, C), the one that is ranked: `fused`, or the last stage after its neck.
         logits: (B, N), in the order of `TFFN.embedding_dims`.
     """
@@ -217,10 +227,12 @@ class TFFN(Method[Outputs]):
         necks = list(ranked)
         if model.graph_fusion:
             self.graph_fusion = GraphFusion(model.width, model.heads)
-            necks = [*necks, "graph"]
+            if model.graph_classifier == "own":
+                necks = [*necks, "graph"]
         self.necks = nn.ModuleDict({name: Neck(model.width, num_pids) for name in necks})
         self.embedding_dims = dict.fromkeys(ranked, model.width)
-        self.loss_weights = {f"{kind}/{name}": 1.0 for kind in ("identity", "triplet") for name in necks}
+        supervised = [*ranked, "graph"] if model.graph_fusion else ranked
+        self.loss_weights = {f"{kind}/{name}": 1.0 for kind in ("identity", "triplet") for name in supervised}
         self.on_epoch(0, [])
 
     def outputs(self, batch: Batch) -> Outputs:
@@ -239,12 +251,15 @@ class TFFN(Method[Outputs]):
         return neck
 
     def _embeddings(self, maps: Sequence[Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Stages (Sec. 2.1) and `fused` (Sec. 2.2): before their BN necks, and as they are ranked."""
+        """Stages (Sec. 2.1) and `fused` (Sec. 2.2): as the triplet loss sees them, and as they are ranked."""
         by_stage = dict(zip(STAGES, maps[1:], strict=True))
         before = {name: layer(pool(by_stage[name])) for name, layer in self.levels.items()}
         ranked = {name: self._neck(name).norm(values) for name, values in before.items()}
+        if self.model.fuse == "fc_bn":
+            before = dict(ranked)
         if self.model.level_fusion:
-            before["fused"] = ranked["fused"] = self.level_fusion(list(ranked.values()))
+            levels = before if self.model.fuse == "before_neck" else ranked
+            before["fused"] = ranked["fused"] = self.level_fusion(list(levels.values()))
         return before, ranked
 
     def losses(self, outputs: Outputs, batch: Batch, everyone: Gather) -> dict[str, Tensor]:
@@ -255,7 +270,10 @@ class TFFN(Method[Outputs]):
             compared["fused"] = normalize(compared["fused"])
         if self.model.graph_fusion:
             compared["graph"] = self.graph_fusion(normalize(outputs.ranked), labels)
-            logits["graph"] = self.necks["graph"](compared["graph"])
+            first, *_ = self.embedding_dims
+            own = self.model.graph_classifier == "own"
+            classify = self._neck("graph") if own else self._neck(first).classifier
+            logits["graph"] = classify(compared["graph"])
         smoothing, margin = self.loss.label_smoothing, self.loss.margin
         return {f"identity/{name}": identity_loss(logits[name], labels, smoothing) for name in logits} | {
             f"triplet/{name}": batch_hard_triplet_loss(compared[name], labels, margin, everyone)
@@ -266,7 +284,8 @@ class TFFN(Method[Outputs]):
         """Set lambda (Eq. 6), which needs no state: DDAG's rule reads the history; see `Method.on_epoch`."""
         if self.model.graph_fusion:
             others = [name for name in self.loss_weights if not name.endswith("/graph")]
-            weight = 1 / (1 + sum(history[-1][f"loss/{name}"] for name in others)) if epoch else 0.0
+            count = len(others) if self.loss.lambda_from == "mean" else 1
+            weight = 1 / (1 + sum(history[-1][f"loss/{name}"] for name in others) / count) if epoch else 0.0
             self.loss_weights |= dict.fromkeys(("identity/graph", "triplet/graph"), weight)
 
     def measures(self, outputs: Outputs, batch: Batch) -> dict[str, Tensor]:

@@ -1,0 +1,27 @@
+"""The numbers of the papers' tables, held by sums: a mistyped or misplaced one changes its column's. CPU."""
+
+import pytest
+
+from tests.made import CONF
+from vireid.experiments.grid import grids, load_grid
+
+# Sum over the rows, numbered from 1, of number x value. Each row was compared with a line of its paper's text.
+SUMS = {
+    "fprnet/table3": {"mAP": 1595.38},
+    "fprnet/table4": {"rank1": 8148.44, "rank5": 15916.39, "mAP": 8850.12},
+    "fprnet/table5": {"rank1": 392.95, "rank5": 775.86, "rank20": 1159.4, "mAP": 435.69},
+    "fprnet/table6": {"rank1": 402.27, "rank5": 789.44, "rank20": 1179.67, "mAP": 440.71},
+    "fprnet/table8": {"rank1": 1584.41, "rank10": 4126.61, "rank20": 5039.88, "mAP": 1730.9},
+    "tffn/table1": {"rank1": 1903.19, "rank10": 2373.04, "mAP": 1805.18},
+    "tffn/table2": {"rank1": 1401.91, "rank10": 2445.49, "mAP": 1380.91},
+    "tffn/table3": {"rank1": 1539.25, "rank10": 2499.76, "mAP": 1482.21},
+}
+
+
+@pytest.mark.parametrize("name", grids(CONF))
+def test_papers_numbers_have_the_sums_of_their_columns(name):
+    sums = dict.fromkeys(SUMS[name], 0.0)
+    for place, row in enumerate(load_grid(CONF, name).rows.values(), start=1):
+        for metric, value in (row.paper or {}).items():
+            sums[metric] += place * value
+    assert sums == pytest.approx(SUMS[name], abs=1e-6)
