@@ -180,7 +180,7 @@ def small_trunk(model: dict, **changes) -> dict:
     return model | {"trunk": model["trunk"] | {"name": "resnet10_half", "pretrained": False} | changes}
 
 
-def built_trunk(name: str, pretrained: bool = False, last_stride: int = 2):
+def built_trunk(name: str, pretrained: bool | str = False, last_stride: int = 2):
     """A trunk by its settings."""
     from vireid.backbones.trunks import TrunkSettings, build_trunk
 

@@ -249,6 +249,16 @@ def test_loss_weight_below_zero_is_refused(tmp_path, method):
         check_method(method, values["model"], values["loss"] | {first: -1.0})
 
 
+@pytest.mark.parametrize("value", ["mine.pth", 3, None])
+def test_key_with_alternatives_is_named_once_and_without_them(tmp_path, value):
+    values = read_yaml(write_params(tmp_path / "params.yaml", tmp_path, "fprnet"))
+    values["model"]["trunk"]["pretrained"] = value
+    with pytest.raises(UserError) as error:
+        check_method("fprnet", values["model"], values["loss"])
+    assert error.value.problem == "wrong parameter: trunk.pretrained"
+    assert " or " in error.value.expected
+
+
 @pytest.mark.parametrize("feature", ["x7", "r1", "i6", "r55", "R5", "", 5])
 def test_fusion_feature_that_does_not_exist_is_named(tmp_path, feature):
     values = read_yaml(write_params(tmp_path / "params.yaml", tmp_path, "fprnet"))

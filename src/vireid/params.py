@@ -311,7 +311,8 @@ def check_section(section: type[AnySection], values: Any, where: str, remedy: st
 def _key(problem: Mapping[str, Any]) -> str:
     """Name the key, without pydantic's names for the alternatives that one value may have."""
     parts = (str(part) for part in problem["loc"])
-    return ".".join(part for part in parts if not re.search(r"[^\w]", part) and part != "int") or "the section"
+    named = (part for part in parts if not re.search(r"[^\w]", part) and part not in ("int", "bool"))
+    return ".".join(named) or "the section"
 
 
 def _expected(section: type[Section], problem: Mapping[str, Any]) -> str:

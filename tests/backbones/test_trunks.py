@@ -1,6 +1,6 @@
 """Trunks: maps of the FPRnet paper's Table 1, strides, and ImageNet weights. CPU, seconds, no network."""
 
-from urllib.error import URLError
+from importlib import metadata
 
 import pytest
 import torch
@@ -8,8 +8,10 @@ from pydantic import ValidationError
 from torchvision.models import mobilenet_v2, resnet18
 
 from tests.made import built_trunk
+from vireid.backbones.pretrained import Origin
 from vireid.backbones.trunks import TRUNKS
 from vireid.support.errors import UserError
+from vireid.support.files import sha256
 
 # Channels and sizes of C2..C5 for 288 x 144 images; the paper's Table 1.
 TABLE_1 = [(256, 72, 36), (512, 36, 18), (1024, 18, 9), (2048, 9, 5)]
@@ -19,21 +21,6 @@ def maps_of(name, size=(64, 32)):
     trunk = built_trunk(name).eval()
     with torch.inference_mode():
         return trunk, trunk(torch.randn(1, 3, *size))
-
-
-@pytest.fixture
-def hub(tmp_path, monkeypatch):
-    """A torch.hub folder of its own, and no network."""
-
-    def offline(*args, **kwargs):
-        raise URLError("no route")
-
-    monkeypatch.setattr(torch.hub, "download_url_to_file", offline)
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr(torch.hub, "_hub_dir", None)
-    folder = tmp_path / "hub" / "checkpoints"
-    folder.mkdir(parents=True)
-    return folder
 
 
 def weights_file(hub, name="resnet18"):
@@ -102,6 +89,14 @@ def test_pretrained_trunk_has_the_weights_of_the_file(hub):
         assert found.state_dict().keys() == expected.state_dict().keys()
         for key, value in expected.state_dict().items():
             assert torch.equal(found.state_dict()[key], value)
+
+
+def test_origin_of_torchvisions_weights_is_their_name_and_hash(hub):
+    torch.save(resnet18(weights=None).state_dict(), weights_file(hub))
+    source = f"torchvision {metadata.version('torchvision')}"
+    expected = Origin("ResNet18_Weights.IMAGENET1K_V1", source, None, sha256(weights_file(hub)))
+    assert built_trunk("resnet18", True).origin == expected
+    assert built_trunk("resnet18").origin is None
 
 
 def test_pretrained_mobilenet_has_the_weights_of_the_file_but_for_its_last_convolution(hub):

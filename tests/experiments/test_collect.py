@@ -229,6 +229,20 @@ def test_what_may_round_differently_is_told(plan, experiment):
     assert any("compute.threads" in note for note in notes)
 
 
+@pytest.mark.parametrize(
+    ("pretrained", "told"),
+    [
+        (False, "resnet10_half."),
+        (True, "resnet10_half from pretrained weights."),
+        ("mine.pth#sha256=00", "resnet10_half from the weights mine.pth#sha256=00."),
+    ],
+)
+def test_weights_that_a_trunk_started_from_are_told(plan, experiment, pretrained, told):
+    run = experiment("fprnet", 0)
+    run.params["model.trunk.pretrained"] = pretrained
+    assert summary._length(run.params).endswith(told)
+
+
 def test_experiments_of_other_names_are_told(plan, experiment):
     found = collect(plan, [experiment("fprnet", 0), experiment("fprnet", 1, name="upset-owl")])
     notes = summary.comparison(plan, found, ["fprnet"], PROTOCOL).notes

@@ -5,6 +5,7 @@ from vireid.layers import preset_names
 
 NUM_PIDS = 4
 SCHEDULES = preset_names(CONF, "schedule")
+TIMM_TRUNK = "timm:tf_efficientnet_lite0"
 
 # Arguments of `build_method`.
 Case = tuple[str, int, dict, dict]
@@ -13,7 +14,8 @@ Case = tuple[str, int, dict, dict]
 def different_cases() -> dict[str, Case]:
     """Every preset with every schedule, but only the first of those that are the same once they are tiny.
 
-    A method that does not say what makes it tiny is taken as it is, by the first schedule.
+    A method that does not say what makes it tiny is taken as it is, by the first schedule. Each method with a
+    trunk is also built once on a trunk of timm.
     """
     cases: dict[str, Case] = {}
     for name in preset_names(CONF, "method"):
@@ -24,7 +26,17 @@ def different_cases() -> dict[str, Case]:
             case = (recipe["method"], NUM_PIDS, model, recipe["loss"])
             if case not in cases.values():
                 cases[f"{name}-{schedule}"] = case
-    return cases
+    return cases | on_timm_trunks(cases)
+
+
+def on_timm_trunks(cases: dict[str, Case]) -> dict[str, Case]:
+    """The first case of each method with a trunk, on a trunk of timm."""
+    changed: dict[str, Case] = {}
+    for method, num_pids, model, loss in cases.values():
+        name = f"{method}-timm"
+        if "trunk" in model and name not in changed:
+            changed[name] = (method, num_pids, model | {"trunk": model["trunk"] | {"name": TIMM_TRUNK}}, loss)
+    return changed
 
 
 CASES = different_cases()

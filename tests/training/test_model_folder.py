@@ -29,6 +29,7 @@ DESCRIPTION = ModelDescription(
     method="baseline",
     model=tiny_model("baseline", RECIPE["model"]),
     loss=RECIPE["loss"],
+    pretrained_weights=[{"name": "mine.pth", "source": "file", "licence": None, "sha256": "ef" * 32}],
     images=vars(IMAGES) | {"superresolve": "srcnn camera 1"},
     train_pids=[3, 5, 8],
     holdout_pids=[4],
@@ -88,6 +89,12 @@ def test_model_that_was_pretrained_is_loaded_without_imagenet_weights(folder):
     with pytest.raises(UserError, match="pretrained"):
         build_method("baseline", 3, pretrained, DESCRIPTION.loss)  # there are none for this trunk
     rewrite(folder, model=pretrained)
+    load_model(folder, "baseline", IMAGES)
+
+
+def test_model_that_started_from_a_file_is_loaded_without_it(folder):
+    started = DESCRIPTION.model["trunk"] | {"pretrained": f"gone.pth#sha256={'0' * 64}"}
+    rewrite(folder, model=DESCRIPTION.model | {"trunk": started})
     load_model(folder, "baseline", IMAGES)
 
 
@@ -164,10 +171,10 @@ def test_model_of_another_number_of_identities_is_refused(folder):
 
 
 def test_other_schema_is_refused(folder):
-    rewrite(folder, schema="vireid.model/2")
+    rewrite(folder, schema="vireid.model/1")
     with pytest.raises(UserError, match="another format") as error:
         load_model(folder, "baseline", IMAGES)
-    assert error.value.found == "vireid.model/2"
+    assert error.value.found == "vireid.model/1"
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "7", '"x"', "\x00"])

@@ -1,26 +1,26 @@
-"""Trunks: one image to the feature maps C2, C3, C4, C5. A new trunk is one entry of `TRUNKS`.
+"""Trunks: one image to the feature maps C2, C3, C4, C5. A new trunk is one entry of `TRUNKS`, or a name of timm.
 
-All but `resnet10_half` are torchvision's, with its ImageNet weights. That one is small (one basic block per stage,
-half of ResNet-18's channels) and trains from scratch on a CPU in minutes.
+All of `TRUNKS` but `resnet10_half` are torchvision's, with its ImageNet weights. That one is small (one basic
+block per stage, half of ResNet-18's channels) and trains from scratch on a CPU in minutes.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from pickle import UnpicklingError
 from typing import Annotated, Any, Literal
 
-import torch
-from pydantic import AfterValidator
+from pydantic import AfterValidator, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 from torch import Tensor, nn
 from torchvision import models
 from torchvision.models import MobileNetV2, ResNet, WeightsEnum
 from torchvision.models.resnet import BasicBlock, conv1x1
 
+from vireid.backbones import timm_trunks
+from vireid.backbones.pretrained import Origin, load_own_weights, load_torchvision_weights, require_hashed_file
+from vireid.backbones.strides import keep_resolution
+from vireid.backbones.timm_trunks import PREFIX
 from vireid.params import Positive, Section
 from vireid.support.errors import UserError
-from vireid.support.weights import load_weights
 
 
 class Trunk(nn.Module):
@@ -28,11 +28,14 @@ class Trunk(nn.Module):
 
     Attributes:
         channels: Channels of C2, C3, C4 and C5.
+        origin: The pretrained weights that it started from, if any.
     """
 
-    def __init__(self, stem: nn.Module, stages: Sequence[nn.Module], channels: tuple[int, ...]):
+    def __init__(
+        self, stem: nn.Module, stages: Sequence[nn.Module], channels: tuple[int, ...], origin: Origin | None
+    ):
         super().__init__()
-        self.stem, self.stages, self.channels = stem, nn.ModuleList(stages), channels
+        self.stem, self.stages, self.channels, self.origin = stem, nn.ModuleList(stages), channels, origin
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """(B, 3, H, W) to maps of stride 4, 8, 16 and 32 (C5: 16 where the last stride is 1)."""
@@ -90,8 +93,11 @@ TRUNKS = {
 
 
 def _require_known(name: str) -> str:
-    if name not in TRUNKS:
-        raise PydanticCustomError("trunk", "one of {names}", {"names": ", ".join(TRUNKS)})
+    if name.startswith(PREFIX):
+        timm_trunks.require_timm_network(name.removeprefix(PREFIX))
+    elif name not in TRUNKS:
+        names = ", ".join([*TRUNKS, f"{PREFIX}NAME"])
+        raise PydanticCustomError("trunk", "one of {names}", {"names": names})
     return name
 
 
@@ -99,14 +105,29 @@ class TrunkSettings(Section):
     """Which trunk, and where it starts from; the section `model.trunk` of a method.
 
     Attributes:
-        name: One of `TRUNKS`.
-        pretrained: Start from torchvision's ImageNet weights, otherwise from a random state.
+        name: One of `TRUNKS`, or `timm:` and the name of a network of timm that can be cut into stages.
+        pretrained: Start from the trunk's own pretrained weights (true), from a random state (false), or from a
+            file of the whole network's weights (`PATH#sha256=HASH`).
         last_stride: Stride of the last stage, 2 as in ResNet or 1 to keep C4's resolution.
     """
 
     name: Annotated[str, AfterValidator(_require_known)]
-    pretrained: bool
+    pretrained: bool | Annotated[str, AfterValidator(require_hashed_file)]
     last_stride: Literal[1, 2]
+
+    @field_validator("last_stride")
+    @classmethod
+    def _check_last_stride(cls, last_stride: int, info: ValidationInfo) -> int:
+        name = info.data.get("name", "")  # absent where it is itself wrong
+        if last_stride == 1 and name.startswith(PREFIX):
+            reason = timm_trunks.why_not_a_trunk(name.removeprefix(PREFIX), last_stride)
+            if reason is not None:
+                raise PydanticCustomError(
+                    "trunk",
+                    "2, as the last stage of {name} cannot keep the resolution: {reason}",
+                    {"name": name, "reason": reason},
+                )
+        return last_stride
 
 
 class SharedTrunkSettings(TrunkSettings):
@@ -125,10 +146,18 @@ def build_trunk(settings: TrunkSettings) -> Trunk:
     """Build a trunk.
 
     Raises:
-        UserError: If it is to be pretrained and the weights do not exist or cannot be had.
+        UserError: If it is to be pretrained and the weights do not exist, cannot be had or do not fit.
     """
+    build = _timm_trunk if settings.name.startswith(PREFIX) else _torchvision_trunk
+    trunk = build(settings)
+    if settings.last_stride == 1:
+        keep_resolution(trunk.stages[-1])
+    return trunk
+
+
+def _torchvision_trunk(settings: TrunkSettings) -> Trunk:
     kind = TRUNKS[settings.name]
-    if settings.pretrained and kind.weights is None:
+    if settings.pretrained is True and kind.weights is None:
         raise UserError(
             "model.trunk.pretrained",
             "no ImageNet weights exist for this trunk",
@@ -136,36 +165,29 @@ def build_trunk(settings: TrunkSettings) -> Trunk:
             found=settings.name,
             remedy="set model.trunk.pretrained: false, or choose another model.trunk.name",
         )
-    network = kind.build()
-    if settings.pretrained and kind.weights is not None:
-        _load_imagenet_weights(network, kind.weights)
+    network, origin = kind.build(), None
+    if isinstance(settings.pretrained, str):
+        origin = load_own_weights(network, settings.pretrained)
+    elif settings.pretrained and kind.weights is not None:
+        origin = load_torchvision_weights(network, kind.weights)
     stem, *stages = kind.cut(network)
-    if settings.last_stride == 1:
-        _keep_resolution(stages[-1])
-    return Trunk(stem, stages, kind.channels)
+    return Trunk(stem, stages, kind.channels, origin)
 
 
-def _load_imagenet_weights(network: nn.Module, weights: WeightsEnum) -> None:
-    path = Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.url).name
-    remedy = "copy the file there, or set model.trunk.pretrained: false to train from scratch"
-    try:
-        state = weights.get_state_dict(progress=True, check_hash=True, weights_only=True)
-    except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
-        raise UserError(
-            path,
-            "the ImageNet weights cannot be had",
-            expected=f"the whole file, or a connection to {weights.url}",
-            found=f"{type(error).__name__}: {error}",
-            remedy=remedy,
-        ) from error
-    load_weights(network, state, path, remedy)
+def _timm_trunk(settings: TrunkSettings) -> Trunk:
+    name = settings.name.removeprefix(PREFIX)
+    network, origin = timm_trunks.build_network(name, settings.pretrained)
+    stem, *stages = timm_trunks.cut(network)
+    before = timm_trunks.input_range(name)
+    if before is not None:
+        stem = nn.Sequential(before, stem)
+    return Trunk(stem, stages, timm_trunks.channels_of(network), origin)
 
 
-def _keep_resolution(stage: nn.Module) -> None:
-    """Set a stage's stride to 1; it sits in one convolution of the first block, and in the shortcut beside it."""
-    for module in stage.modules():
-        if isinstance(module, nn.Conv2d):
-            module.stride = (1, 1)
+def origins_of(module: nn.Module) -> list[Origin]:
+    """List the pretrained weights that a module's trunks started from, each once."""
+    origins = (part.origin for part in module.modules() if isinstance(part, Trunk))
+    return list(dict.fromkeys(origin for origin in origins if origin is not None))
 
 
 def _small_resnet() -> nn.Sequential:

@@ -43,9 +43,10 @@ class TwoStream(nn.Module):
     def __init__(self, trunk: Trunk, share_from: int):
         super().__init__()
         self.channels = trunk.channels
-        separate = Trunk(trunk.stem, list(trunk.stages[: share_from - 1]), trunk.channels[: share_from - 1])
+        first = share_from - 1
+        separate = Trunk(trunk.stem, list(trunk.stages[:first]), trunk.channels[:first], trunk.origin)
         self.separate = nn.ModuleList([separate, deepcopy(separate)])
-        self.shared = nn.ModuleList(trunk.stages[share_from - 1 :])
+        self.shared = nn.ModuleList(trunk.stages[first:])
 
     def forward(self, images: Tensor, visible: int) -> tuple[Tensor, ...]:
         """Images of both spectra, (B, 3, H, W) with the visible ones first, to the maps C2, C3, C4, C5."""

@@ -150,8 +150,15 @@ def _length(params: Mapping[str, Any]) -> str:
         f"{'all images' if steps == 'full' else f'{steps} steps'}, batches of {images}, "
         f"{params['ingest.height']}x{params['ingest.width']} pixels, "
         f"{params.get('model.trunk.name', 'a network of its own')}"
-        f"{' from ImageNet weights' if params.get('model.trunk.pretrained') else ''}."
+        f"{_start(params.get('model.trunk.pretrained'))}."
     )
+
+
+def _start(pretrained: Any) -> str:
+    """Say what a trunk started from, where that is not a random state."""
+    if not pretrained:
+        return ""
+    return " from pretrained weights" if pretrained is True else f" from the weights {pretrained}"
 
 
 def rank_curves(plan: Plan, collected: Mapping[str, RowExperiments], protocol: str) -> dict[str, list[pd.Series]]:

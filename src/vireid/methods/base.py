@@ -15,6 +15,7 @@ import torch
 from lightning_utilities.core.apply_func import apply_to_collection
 from torch import Tensor, nn
 
+from vireid.backbones.trunks import TrunkSettings
 from vireid.data.records import Modality
 from vireid.losses.gather import Gather
 from vireid.params import Section, Train
@@ -87,15 +88,17 @@ class Embedder(nn.Module, ABC):
     def from_scratch(cls, model: Section) -> Section:
         """Return the section that builds the same modules without fetching weights: a file holds all of them.
 
-        By default a truth value `pretrained` becomes false, in the section and in those within it. A method that
-        says in another way where its first weights come from overrides this.
+        By default a truth value `pretrained` becomes false, in the section and in those within it, and that of a
+        trunk in any case. A method that says in another way where its first weights come from overrides this.
 
         Args:
             model: Of the type `Model`.
         """
         changed: dict[str, Section | bool] = {}
         for name, value in model:
-            if isinstance(value, Section):
+            if isinstance(value, TrunkSettings):
+                changed[name] = value.model_copy(update={"pretrained": False})
+            elif isinstance(value, Section):
                 changed[name] = cls.from_scratch(value)
             elif name == "pretrained" and isinstance(value, bool):
                 changed[name] = False

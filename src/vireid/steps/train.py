@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from dvclive import Live
 
+from vireid.backbones.trunks import origins_of
 from vireid.compute import choose_device
 from vireid.data.records import Modality
 from vireid.methods import build_method, check_recipe
@@ -39,6 +40,7 @@ def train(params: Params, images: Path, overlay: Path, model: Path, curves: Path
     data = load_training_images(images, overlay, params.train, params.seed, params.compute.image_memory)
     torch.manual_seed(params.seed)
     method = build_method(params.method, len(data.pids), params.model, params.loss)
+    origins = origins_of(method)
     decisive = params.model_dump(include={"seed", "method", "model", "loss", "train"}) | asdict(device)
     with (
         ResumePoint(decisive, [images, overlay]) as resume,
@@ -57,6 +59,7 @@ def train(params: Params, images: Path, overlay: Path, model: Path, curves: Path
             method=params.method,
             model=params.model,
             loss=params.loss,
+            pretrained_weights=[asdict(origin) for origin in origins],
             images=asdict(data.info),
             train_pids=data.pids.tolist(),
             holdout_pids=sorted(set(data.holdout[0].pid.tolist())),

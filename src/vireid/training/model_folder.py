@@ -18,7 +18,7 @@ from vireid.support.errors import UserError
 from vireid.support.files import remedy_of_missing, replacing, sha256, write_json
 from vireid.support.weights import load_weights
 
-SCHEMA = "vireid.model/1"
+SCHEMA = "vireid.model/2"
 _WEIGHTS, _DESCRIPTION = "weights.safetensors", "model.json"
 _REMEDY = "train one with `dvc repro train`, or bring the right model back with `dvc checkout`"
 
@@ -31,6 +31,7 @@ class ModelDescription:
         method: Name of its folder in `vireid.methods`.
         model: The parameters' section `model`.
         loss: The parameters' section `loss`.
+        pretrained_weights: Name, source, licence and SHA-256 of the weights that the trunks started from.
         images: Root attributes of the training images, super-resolution included.
         train_pids: Identities that the weights were fitted to, by label.
         holdout_pids: Identities that chose the epoch.
@@ -42,6 +43,7 @@ class ModelDescription:
     method: str
     model: dict[str, Any]
     loss: dict[str, Any]
+    pretrained_weights: list[dict[str, str | None]]
     images: dict[str, Any]
     train_pids: list[int]
     holdout_pids: list[int]
