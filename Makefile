@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # The stages are started as `python stages/...`.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-# Two processes; one that has run out of tests takes over half of what the other has left.
-PYTEST := $(BIN)/pytest --numprocesses 2 --dist worksteal
+# Two processes, which compute in one thread each, as does what they start; one that has run out of tests takes
+# over half of what the other has left.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist worksteal
 
 .PHONY: repro restore test test-fast format check help
 

@@ -1,4 +1,4 @@
-"""A tiny data set, its parameters and what the first two stages make of them, once per session; one thread."""
+"""A tiny data set, its parameters and what the first two stages make of them, once per session; one core."""
 
 import os
 from pathlib import Path
@@ -24,10 +24,13 @@ for name in (
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _one_thread():
+def _one_core():
+    """The processes of the suite share the cores: none takes more than one, nor do commands that take all."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "cpu_count", lambda: 1)
+        yield
     torch.set_num_threads(threads)
 
 

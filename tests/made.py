@@ -22,6 +22,7 @@ CAMERAS = {1: "visible", 2: "visible", 3: "infrared", 4: "visible", 5: "visible"
 HEIGHT, WIDTH = 40, 20
 PACKED = (48, 36)
 IMAGES_PER_CAMERA = 2
+METHOD = "fprnet"  # of tests that need a method and do not say which
 SIXTEEN_BIT = {"scaling": "percentiles", "window": [0, 65535], "percentiles": [0.5, 99.5]}
 # What makes a run of the pipeline take seconds; dotted keys of params.yaml.
 TINY = {
@@ -41,7 +42,7 @@ TINY = {
     "superresolve.holdout_pids": 2,
     "train.num_pids": 4,
     "train.epochs": 2,
-    "train.steps_per_epoch": 3,
+    "train.steps_per_epoch": 2,
     "train.warmup_epochs": 1,
     "train.holdout_pids": 4,
     "train.validate_every": 1,
@@ -137,7 +138,7 @@ def _parsed(content):
     return partial(deepcopy, values)
 
 
-def recipe_of(name: str, schedule: str = "demo") -> dict:
+def recipe_of(name: str, schedule: str = "scratch") -> dict:
     """Whole parameters of a method's preset under a schedule, on the embedded data set; they may be changed."""
     return deepcopy(_composed(name, schedule))
 
@@ -148,18 +149,31 @@ def _composed(name, schedule):
     return json.loads(json.dumps(composition.values))  # plain dicts, lists and numbers
 
 
-def write_params(path, root, method="fprnet", **changes):
+def write_params(path, root, method=METHOD, **changes):
     """Write tiny parameters for a data set; `changes` are dotted keys with `__` for the dot."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    YAML().dump(tiny_values(root, method, **changes), path)
+    return path
+
+
+def tiny_params(root, method=METHOD, **changes):
+    """Tiny parameters for a data set, checked as those of a file are."""
+    from vireid.params import Params, check_section
+
+    return check_section(Params, tiny_values(root, method, **changes), "tiny parameters", "correct the test")
+
+
+def tiny_values(root, method=METHOD, **changes):
+    """Tiny parameters for a data set as nested values; `changes` as of `write_params`."""
     values = recipe_of(method)
     values["model"] = tiny_model(values["method"], values["model"])
     values["dataset"]["root"] = str(root)
     for key, value in TINY.items():
         put(values, key, value)
+    values["train"]["num_instances"] = min(values["train"]["num_instances"], 2)
     for key, value in changes.items():
         put(values, key.replace("__", "."), value)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    YAML().dump(values, path)
-    return path
+    return values
 
 
 def tiny_of(method: str) -> Callable[[dict], dict] | None:

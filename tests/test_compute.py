@@ -4,7 +4,7 @@ import pytest
 import torch
 from lightning_fabric.plugins.environments import LightningEnvironment
 
-from vireid.compute import Device
+from vireid.compute import Device, all_cores
 
 LAUNCHERS = {
     "slurm": {"SLURM_NTASKS": "8", "SLURM_JOB_NAME": "reid", "SLURM_PROCID": "5", "SLURM_LOCALID": "1"},
@@ -29,6 +29,12 @@ def _leave_torch_as_it_is():
     yield
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(deterministic)
+
+
+def test_work_that_belongs_to_no_run_takes_all_cores(monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 5)
+    settings = all_cores("cpu")
+    assert (settings.threads, settings.workers) == (5, 5)
 
 
 @pytest.mark.parametrize("launcher", LAUNCHERS)

@@ -3,7 +3,7 @@
 import pytest
 from ruamel.yaml import YAML
 
-from tests.made import ROOT, put, read_yaml, write_params
+from tests.made import ROOT, put, read_yaml, tiny_values, write_params
 from vireid.methods import build_method, check_method, method_class, method_names
 from vireid.params import load_params
 from vireid.support.errors import UserError
@@ -229,11 +229,9 @@ def test_unknown_method_is_refused_with_the_known_ones():
     assert error.value.found == "fprnett"
 
 
-@pytest.mark.parametrize(
-    ("method", "key"), [("fprnet", "triplet"), ("baseline", "lambda1"), ("fprnet", "lambda4")]
-)
+@pytest.mark.parametrize(("method", "key"), [("fprnet", "graph"), ("baseline", "lambda1"), ("fprnet", "lambda4")])
 def test_loss_weight_that_the_method_lacks_is_named(tmp_path, params, method, key):
-    values = read_yaml(write_params(tmp_path / "params.yaml", tmp_path, method))
+    values = tiny_values(tmp_path, method)
     with pytest.raises(UserError) as error:
         check_method(method, values["model"], values["loss"] | {key: 1.0})
     assert key in error.value.problem
@@ -243,7 +241,7 @@ def test_loss_weight_that_the_method_lacks_is_named(tmp_path, params, method, ke
 
 @pytest.mark.parametrize("method", method_names())
 def test_loss_weight_below_zero_is_refused(tmp_path, method):
-    values = read_yaml(write_params(tmp_path / "params.yaml", tmp_path, method))
+    values = tiny_values(tmp_path, method)
     first = next(iter(values["loss"]))
     with pytest.raises(UserError, match=first):
         check_method(method, values["model"], values["loss"] | {first: -1.0})
@@ -261,7 +259,7 @@ def test_key_with_alternatives_is_named_once_and_without_them(tmp_path, value):
 
 @pytest.mark.parametrize("feature", ["x7", "r1", "i6", "r55", "R5", "", 5])
 def test_fusion_feature_that_does_not_exist_is_named(tmp_path, feature):
-    values = read_yaml(write_params(tmp_path / "params.yaml", tmp_path, "fprnet"))
+    values = tiny_values(tmp_path, "fprnet")
     values["model"]["fusion"]["features"][2] = feature
     with pytest.raises(UserError, match=r"fusion\.features\.2") as error:
         check_method("fprnet", values["model"], values["loss"])
@@ -269,7 +267,7 @@ def test_fusion_feature_that_does_not_exist_is_named(tmp_path, feature):
 
 
 def test_unknown_fusion_key_is_named_with_the_known_ones(tmp_path):
-    values = read_yaml(write_params(tmp_path / "params.yaml", tmp_path, "fprnet"))
+    values = tiny_values(tmp_path, "fprnet")
     values["model"]["fusion"]["way"] = 1
     with pytest.raises(UserError, match=r"fusion\.way") as error:
         check_method("fprnet", values["model"], values["loss"])

@@ -142,7 +142,7 @@ def test_any_module_on_the_way_to_the_embedding_is_a_layer(run, dataset):
 
 def test_another_embedding_is_explained_on_demand(run):
     assert "embedding pool5" in run("--pid", TEST, "--layer", "stage4", "--embedding", "pool5").stdout
-    refused(run("--pid", TEST, "--embedding", "no"), "no such embedding", "joint, pool5")
+    refused(run("--pid", TEST, "--embedding", "no"), "no such embedding", "joint, single, pool5")
 
 
 def test_output_goes_where_it_was_asked_for_and_repeats_to_the_byte(run, tmp_path):

@@ -21,10 +21,10 @@ SINGLE = [(group, name) for group, names in CHOICES.items() for name in names]
 
 @pytest.fixture(scope="module")
 def start(tmp_path_factory):
-    """A copy of params.yaml brought to the demo schedule of FPRnet; not to be changed."""
+    """A copy of params.yaml brought to the schedule `scratch` of FPRnet; not to be changed."""
     path = tmp_path_factory.mktemp("start") / "params.yaml"
     shutil.copy(ROOT / "params.yaml", path)
-    choices = ("dataset=synthetic", "method=fprnet", "schedule=demo", "superresolve=default")
+    choices = ("dataset=synthetic", "method=fprnet", "schedule=scratch", "superresolve=default")
     assert preset(*choices, "--params", str(path), "--conf", str(ROOT / "conf")).exit_code == 0
     return path
 
@@ -193,7 +193,7 @@ def test_sections_of_the_method_are_replaced_whole(project):
 def test_schedule_and_method_may_be_given_in_either_order(project):
     preset("method=baseline", "schedule=paper")
     first = (project / "params.yaml").read_text()
-    preset("method=fprnet", "schedule=demo")
+    preset("method=fprnet", "schedule=scratch")
     preset("schedule=paper", "method=baseline")
     assert (project / "params.yaml").read_text() == first
 
@@ -202,7 +202,7 @@ def test_schedule_and_method_may_be_given_in_either_order(project):
 def test_schedule_alone_keeps_to_the_recipe_in_force(project, name):
     preset(f"method={name}", "schedule=paper")
     expected = (project / "params.yaml").read_text()
-    preset(f"method={name}", "schedule=demo")
+    preset(f"method={name}", "schedule=scratch")
     assert preset("schedule=paper").exit_code == 0
     assert (project / "params.yaml").read_text() == expected
 
@@ -291,12 +291,12 @@ def test_help_names_every_group():
 
 @pytest.mark.parametrize("name", CHOICES["method"])
 @pytest.mark.parametrize("superresolve", CHOICES["superresolve"])
-def test_way_from_demo_over_any_schedule_and_back_changes_nothing(project, name, superresolve):
-    preset(f"method={name}", f"superresolve={superresolve}", "schedule=demo")
+def test_way_over_any_schedule_and_back_changes_nothing(project, name, superresolve):
+    preset(f"method={name}", f"superresolve={superresolve}", "schedule=scratch")
     before = (project / "params.yaml").read_text()
     for schedule in CHOICES["schedule"]:
         preset(f"schedule={schedule}")
-        preset("schedule=demo")
+        preset("schedule=scratch")
         assert (project / "params.yaml").read_text() == before
 
 
@@ -310,7 +310,7 @@ def test_presets_are_listed_with_a_line_each_and_those_in_force_marked(project):
     listed = {line[4:].split()[0] for line in lines if line.startswith("  ")}
     assert listed == {name for names in CHOICES.values() for name in names}
     marked = [line.split()[1] for line in lines if line.startswith("  *")]
-    assert marked == ["demo", "synthetic", "fprnet_release", "off"]
+    assert marked == ["scratch", "synthetic", "fprnet_release", "off"]
     assert any("RegDB (Nguyen et al., Sensors 2017)." in line for line in lines)
     assert (project / "params.yaml").read_bytes() == before
 
@@ -369,7 +369,7 @@ def test_explain_names_the_file_of_every_value(project):
     assert cells.keys() == flat(read_yaml(project / "params.yaml")).keys()
     assert cells["seed"] == ["conf/base.yaml", "0"]
     assert cells["train.steps_per_epoch"] == ["conf/method/tffn.yaml, schedules.quick", "40"]
-    assert cells["train.lr"] == ["conf/method/tffn.yaml, schedules.demo", "0.002"]
+    assert cells["train.lr"] == ["conf/method/tffn.yaml, schedules.scratch", "0.002"]
     assert cells["schedule"] == ["conf/schedule/quick.yaml", "quick"]
     assert cells["superresolve.dropout"] == ["conf/superresolve/paper.yaml", "0.5"]
     assert cells["model.heads"] == ["conf/method/tffn.yaml", "4"]
@@ -386,7 +386,7 @@ def test_explain_names_what_was_edited_by_hand_and_what_the_layers_have(project)
 
 def test_explain_of_a_choice_says_it_of_the_parameters_with_it(project):
     assert explained("method=baseline", "--dry")["model.pooling"] == [
-        "conf/method/baseline.yaml, schedules.demo",
+        "conf/method/baseline.yaml, schedules.scratch",
         "gem",
     ]
     assert load_params(project / "params.yaml").method == "fprnet"

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from tests.made import METHOD, ROOT
 from vireid.datasets import data_sets
 from vireid.methods import method_names
 
-ROOT = Path(__file__).resolve().parents[2]
 PIPELINE = YAML(typ="safe").load(ROOT / "dvc.yaml")
 PARAMS = YAML(typ="safe").load(ROOT / "params.yaml")
 STAGES = PIPELINE["stages"]
@@ -119,8 +119,8 @@ def test_stage_depends_on_all_the_code_it_imports(stage, method):
 @pytest.mark.parametrize("layout", DATA_SETS)
 @pytest.mark.parametrize("stage", ["ingest", *READ_PROTOCOLS])
 def test_stage_depends_on_the_file_of_its_own_data_set_alone(stage, layout):
-    deps = deps_of(stage, "fprnet", layout)
-    assert untracked_imports(stage, deps, "fprnet") == set()
+    deps = deps_of(stage, METHOD, layout)
+    assert untracked_imports(stage, deps, METHOD) == set()
     assert [other for other, file in DATA_SETS.items() if is_below(file, deps)] == [layout]
 
 
@@ -129,7 +129,7 @@ def test_how_images_are_listed_and_decoded_reruns_no_evaluation(stage):
     listing = import_closure(*(ROOT / file for file in DATA_SETS.values()), ROOT / "src/vireid/data/decode.py")
     helpers = {name for name in listing if name.startswith("src/vireid/data/")} - {"src/vireid/data/records.py"}
     assert {"src/vireid/data/tree.py", "src/vireid/data/lists.py", "src/vireid/data/decode.py"} <= helpers
-    assert [name for name in sorted(helpers) if is_below(name, deps_of(stage, "fprnet"))] == []
+    assert [name for name in sorted(helpers) if is_below(name, deps_of(stage, METHOD))] == []
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -152,7 +152,7 @@ def test_stage_depends_on_the_room_of_its_own_method_alone(stage, method):
 @pytest.mark.parametrize("stage", [stage for stage in STAGES if stage not in ("check", "train", "extract")])
 def test_no_other_stage_but_the_check_depends_on_any_method(stage):
     """The check's result is always the same, so it makes nothing else run."""
-    assert not [name for name in deps_of(stage, "fprnet") if name.startswith("src/vireid/methods")]
+    assert not [name for name in deps_of(stage, METHOD) if name.startswith("src/vireid/methods")]
 
 
 @pytest.mark.parametrize("method", method_names())

@@ -7,7 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from tests.made import ROOT, write_params
+from tests.made import METHOD, ROOT, write_params
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +58,7 @@ def project(workplace, dataset, images_file, overlay_file):
 def change(project, dataset):
     """Write the parameters of the project anew, with dotted keys changed (`__` for the dot)."""
 
-    def write(root=dataset, method="fprnet", **changes):
+    def write(root=dataset, method=METHOD, **changes):
         write_params(project / "params.yaml", root, method, **changes)
 
     return write

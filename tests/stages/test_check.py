@@ -5,7 +5,7 @@ import shutil
 import pytest
 from ruamel.yaml import YAML
 
-from tests.made import draw_dataset, read_yaml, tree, write_params
+from tests.made import METHOD, draw_dataset, read_yaml, tree, write_params
 
 REGDB = "regdb/visible_to_infrared"
 
@@ -21,7 +21,7 @@ def empty(workplace, dataset):
 def change(empty, dataset):
     """Write the parameters anew, with dotted keys changed (`__` for the dot)."""
 
-    def write(root=dataset, method="fprnet", **changes):
+    def write(root=dataset, method=METHOD, **changes):
         write_params(empty / "params.yaml", root, method, **changes)
 
     return write
@@ -65,7 +65,10 @@ def test_output_is_the_same_whatever_the_parameters(stage, empty, change):
         ({"dataset__gallery_draw": "official"}, ["rand_perm_cam.mat"]),
         ({"evaluate__protocols": ["synthetic/all"]}, ["unknown protocol", "synthetic/indoor_search/multi_shot"]),
         ({"evaluate__protocols": [REGDB]}, ["for another data set"]),
-        ({"evaluate__embedding": "pool5+stage9"}, ["fprnet has no embedding `stage9`", "joint, pool5, default"]),
+        (
+            {"evaluate__embedding": "pool5+stage9"},
+            ["fprnet has no embedding `stage9`", "joint, single, pool5, default"],
+        ),
         ({"train__holdout_pids": 40}, ["12 - 40", "for example to 2 and 4"]),
         ({"train__num_pids": 13}, ["12 - 4", "for example to 2 and 10"]),
         ({"superresolve__holdout_pids": 12}, ["superresolve.holdout_pids", "fewer than 12", "for example to 2"]),
@@ -82,7 +85,7 @@ def test_what_would_stop_the_run_is_told_and_nothing_is_written(stage, fails, em
 
 def test_unknown_method_is_told_with_the_known_ones(stage, fails, empty):
     path = empty / "params.yaml"
-    path.write_text(path.read_text().replace("method: fprnet", "method: nope"))
+    path.write_text(path.read_text().replace(f"method: {METHOD}", "method: nope"))
     fails(stage("check"), "no such method", "baseline, fprnet, tffn")
 
 

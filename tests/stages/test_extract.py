@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.made import tree
+from tests.made import METHOD, tree
 from vireid.data.augmentation import normalise
 from vireid.data.records import Modality
 from vireid.data.store import open_images
@@ -41,7 +41,7 @@ def test_stage_embeds_every_test_image_as_the_model_does(stage, trained):
     assert result.exit_code == 0, result.output
     assert "embedded 24 test images" in result.stdout
     with open_images(trained / "artifacts" / "images.h5") as file:
-        method, _, _ = load_model(trained / "artifacts" / "model", "fprnet", file.info)
+        method, _, _ = load_model(trained / "artifacts" / "model", METHOD, file.info)
         tests = [file.read("test", modality) for modality in Modality]
     for name in method.embedding_dims:
         features = read_features(trained / FEATURES, name)
@@ -61,7 +61,7 @@ def test_features_say_where_they_come_from(stage, trained):
     stage("extract")
     info = read_features(trained / FEATURES).info
     description = json.loads((trained / "artifacts" / "model" / "model.json").read_text())
-    assert (info.dataset, info.trial, info.method, info.default) == ("synthetic", 0, "fprnet", "joint")
+    assert (info.dataset, info.trial, info.method, info.default) == ("synthetic", 0, METHOD, "joint")
     assert info.model_hash == description["weights_sha256"]
     assert info.superresolve == description["images"]["superresolve"]
     assert info.superresolve.startswith("srcnn camera 1")
@@ -91,7 +91,7 @@ def test_flip_takes_the_mean_with_the_mirror_image_and_says_so(stage, trained, c
     features = read_features(trained / FEATURES)
     assert features.info.flip is True
     with open_images(trained / "artifacts" / "images.h5") as file:
-        method, _, _ = load_model(trained / "artifacts" / "model", "fprnet", file.info)
+        method, _, _ = load_model(trained / "artifacts" / "model", METHOD, file.info)
         images = file.read("test", Modality.INFRARED).image
     with torch.inference_mode():
         both = [
@@ -111,7 +111,7 @@ def test_missing_model_is_one_message(stage, fails, project):
 
 def test_model_of_another_method_is_one_message(stage, fails, trained, change):
     change(method="baseline")
-    fails(stage("extract"), "another method", "baseline", "fprnet")
+    fails(stage("extract"), "another method", "baseline", METHOD)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import sys
 import h5py
 import pytest
 
-from tests.made import tree
+from tests.made import METHOD, tree
 from vireid.backbones.pretrained import LITE0_PACKAGE, LITE0_SHA256
 
 
@@ -81,8 +81,8 @@ def test_wrong_parameter_is_one_message_and_leaves_no_model(stage, fails, projec
 
 def test_unknown_method_is_one_message(stage, fails, project):
     path = project / "params.yaml"
-    path.write_text(path.read_text().replace("method: fprnet", "method: fprnett"))
-    fails(stage("train"), "fprnett", "baseline")
+    path.write_text(path.read_text().replace(f"method: {METHOD}", f"method: {METHOD}t"))
+    fails(stage("train"), f"{METHOD}t", "baseline")
 
 
 @pytest.mark.parametrize("name", ["images.h5", "superresolved.h5"])

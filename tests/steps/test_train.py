@@ -15,9 +15,8 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from tests.made import ROOT, TEST, tree, write_params
+from tests.made import METHOD, ROOT, TEST, tiny_params, tree, write_params
 from vireid.methods.baseline.method import Baseline
-from vireid.params import load_params
 from vireid.steps import train as module
 from vireid.steps.train import train
 from vireid.support.errors import UserError
@@ -32,9 +31,9 @@ SIX_DIGITS = 5e-6  # by how much a value may differ, relatively, from what is lo
 def trained(workplace, images_file, overlay_file, dataset):
     """Train in the workplace with tiny parameters and changes; results are the folders `model` and `curves`."""
 
-    def start(method="fprnet", images=images_file, **changes):
-        path = write_params(workplace / "params.yaml", dataset, method, **changes)
-        return train(load_params(path), images, overlay_file, workplace / "model", workplace / "curves")
+    def start(method=METHOD, images=images_file, **changes):
+        params = tiny_params(dataset, method, **changes)
+        return train(params, images, overlay_file, workplace / "model", workplace / "curves")
 
     start.folder = workplace
     return start
@@ -79,7 +78,7 @@ def test_same_seed_twice_gives_the_same_bytes_and_another_seed_others(trained):
     assert results(trained.folder)["weights.safetensors"] != first["weights.safetensors"]
 
 
-@pytest.mark.parametrize(("method", "epoch"), [("fprnet", 1), ("fprnet_release", 1), ("baseline", 2), ("tffn", 2)])
+@pytest.mark.parametrize(("method", "epoch"), [("fprnet_release", 1), ("baseline", 2), ("tffn", 2)])
 def test_interrupted_run_ends_as_if_it_had_not_been(trained, monkeypatch, method, epoch):
     trained(method, train__epochs=3)
     expected = results(trained.folder)
@@ -99,14 +98,14 @@ def test_interruption_and_resumption_say_where_the_training_stands(trained, monk
     with monkeypatch.context() as patch:
         interrupt(patch, 0)
         with pytest.raises(KeyboardInterrupt, match="interrupted in epoch 1 of 4, before anything was saved"):
-            trained(train__epochs=4)
+            trained(train__epochs=4, train__steps_per_epoch=1)
     assert "resuming" not in capsys.readouterr().err
     with monkeypatch.context() as patch:
         interrupt(patch, 2)
         with pytest.raises(KeyboardInterrupt, match=r"interrupted after epoch 2 of 4; .*`dvc repro`.* goes on"):
-            trained(train__epochs=4)
+            trained(train__epochs=4, train__steps_per_epoch=1)
     assert "resuming" not in capsys.readouterr().err
-    trained(train__epochs=4)
+    trained(train__epochs=4, train__steps_per_epoch=1)
     assert "resuming at epoch 3 of 4" in capsys.readouterr().err
 
 
@@ -168,15 +167,18 @@ def test_interrupted_run_goes_on_with_the_same_random_numbers(trained, monkeypat
     assert results(trained.folder) == expected
 
 
-def counted_epochs(monkeypatch):
-    """Record which epochs are really trained."""
-    from vireid.training import loop
-
+def counted_epochs(monkeypatch, stop=False):
+    """Record which epochs are really trained, or where it is stopped before it begins one."""
     epochs = []
-    original = loop.Trainer._epoch
-    monkeypatch.setattr(
-        loop.Trainer, "_epoch", lambda self, epoch, bar: epochs.append(epoch) or original(self, epoch, bar)
-    )
+    original = Trainer._epoch
+
+    def counted(self, epoch, bar):
+        epochs.append(epoch)
+        if stop:
+            raise KeyboardInterrupt
+        return original(self, epoch, bar)
+
+    monkeypatch.setattr(Trainer, "_epoch", counted)
     return epochs
 
 
@@ -186,20 +188,17 @@ def test_state_is_deleted_after_success(trained):
     assert not list((trained.folder / ".ckpt").glob("*/"))
 
 
-@pytest.mark.parametrize(
-    "changes", [{"train__lr": 0.01}, {"seed": 3}, {"loss__lambda1": 2.0}, {"train__epochs": 4}]
-)
-def test_run_with_other_parameters_does_not_resume(trained, monkeypatch, changes):
+def test_run_with_other_parameters_does_not_resume(trained, monkeypatch):
     with monkeypatch.context() as patch:
         interrupt(patch, 1)
         with pytest.raises(KeyboardInterrupt):
             trained()
     (state,) = saved_states(trained.folder)
-    epochs = counted_epochs(monkeypatch)
-    interrupt(monkeypatch, 0)
-    with pytest.raises(KeyboardInterrupt):
-        trained(**changes)
-    assert epochs == [0]
+    epochs = counted_epochs(monkeypatch, stop=True)
+    for changes in ({"train__lr": 0.01}, {"seed": 3}, {"loss__lambda1": 2.0}, {"train__epochs": 4}, {}):
+        with pytest.raises(KeyboardInterrupt):
+            trained(**changes)
+    assert epochs == [0, 0, 0, 0, 1]
     assert state.exists()
 
 
@@ -211,10 +210,10 @@ def test_run_on_other_images_does_not_resume(trained, monkeypatch, images_file):
     shutil.copy(images_file, changed)
     with h5py.File(changed, "a") as file:
         file["train/visible/image"][0, 0, 0, 0] ^= 1
-    epochs = counted_epochs(monkeypatch)
+    epochs = counted_epochs(monkeypatch, stop=True)
     with pytest.raises(KeyboardInterrupt):
         trained(images=changed)
-    assert epochs == [0, 1]
+    assert epochs == [0]
 
 
 def resume_point(*inputs, method="baseline", **parameters):
@@ -318,8 +317,9 @@ def test_state_that_does_not_fit_into_the_memory_is_not_to_be_deleted(workplace,
 
 
 @pytest.mark.slow
-def test_killed_run_goes_on_and_ends_with_the_same_bytes(trained, images_file, overlay_file):
+def test_killed_run_goes_on_and_ends_with_the_same_bytes(trained, dataset, images_file, overlay_file):
     changes = {"train__epochs": 10, "train__steps_per_epoch": 4}
+    write_params(trained.folder / "params.yaml", dataset, **changes)
     trained(**changes)
     expected = results(trained.folder)
     arguments = ["--params", "params.yaml", "--images", str(images_file), "--overlay", str(overlay_file)]
@@ -399,7 +399,7 @@ def test_metrics_name_the_kept_epoch_and_its_scores_beside_the_last_ones(trained
         "_holdout_scores",
         lambda self, epoch: {"holdout/mAP": map_by_epoch[epoch], "holdout/rank1": map_by_epoch[epoch] / 2},
     )
-    changes = {"train__epochs": 5, "train__steps_per_epoch": 2}
+    changes = {"train__epochs": 5, "train__steps_per_epoch": 1}
     description = trained(**changes)
     expected = metrics(trained.folder)
     curves = trained.folder / "curves" / "plots" / "metrics"

@@ -7,8 +7,8 @@ from tests.methods.batches import paired_batch
 from vireid.losses.gather import alone
 from vireid.methods.fprnet.method import Architecture, FPRNet, Objective
 
-(DEMO, PAPER), (RELEASE_DEMO, RELEASE) = (
-    [recipe_of(name, schedule) for schedule in ("demo", "paper")] for name in ("fprnet", "fprnet_release")
+(SCRATCH, PAPER), (RELEASE_SCRATCH, RELEASE) = (
+    [recipe_of(name, schedule) for schedule in ("scratch", "paper")] for name in ("fprnet", "fprnet_release")
 )
 BEST_SET = ["r5", "i5", "i4", "r4", "r5", "i5", "i2", "r2"]
 SHRUNK = {"pyramid_width": 16, "joint_dims": [32], "fusion_dims": [8, 4]}

@@ -8,7 +8,7 @@ import torch
 from torch.nn.functional import leaky_relu
 
 from tests.methods.batches import embed_all, losses_of, of_one_spectrum, step_on
-from tests.methods.fprnet.small import BATCH, BEST_SET, DEMO, PAPER, RELEASE, RELEASE_DEMO, built, losses
+from tests.methods.fprnet.small import BATCH, BEST_SET, PAPER, RELEASE, RELEASE_SCRATCH, SCRATCH, built, losses
 from vireid.data.records import Modality
 from vireid.methods import check_method, check_recipe
 from vireid.methods.fprnet import method as module
@@ -32,7 +32,7 @@ def outputs(joint, fusion, single=None):
     return Outputs(joint, fusion, rows, single if single is not None else torch.zeros(len(joint), 3))
 
 
-@pytest.mark.parametrize("recipe", [DEMO, PAPER, RELEASE_DEMO, RELEASE])
+@pytest.mark.parametrize("recipe", [SCRATCH, PAPER, RELEASE_SCRATCH, RELEASE])
 def test_committed_features_are_the_papers_best_set(recipe):
     assert recipe["model"]["fusion"] == {"mode": "horizontal", "features": BEST_SET}
     assert ONES.items() <= recipe["loss"].items()
@@ -291,7 +291,7 @@ def test_triplet_sees_joint_embeddings_of_length_one():
 
 
 def test_terms_of_ours_are_off_in_the_presets():
-    for recipe in (DEMO, PAPER, RELEASE_DEMO, RELEASE):
+    for recipe in (SCRATCH, PAPER, RELEASE_SCRATCH, RELEASE):
         assert (recipe["loss"]["loser_weight"], recipe["loss"]["triplet"]) == (0.0, 0.0)
         assert {"loser", "triplet"}.isdisjoint(built(recipe=recipe).loss_weights)
 

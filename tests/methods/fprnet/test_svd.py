@@ -8,7 +8,7 @@ import torch
 from tests.made import CONF, recipe_of
 from tests.methods.batches import losses_of, step_on
 from tests.methods.cases import CASES
-from tests.methods.fprnet.small import BATCH, DEMO, PAPER, RELEASE, built
+from tests.methods.fprnet.small import BATCH, PAPER, RELEASE, SCRATCH, built
 from tests.methods.processes import train_in_two_processes
 from vireid.layers import preset_names
 from vireid.methods import check_recipe
@@ -50,7 +50,7 @@ def test_cycles_decorrelate_then_hold_then_let_go():
     assert course == [free] * 3 + [start, restrained, free] * 2 + [free] * 2
 
 
-@pytest.mark.parametrize("recipe", [DEMO, RELEASE])
+@pytest.mark.parametrize("recipe", [SCRATCH, RELEASE])
 def test_without_cycles_nothing_is_ever_held(recipe):
     method = built(recipe=recipe)
     assert all(held(method, epoch) == set() for epoch in range(80))
@@ -151,7 +151,7 @@ def test_cycle_that_would_never_begin_is_refused():
 def test_cycles_of_the_presets_fit_their_schedules():
     checked(PAPER)
     assert PAPER["model"]["svd"]["cycles"] == 4
-    checked(DEMO, cycles=3)
+    checked(SCRATCH, cycles=3)
     for name in ("fprnet", "fprnet_release"):
         for schedule in preset_names(CONF, "schedule"):
             checked(recipe_of(name, schedule))
@@ -159,5 +159,5 @@ def test_cycles_of_the_presets_fit_their_schedules():
 
 @pytest.mark.parametrize("name", ["baseline", "fprnet", "tffn"])
 def test_methods_without_cycles_refuse_no_recipe(name):
-    demo = recipe_of(name)
-    check_recipe(name, demo["model"], demo["loss"], Train.model_validate(demo["train"] | {"epochs": 1}))
+    recipe = recipe_of(name)
+    check_recipe(name, recipe["model"], recipe["loss"], Train.model_validate(recipe["train"] | {"epochs": 1}))

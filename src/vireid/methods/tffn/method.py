@@ -271,8 +271,8 @@ class TFFN(Method[Outputs]):
         if self.model.graph_fusion:
             compared["graph"] = self.graph_fusion(normalize(outputs.ranked), labels)
             first, *_ = self.embedding_dims
-            own = self.model.graph_classifier == "own"
-            classify = self._neck("graph") if own else self._neck(first).classifier
+            ranked = self._neck(first).classifier
+            classify = self._neck("graph") if self.model.graph_classifier == "own" else ranked
             logits["graph"] = classify(compared["graph"])
         smoothing, margin = self.loss.label_smoothing, self.loss.margin
         return {f"identity/{name}": identity_loss(logits[name], labels, smoothing) for name in logits} | {
