@@ -129,9 +129,7 @@ def _fits(
         for size, stride in zip(sizes, strides, strict=True)
         for value, values in zip(size, (height, width), strict=True)
     )
-    return (
-        rounded and tuple(shape[0] for shape in shapes) == channels and (last_stride == 2 or sizes[3] == sizes[2])
-    )
+    return rounded and tuple(shape[0] for shape in shapes) == channels
 
 
 def build_network(name: str, pretrained: bool | str) -> tuple[nn.Module, Origin | None]:
