@@ -65,6 +65,13 @@ def test_only_a_method_decides_what_another_group_decides_too():
         assert "method" in (one, other) or keys[one].isdisjoint(keys[other])
 
 
+@pytest.mark.parametrize("name", CHOICES["method"])
+def test_demo_starts_from_imagenet_weights_and_scratch_from_random_ones(name):
+    demo, scratch = (recipe_of(name, schedule)["model"]["trunk"] for schedule in ("demo", "scratch"))
+    assert (demo["name"], demo["pretrained"]) == ("timm:tf_efficientnet_lite0", True)
+    assert (scratch["name"], scratch["pretrained"]) == ("resnet10_half", False)
+
+
 @pytest.mark.parametrize("recipe", CHOICES["method"])
 @pytest.mark.parametrize("schedule", CHOICES["schedule"])
 def test_every_combination_is_valid_and_what_the_layers_compose(project, recipe, schedule):
