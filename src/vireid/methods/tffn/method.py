@@ -43,7 +43,7 @@ Where the paper is silent:
 
 Deviations:
 - The warm-up starts at nearly zero and rises with every step; the work it cites starts at a tenth.
-- The schedules `quick` and `demo` train a small trunk from scratch, with AdamW and mixed colour channels.
+- The small schedules train a small trunk, with AdamW and mixed colour channels.
 """
 
 from collections.abc import Mapping, Sequence
