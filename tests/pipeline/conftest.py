@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
+RUNS = Path(".dvc/cache/runs")
 STAGES = ("check", "ingest", "superresolve", "train", "extract", "evaluate", "figures")
 
 
@@ -40,8 +41,17 @@ class Project:
             check=False,
         )
 
+    def keep_runs(self) -> None:
+        """Keep what DVC remembers of runs so far, for `restore`."""
+        shutil.copytree(self.root / RUNS, self.root.parent / "runs")
+
     def restore(self) -> None:
-        """Go back to the reference run."""
+        """Go back to the reference run, and forget all runs since.
+
+        DVC would otherwise take the outputs of another test's run and run nothing.
+        """
+        shutil.rmtree(self.root / RUNS)
+        shutil.copytree(self.root.parent / "runs", self.root / RUNS)
         (self.root / "params.yaml").touch()  # a same-length edit within the same second is invisible to Git
         self.run("git", "checkout", "--quiet", ".")
         self.run("git", "clean", "--quiet", "--force", "-d")  # curves of another method, files of a newcomer
@@ -88,6 +98,7 @@ def reference(tmp_path_factory) -> Project:
     project.run("dvc", "repro")
     project.run("git", "add", ".")
     project.run("git", "commit", "--quiet", "--message", "reference run")
+    project.keep_runs()
     return project
 
 
