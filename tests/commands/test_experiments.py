@@ -206,7 +206,9 @@ def test_row_without_values_for_the_schedule_is_refused(project):
     path.write_text(
         path.read_text().replace("quick: {model.fusion_dims: [64]}", "slow: {model.fusion_dims: [64]}")
     )
-    fails(run("experiments", "fprnet/table6", "--schedule", "quick"), "row single_svd", "slow, demo, paper")
+    fails(
+        run("experiments", "fprnet/table6", "--schedule", "quick"), "row single_svd", "slow, scratch, demo, paper"
+    )
 
 
 def test_placeholder_of_a_data_sets_root_is_refused(project):

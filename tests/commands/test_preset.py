@@ -375,8 +375,9 @@ def test_explain_names_the_file_of_every_value(project):
     cells = explained()
     assert cells.keys() == flat(read_yaml(project / "params.yaml")).keys()
     assert cells["seed"] == ["conf/base.yaml", "0"]
-    assert cells["train.steps_per_epoch"] == ["conf/method/tffn.yaml, schedules.quick", "40"]
-    assert cells["train.lr"] == ["conf/method/tffn.yaml, schedules.scratch", "0.002"]
+    assert cells["train.steps_per_epoch"] == ["conf/schedule/demo.yaml", "40"]
+    assert cells["train.num_pids"] == ["conf/method/tffn.yaml, schedules.quick", "4"]
+    assert cells["train.optimizer"] == ["conf/method/tffn.yaml, schedules.scratch", "adamw"]
     assert cells["schedule"] == ["conf/schedule/quick.yaml", "quick"]
     assert cells["superresolve.dropout"] == ["conf/superresolve/paper.yaml", "0.5"]
     assert cells["model.heads"] == ["conf/method/tffn.yaml", "4"]

@@ -232,15 +232,15 @@ def test_what_may_round_differently_is_told(plan, experiment):
 @pytest.mark.parametrize(
     ("pretrained", "told"),
     [
-        (False, "resnet10_half."),
-        (True, "resnet10_half from pretrained weights."),
-        ("mine.pth#sha256=00", "resnet10_half from the weights mine.pth#sha256=00."),
+        (False, "resnet18."),
+        (True, "resnet18 from pretrained weights."),
+        ("mine.pth#sha256=00", "resnet18 from the weights mine.pth#sha256=00."),
     ],
 )
 def test_weights_that_a_trunk_started_from_are_told(plan, experiment, pretrained, told):
     run = experiment("fprnet", 0)
-    run.params["model.trunk.pretrained"] = pretrained
-    assert summary._length(run.params).endswith(told)
+    run.params.update({"model.trunk.name": "resnet18", "model.trunk.pretrained": pretrained})
+    assert summary._length(run.params).endswith(f" pixels, {told}")
 
 
 def test_experiments_of_other_names_are_told(plan, experiment):
@@ -292,6 +292,13 @@ def test_trial_that_one_row_lacks_is_not_compared(regdb):
     assert paired_difference(without.ours, full.ours, "mAP")[0] == pytest.approx(-1.5)  # of -2 and -1
     said = "that a row shares with 'FPRnet': 'without RGB domain and IR domain' 2 of 2."
     assert any(note.endswith(said) for note in table.notes)
+
+
+def test_comparison_of_no_paper_says_so():
+    gap = planned("fprnet/gap")
+    table = summary.comparison(gap, collect(gap, []), list(gap.grid.rows), PROTOCOL)
+    assert table.notes[0] == "A comparison of vireid's, of no paper. Percent."
+    assert not table.has_paper
 
 
 def test_rows_of_the_same_runs_need_no_note(regdb):
@@ -369,7 +376,9 @@ def test_table_shows_every_row_with_what_there_is(plan, experiment):
         "mAP": 21.0,
     }
     text = "\n".join(table.notes)
-    assert "20 epochs of 40 steps, batches of 64, 128x64 pixels" in text
+    train = plan.settings["fprnet"]["train"]
+    batch = 2 * train["num_pids"] * train["num_instances"]
+    assert f"{train['epochs']} epochs of 40 steps, batches of {batch}, 128x64 pixels" in text
     assert "over the seeds 0, 1, 2." in text
     assert "say nothing about real cameras" in text
     assert "paired by seed," in text

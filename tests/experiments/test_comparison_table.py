@@ -114,6 +114,25 @@ def test_printed_table_has_the_cells_and_no_markdown(capsys):
     assert "A note [of mine]." in out
 
 
+def test_comparison_without_a_paper_has_no_columns_of_one(tmp_path, capsys):
+    rows = [
+        ComparedRow("full", {}, seeds(30.0, 31.0, 32.0), "3"),
+        ComparedRow("clear", {}, seeds(20.0, 21.1, 22.0), "3"),
+    ]
+    comparison = ComparisonTable("Title", ["mAP"], rows, rows[0])
+    write_comparison_table(tmp_path / "table.md", comparison)
+    assert (tmp_path / "table.md").read_text(encoding="utf-8").splitlines()[2:6] == [
+        "|  | ours mAP | runs | ours \N{GREEK CAPITAL LETTER DELTA} mAP |",
+        "| --- | ---: | ---: | ---: |",
+        f"| full | 31.0 ± 1.0 | 3 | {NOTHING} |",
+        "| clear | 21.0 ± 1.0 | 3 | **-10.0 ± 0.1** |",
+    ]
+    print_comparison_table(comparison)
+    out = capsys.readouterr().out
+    assert "paper" not in out
+    assert "-10.0 ± 0.1" in out
+
+
 @pytest.mark.parametrize("columns", ["200", "80", "40", None])
 def test_printed_numbers_are_whole_at_every_width(capsys, monkeypatch, columns):
     monkeypatch.delenv("COLUMNS", raising=False) if columns is None else monkeypatch.setenv("COLUMNS", columns)

@@ -19,10 +19,10 @@ from vireid.support.errors import UserError
 
 CONF = ROOT / "conf"
 TABLES = grids(CONF)
-ROWS = [
-    (table, row) for table in TABLES for row, values in load_grid(CONF, table).rows.items() if values.reachable
-]
-SCHEDULES = ("smoke", "quick", "demo", "paper")
+# Its rows are Table 4's with one weight more, which Table 6's rows with the same one try.
+TRIED = [table for table in TABLES if table != "fprnet/table4_trained"]
+ROWS = [(table, row) for table in TRIED for row, values in load_grid(CONF, table).rows.items() if values.reachable]
+SCHEDULES = ("smoke", "quick", "demo", "scratch", "paper")
 
 
 @cache
@@ -35,7 +35,7 @@ def plan(table: str, schedule: str) -> Plan:
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_all_rows_are_valid_parameters(table, schedule):
     made = plan(table, schedule)
-    assert set(made.settings) == {row for of, row in ROWS if of == table}
+    assert set(made.settings) == {row for row, values in made.grid.rows.items() if values.reachable}
     assert {values["schedule"] for values in made.settings.values()} == {schedule}
     assert made.prefix == f"{table.replace('/', '-')}-synthetic-{schedule}"
 
@@ -95,7 +95,7 @@ def test_numbers_of_the_papers_best_row_agree_between_its_tables():
     full = {"rank1": 29.28, "rank5": 55.35, "rank10": 68.43, "rank20": 81.01, "mAP": 31.43}
     for table in TABLES:
         grid = load_grid(CONF, table)
-        if table.startswith("fprnet/"):
+        if table.startswith("fprnet/") and grid.source:
             assert grid.rows[grid.reference].paper == {metric: full[metric] for metric in grid.metrics}
 
 
@@ -109,10 +109,40 @@ def test_tables_have_the_papers_rows():
     printed = {table: [row.paper for row in load_grid(CONF, table).rows.values()] for table in TABLES}
     counts = {table: len([paper for paper in rows if paper]) for table, rows in printed.items()}
     fprnet = {"table3": 10, "table4": 24, "table5": 5, "table6": 5, "table8": 11}
-    tffn = {"table1": 7, "table2": 7, "table3": 7}
+    fprnet |= {"table4_trained": 24, "table6_trained": 5, "gap": 0, "choices": 0}
+    tffn = {"table1": 7, "table2": 7, "table3": 7, "glfm": 0}
     assert counts == {f"fprnet/{table}": count for table, count in fprnet.items()} | {
         f"tffn/{table}": count for table, count in tffn.items()
     }
+
+
+@pytest.mark.parametrize("number", [4, 6])
+def test_table_that_extends_another_sets_one_value_more_in_every_row(number):
+    settings = plan(f"fprnet/table{number}", "quick").settings
+    trained = plan(f"fprnet/table{number}_trained", "quick")
+    expected = {row: values | {"loss": values["loss"] | {"loser_weight": 0.5}} for row, values in settings.items()}
+    assert trained.settings == expected
+    assert trained.grid.source == load_grid(CONF, f"fprnet/table{number}").source
+    assert trained.grid.caption == f"FPRnet's Table {number} with the losing block trained as well"
+
+
+@pytest.mark.parametrize("name", ["table6_trained", "tabel6"])
+def test_table_that_extends_itself_or_nothing_is_refused(name, tmp_path):
+    conf = shutil.copytree(CONF, tmp_path / "conf")
+    path = conf / "experiments/fprnet/table6_trained.yaml"
+    path.write_text(path.read_text().replace("extends: table6", f"extends: {name}"))
+    with pytest.raises(UserError, match="extend") as error:
+        load_grid(conf, "fprnet/table6_trained")
+    assert error.value.found == name
+    assert "table6," in str(error.value.expected)
+    assert "table6_trained" not in str(error.value.expected)
+
+
+def test_rows_own_values_win_over_those_of_all_rows():
+    made = plan("tffn/glfm", "quick").settings
+    by_row = {row: values["loss"]["lambda_from"] for row, values in made.items()}
+    assert {row for row, value in by_row.items() if value == "sum"} == {"before_sum"}
+    assert set(by_row.values()) == {"sum", "mean"}
 
 
 @pytest.fixture

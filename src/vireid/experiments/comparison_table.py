@@ -55,6 +55,11 @@ class ComparisonTable:
     reference: ComparedRow
     notes: Sequence[str] = field(default_factory=tuple)
 
+    @property
+    def has_paper(self) -> bool:
+        """Whether any row has a paper's numbers."""
+        return any(row.paper for row in self.rows)
+
 
 def paired_difference(row: Units, reference: Units, metric: str) -> tuple[float, float] | None:
     """Mean difference of two rows over the runs that both have, and half its 95 % confidence interval.
@@ -84,10 +89,16 @@ def paired_difference(row: Units, reference: Units, metric: str) -> tuple[float,
 
 
 def print_comparison_table(comparison: ComparisonTable) -> None:
-    """Print a table in the terminal, two lines for each row."""
+    """Print a table in the terminal, two lines for each row; one where no paper has numbers."""
     headings = (*_names(comparison), f"{_DELTA} {comparison.metrics[-1]}", "runs")
     columns = [Column(""), Column(""), *(Column(heading, number=True) for heading in headings)]
     count = len(comparison.metrics)
+    first = 0 if comparison.has_paper else 1
+
+    def lines(paper: str, ours: str, style: str = "") -> Text:
+        both = [Text(paper), Text(ours, style)]
+        return Text("\n").join(both[first:])
+
     rows: list[list[str | Text]] = []
     for label, *cells in _rows(comparison):
         paper, ours, (runs, paper_difference, difference) = cells[:count], cells[count:-3], cells[-3:]
@@ -95,10 +106,10 @@ def print_comparison_table(comparison: ComparisonTable) -> None:
         rows.append(
             [
                 label,
-                Text("paper\nours"),
-                *(Text("\n".join(pair)) for pair in zip(paper, ours, strict=True)),
-                Text(f"{paper_difference}\n").append(difference.strip("*"), style),
-                Text(f"\n{runs}"),
+                lines("paper", "ours"),
+                *(lines(*pair) for pair in zip(paper, ours, strict=True)),
+                lines(paper_difference, difference.strip("*"), style),
+                lines("", runs),
             ]
         )
     print_table(comparison.title, columns, rows, comparison.notes)
@@ -109,8 +120,11 @@ def write_comparison_table(path: Path, comparison: ComparisonTable) -> None:
     names, compared = _names(comparison), comparison.metrics[-1]
     headings = ["", *(f"paper {name}" for name in names), *(f"ours {name}" for name in names), "runs"]
     headings += [f"paper {_DELTA} {compared}", f"ours {_DELTA} {compared}"]
-    rows = _rows(comparison)
-    lines = [headings, ["---", *["---:"] * (len(headings) - 1)], *rows]
+    lines = [headings, ["---", *["---:"] * (len(headings) - 1)], *_rows(comparison)]
+    if not comparison.has_paper:
+        lines = [
+            [cell for cell, of in zip(line, headings, strict=True) if not of.startswith("paper")] for line in lines
+        ]
     table = "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
     notes = "\n".join(f"- {note}" for note in comparison.notes)
     with replacing(path) as partial:

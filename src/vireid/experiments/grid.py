@@ -1,7 +1,8 @@
-"""A paper's table as a file: its rows, how parameters reach each, and the numbers that the paper prints.
+"""A paper's table, or a comparison of ours, as a file: its rows, how parameters reach each, the paper's numbers.
 
 `conf/experiments/<paper>/<table>.yaml` holds a grid. A row that sets nothing belongs to a method that is not
-implemented here: it stands in the table with the paper's numbers only.
+implemented here: it stands in the table with the paper's numbers only. `extends: OTHER` names a grid of the same
+folder, whose entries hold where the file has none of that name.
 """
 
 from pathlib import Path
@@ -66,20 +67,22 @@ class Grid(Section):
 
     Attributes:
         caption: What it shows, a phrase.
-        source: Paper and number of the table.
+        source: Paper and number of the table; None for a comparison of ours.
         paper_protocol: Data set and protocol of the paper's numbers.
         presets: Presets of all rows, by group; neither the data set's nor the schedule's.
         metrics: The columns, as named in `results/metrics.json`; rows are compared by the last one.
         reference: The row that the others are compared with.
+        set: What to set in all rows, before what each sets by itself.
         rows: By name.
     """
 
     caption: str
-    source: str
-    paper_protocol: str
+    source: str | None = None
+    paper_protocol: str | None = None
     presets: dict[str, str]
     metrics: Annotated[list[Metric], Field(min_length=1)]
     reference: str
+    set: dict[str, Any] = Field(default_factory=dict)
     rows: dict[RowName, GridRow]
 
     @property
@@ -119,7 +122,29 @@ def load_grid(conf: Path, name: str) -> Grid:
             remedy="name one of these",
         )
     path = folder / f"{name}.yaml"
-    return check_section(Grid, read_yaml(path), where=str(path), remedy=f"correct it in {path}")
+    return check_section(Grid, _read(path), where=str(path), remedy=f"correct it in {path}")
+
+
+def _read(path: Path) -> Any:
+    """Read a grid's file, and the one that it extends.
+
+    Raises:
+        UserError: If a file is not YAML, or there is no grid to extend.
+    """
+    values = read_yaml(path)
+    if not isinstance(values, dict) or "extends" not in values:
+        return values
+    extended = values.pop("extends")
+    others = {other.stem: other for other in path.parent.glob("[!.]*.yaml") if other != path}
+    if extended not in others:
+        raise UserError(
+            path,
+            "there is no such table to extend",
+            expected=f"extends: one of {', '.join(sorted(others))}",
+            found=extended,
+            remedy=f"correct it in {path}",
+        )
+    return read_yaml(others[extended]) | values
 
 
 def grids(conf: Path) -> list[str]:

@@ -76,7 +76,8 @@ def _state(collected: RowExperiments | None) -> str:
 def _notes(plan: Plan, collected: Mapping[str, RowExperiments], protocol: str) -> list[str]:
     grid = plan.grid
     runs = [run for part in collected.values() for run in part.finished.values()]
-    notes = [f"Paper: {grid.source}; {grid.paper_protocol}. Percent."]
+    paper = [f"Paper: {grid.source}; {grid.paper_protocol}. Percent."] if grid.source else []
+    notes = paper or ["A comparison of vireid's, of no paper. Percent."]
     if not runs:
         return [*notes, "No experiment of this table has finished.", *_left_out(collected)]
     repetitions = _repetitions(collected)

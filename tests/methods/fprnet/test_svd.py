@@ -134,16 +134,17 @@ def checked(recipe, **svd):
 
 
 def test_cycle_that_would_never_begin_is_refused():
-    quick = recipe_of("fprnet", "quick")
+    recipe = recipe_of("fprnet")
+    recipe["train"]["epochs"] = 20
     lengths = {"restraint": 5, "relaxation": 5}
-    checked(quick, cycles=2, first_epoch=9, **lengths)  # the last begins as 19 of 20 epochs are done
+    checked(recipe, cycles=2, first_epoch=9, **lengths)  # the last begins as 19 of 20 epochs are done
     for changes in (
         {"cycles": 2, "first_epoch": 10},
         {"cycles": 3, "first_epoch": 9},
         {"cycles": 1, "first_epoch": 20},
     ):
         with pytest.raises(UserError, match="would never begin") as error:
-            checked(quick, **changes, **lengths)
+            checked(recipe, **changes, **lengths)
         assert error.value.where == "params.yaml, model.svd"
         assert "20 epochs of train.epochs" in error.value.expected
 
