@@ -145,6 +145,14 @@ def test_rows_own_values_win_over_those_of_all_rows():
     assert set(by_row.values()) == {"sum", "mean"}
 
 
+def test_values_for_all_rows_under_one_schedule_are_set_under_that_one_only():
+    epochs = {
+        schedule: {values["train"]["epochs"] for values in plan("tffn/glfm", schedule).settings.values()}
+        for schedule in ("quick", "demo")
+    }
+    assert epochs == {"quick": {20}, "demo": {10}}
+
+
 @pytest.fixture
 def changed():
     """Check Table 5 with some of its values changed."""

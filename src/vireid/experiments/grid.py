@@ -73,6 +73,7 @@ class Grid(Section):
         metrics: The columns, as named in `results/metrics.json`; rows are compared by the last one.
         reference: The row that the others are compared with.
         set: What to set in all rows, before what each sets by itself.
+        schedules: Schedule -> what more to set in all rows under it.
         rows: By name.
     """
 
@@ -83,12 +84,17 @@ class Grid(Section):
     metrics: Annotated[list[Metric], Field(min_length=1)]
     reference: str
     set: dict[str, Any] = Field(default_factory=dict)
+    schedules: dict[str, dict[str, Any]] = Field(default_factory=dict)
     rows: dict[RowName, GridRow]
 
     @property
     def ranks(self) -> list[int]:
         """The ranks among the columns."""
         return [int(metric.removeprefix("rank")) for metric in self.metrics if metric.startswith("rank")]
+
+    def values(self, row: GridRow, schedule: str) -> dict[str, Any]:
+        """What to set for one of its rows under a schedule, by dotted key; see `GridRow.values`."""
+        return self.set | self.schedules.get(schedule, {}) | row.values(schedule)
 
     @field_validator("rows")
     @classmethod

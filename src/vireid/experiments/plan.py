@@ -104,7 +104,7 @@ def _put_row(values: Any, grid: Grid, row: GridRow, presets: Mapping[str, str], 
     """Put the presets and then the row's own values in place."""
     chosen = dict(presets) | grid.presets | (row.presets or {})
     apply_presets(values, chosen, conf)
-    for key, value in (grid.set | row.values(values["schedule"])).items():
+    for key, value in grid.values(row, values["schedule"]).items():
         *sections, last = key.split(".")
         section: Any = values
         for part in sections:
