@@ -16,6 +16,8 @@ SUMS = {
     "tffn/table2": {"rank1": 1401.91, "rank10": 2445.49, "mAP": 1380.91},
     "tffn/table3": {"rank1": 1539.25, "rank10": 2499.76, "mAP": 1482.21},
 }
+SUMS |= {f"fprnet/table{number}_trained": SUMS[f"fprnet/table{number}"] for number in (4, 6)}
+SUMS |= {comparison: {} for comparison in ("fprnet/gap", "fprnet/choices", "tffn/glfm")}  # of no paper
 
 
 @pytest.mark.parametrize("name", grids(CONF))

@@ -122,9 +122,8 @@ def write_comparison_table(path: Path, comparison: ComparisonTable) -> None:
     headings += [f"paper {_DELTA} {compared}", f"ours {_DELTA} {compared}"]
     lines = [headings, ["---", *["---:"] * (len(headings) - 1)], *_rows(comparison)]
     if not comparison.has_paper:
-        lines = [
-            [cell for cell, of in zip(line, headings, strict=True) if not of.startswith("paper")] for line in lines
-        ]
+        kept = [place for place, heading in enumerate(headings) if not heading.startswith("paper")]
+        lines = [[line[place] for place in kept] for line in lines]
     table = "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
     notes = "\n".join(f"- {note}" for note in comparison.notes)
     with replacing(path) as partial:
