@@ -150,7 +150,7 @@ def test_values_for_all_rows_under_one_schedule_are_set_under_that_one_only():
         schedule: {values["train"]["epochs"] for values in plan("tffn/glfm", schedule).settings.values()}
         for schedule in ("quick", "demo")
     }
-    assert epochs == {"quick": {20}, "demo": {10}}
+    assert epochs == {"quick": {14}, "demo": {10}}
 
 
 @pytest.fixture
