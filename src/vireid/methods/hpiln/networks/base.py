@@ -1,0 +1,62 @@
+"""What a single-spectrum re-identification network is to HPILN: vectors to rank, vectors to compare, and logits."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+KeyMap = Sequence[tuple[str, str]]
+"""Pairs (pattern, replacement) for `re.sub`: the first pattern that matches a whole key turns it into a name of ours;
+a replacement of "" says that the network has no such weight."""
+
+
+@dataclass
+class NetworkOutputs:
+    """For B images and N identities, float.
+
+    Attributes:
+        embedding: (B, D), what retrieval ranks.
+        compared: (B, D_i) each, what the losses compare that compare images.
+        logits: (B, N) each, one for every classifier.
+    """
+
+    embedding: Tensor
+    compared: list[Tensor]
+    logits: list[Tensor]
+
+
+class ReidNetwork(nn.Module, ABC):
+    """A network built as `SubClass(num_pids, settings)`, or `SubClass(num_pids, trunk, settings)` with a trunk.
+
+    Attributes:
+        paper_size: Height and width of the images in HPILN (Table 1), or in the network's own paper.
+        takes_only: The one size (H, W) that it takes; None where it takes any.
+        key_map: From the names that the field's best-known library gives its weights (torchreid, Zhou and Xiang,
+            2019) to ours; None where that library does not have the network.
+        embedding_dim: Width D of the embedding.
+        compared_dims: Widths of the vectors that are compared.
+    """
+
+    paper_size: ClassVar[tuple[int, int]]
+    takes_only: ClassVar[tuple[int, int] | None] = None
+    key_map: ClassVar[KeyMap | None] = None
+    embedding_dim: int
+    compared_dims: tuple[int, ...]
+
+    @abstractmethod
+    def forward(self, images: Tensor) -> NetworkOutputs:
+        """Compute what a training step needs; (B, 3, H, W) float, normalised."""
+
+    @abstractmethod
+    def classifiers(self) -> list[nn.Linear]:
+        """List the classifiers, in the order of the logits."""
+
+    def only_for_identities(self) -> list[nn.Module]:
+        """List the modules that nothing but the identity loss trains: the classifiers, and what leads only to them."""
+        return list(self.classifiers())
+
+    @abstractmethod
+    def explained_layers(self) -> dict[str, nn.Module]:
+        """Name the layers whose maps are worth a look, from the image on."""
