@@ -64,7 +64,7 @@ def _check(path: Path, params: Params) -> list[ImageRecord]:
     wrong: list[UserError] = []
     images = None
     with _noted(wrong):
-        check_recipe(params.method, params.model, params.loss, params.train)
+        check_recipe(params)
         _require_embedding(params)
     if params.compute.device == "cuda":  # the one device that can be missing; its library takes a second to import
         from vireid.compute import choose_device

@@ -123,7 +123,7 @@ def _are_taken(overrides: list[str], recipe: str, folder: Path) -> bool:
     try:
         apply_overrides(path, overrides)
         params = load_params(path)
-        check_recipe(params.method, params.model, params.loss, params.train)
+        check_recipe(params)
     except (UserError, InvalidArgumentError):
         return False
     return True

@@ -71,7 +71,7 @@ def preset(
     merged = check_section(Params, values, where, remedy)
     reasons = {ROOT: "as given", **_fit(values, merged)} if root is not None else {}
     merged = check_section(Params, values, where, remedy)
-    check_recipe(merged.method, merged.model, merged.loss, merged.train)
+    check_recipe(merged)
     if not dry:
         write_yaml(params, values)
     _print_changes(before, flat(values), {**composition.origins, **reasons})

@@ -82,7 +82,7 @@ def make_plan(
         try:
             _put_row(values, grid, grid.rows[row], presets, conf)
             checked = check_section(Params, values, f"row {row}", "correct the row or its preset")
-            check_recipe(checked.method, checked.model, checked.loss, checked.train)
+            check_recipe(checked)
             _check_ranks(grid, checked.evaluate.ranks)
         except UserError as error:
             problems.append(f"row {row}: {error}")

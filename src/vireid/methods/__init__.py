@@ -4,7 +4,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vireid.params import Section, Train, check_section
+from vireid.params import Params, Section, check_section
 from vireid.support.errors import UserError
 
 if TYPE_CHECKING:
@@ -71,14 +71,14 @@ def check_method(
     )
 
 
-def check_recipe(name: str, model: dict[str, Any], loss: dict[str, Any], train: Train) -> None:
-    """Check a method's sections of `params.yaml` by themselves and against the training's recipe.
+def check_recipe(params: Params) -> None:
+    """Check a method's sections of `params.yaml` by themselves and against the other parameters.
 
     Raises:
-        UserError: As `check_method`, or if the recipe contradicts the sections.
+        UserError: As `check_method`, or if the other parameters contradict the sections.
     """
-    cls, model_section, loss_section = check_method(name, model, loss)
-    cls.check_recipe(model_section, loss_section, train)
+    cls, model_section, loss_section = check_method(params.method, params.model, params.loss)
+    cls.check_recipe(model_section, loss_section, params)
 
 
 def build_method(

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from vireid.backbones.trunks import TrunkSettings
 from vireid.data.records import Modality
 from vireid.losses.gather import Gather
-from vireid.params import Section, Train
+from vireid.params import Params, Section
 
 Outputs = TypeVar("Outputs")
 
@@ -64,21 +64,25 @@ class Embedder(nn.Module, ABC):
     Attributes:
         Model: Type of the section `model`.
         Loss: Type of the section `loss`.
+        one_stream: Whether all weights serve both spectra, so that an embedding does not hang on the spectrum.
+        takes_only: The one size of images (H, W) that it takes; None where it takes any.
         embedding_dims: Name and width D of every embedding; the first is the one that the paper ranks.
     """
 
     Model: ClassVar[type[Section]]
     Loss: ClassVar[type[Section]]
+    one_stream: ClassVar[bool] = False
+    takes_only: tuple[int, int] | None = None
     embedding_dims: dict[str, int]
 
     @classmethod
-    def check_recipe(cls, model: Any, loss: Any, train: Train) -> None:
-        """Refuse an architecture that the training's recipe contradicts; nothing by default.
+    def check_recipe(cls, model: Any, loss: Any, params: Params) -> None:
+        """Refuse an architecture that the other parameters contradict; nothing by default.
 
         Args:
             model: Of the type `Model`.
             loss: Of the type `Loss`.
-            train: The recipe.
+            params: Whose sections they are: training, size of the images.
 
         Raises:
             UserError: If something that the sections ask for would never happen in this training.

@@ -34,7 +34,7 @@ def train(params: Params, images: Path, overlay: Path, model: Path, curves: Path
         UserError: If a parameter is not the method's, the method's sections contradict the recipe, the images do
             not fit, or the loss is not finite.
     """
-    check_recipe(params.method, params.model, params.loss, params.train)
+    check_recipe(params)
     device = choose_device(params.compute)
     fabric = device.fabric()
     data = load_training_images(images, overlay, params.train, params.seed, params.compute.image_memory)

@@ -13,7 +13,7 @@ from vireid.data.records import Modality
 from vireid.methods import check_method, check_recipe
 from vireid.methods.fprnet import method as module
 from vireid.methods.fprnet.method import Architecture, Classifier, FPRNet, Objective, Outputs
-from vireid.params import Train, check_section
+from vireid.params import Params
 from vireid.support.errors import UserError
 
 LABELS = BATCH.labels
@@ -305,10 +305,11 @@ def test_terms_of_ours_are_off_in_the_presets():
     ],
 )
 def test_term_whose_block_is_left_out_is_refused(loss, left_out):
-    model = PAPER["model"] | left_out
-    train = check_section(Train, PAPER["train"], "train", "")
+    params = Params.model_validate(
+        PAPER | {"model": PAPER["model"] | left_out, "loss": PAPER["loss"] | loss},
+    )
     with pytest.raises(UserError, match="its block is left out"):
-        check_recipe("fprnet", model, PAPER["loss"] | loss, train)
+        check_recipe(params)
 
 
 def test_both_blocks_supply_the_mean_of_their_losses():

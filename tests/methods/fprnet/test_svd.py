@@ -12,7 +12,7 @@ from tests.methods.fprnet.small import BATCH, PAPER, RELEASE, SCRATCH, built
 from tests.methods.processes import train_in_two_processes
 from vireid.layers import preset_names
 from vireid.methods import check_recipe
-from vireid.params import Train
+from vireid.params import Params
 from vireid.support.errors import UserError
 
 CYCLES = {"orthogonal": True, "cycles": 2, "first_epoch": 3, "restraint": 2, "relaxation": 1}
@@ -130,7 +130,7 @@ def test_plain_layers_are_never_decorrelated():
 def checked(recipe, **svd):
     """Check a recipe with changed cycles."""
     model = recipe["model"] | {"svd": recipe["model"]["svd"] | svd}
-    check_recipe("fprnet", model, recipe["loss"], Train.model_validate(recipe["train"]))
+    check_recipe(Params.model_validate(recipe | {"model": model}))
 
 
 def test_cycle_that_would_never_begin_is_refused():
@@ -161,4 +161,4 @@ def test_cycles_of_the_presets_fit_their_schedules():
 @pytest.mark.parametrize("name", ["baseline", "fprnet", "tffn"])
 def test_methods_without_cycles_refuse_no_recipe(name):
     recipe = recipe_of(name)
-    check_recipe(name, recipe["model"], recipe["loss"], Train.model_validate(recipe["train"] | {"epochs": 1}))
+    check_recipe(Params.model_validate(recipe | {"train": recipe["train"] | {"epochs": 1}}))

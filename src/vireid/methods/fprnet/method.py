@@ -86,7 +86,7 @@ from vireid.methods.fprnet.competition import Rule, first_wins
 from vireid.methods.fprnet.eigenlayer import Eigenlayer, LinearNorm
 from vireid.methods.fprnet.fusion import Fusion, fuse
 from vireid.methods.fprnet.pyramid import FeaturePyramid, TopDown
-from vireid.params import Count, NonNegative, Positive, Section, Train
+from vireid.params import Count, NonNegative, Params, Positive, Section
 from vireid.support.errors import UserError
 
 Part = TypeVar("Part", bound=nn.Module | Tensor)
@@ -280,7 +280,7 @@ class FPRNet(Method[Outputs]):
         self.loss_weights |= {name: weight for name, weight in optional.items() if weight}
 
     @classmethod
-    def check_recipe(cls, model: Architecture, loss: Objective, train: Train) -> None:
+    def check_recipe(cls, model: Architecture, loss: Objective, params: Params) -> None:
         """Refuse terms without their blocks, and cycles of the SVD layers that would begin after the last epoch.
 
         See `Embedder.check_recipe`.
@@ -296,11 +296,11 @@ class FPRNet(Method[Outputs]):
                     remedy=f"set loss.{term}: 0, or put the block in",
                 )
         svd = model.svd
-        if svd.cycles and svd.last_start >= train.epochs:
+        if svd.cycles and svd.last_start >= params.train.epochs:
             raise UserError(
                 "params.yaml, model.svd",
                 "a cycle of the SVD layers would never begin",
-                expected=f"a last cycle that begins within the {train.epochs} epochs of train.epochs",
+                expected=f"a last cycle that begins within the {params.train.epochs} epochs of train.epochs",
                 found=f"{svd.cycles} cycles, of which the last would begin after {svd.last_start} epochs",
                 remedy="lower cycles, first_epoch, restraint or relaxation, or raise train.epochs",
             )

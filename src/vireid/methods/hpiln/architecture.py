@@ -1,0 +1,61 @@
+"""Which of the nine networks is built, and with which settings."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator
+
+from vireid.backbones.pretrained import require_hashed_file
+from vireid.backbones.trunks import TrunkSettings
+from vireid.methods.hpiln.networks.base import ReidNetwork
+from vireid.methods.hpiln.networks.bfe import Bfe
+from vireid.methods.hpiln.networks.hacnn import Hacnn
+from vireid.methods.hpiln.networks.mgn import Mgn
+from vireid.methods.hpiln.networks.mlfn import Mlfn
+from vireid.methods.hpiln.networks.mudeep import MuDeep
+from vireid.methods.hpiln.networks.pcb import Pcb
+from vireid.methods.hpiln.networks.plain import Plain
+from vireid.methods.hpiln.networks.res_mid import ResMid
+from vireid.params import Section
+
+ON_A_TRUNK = {"res_mid": ResMid, "pcb": Pcb, "mgn": Mgn, "bfe": Bfe}
+BY_THEMSELVES = {"mlfn": Mlfn, "hacnn": Hacnn, "mudeep": MuDeep}
+
+
+class Architecture(Section):
+    """Architecture; the settings of a network that is not chosen have no effect, nor has a trunk that none stands on.
+
+    Attributes:
+        network: `plain` is a trunk, mean pooling and a classifier: ResNet-50 and DenseNet-121, by `trunk.name`.
+        trunk: What `plain`, `res_mid`, `pcb`, `mgn` and `bfe` stand on.
+        weights: A file of the whole network's weights, `PATH#sha256=HASH`, to start from; null for none.
+    """
+
+    network: Literal["plain", "res_mid", "pcb", "mgn", "bfe", "mlfn", "hacnn", "mudeep"]
+    trunk: TrunkSettings
+    weights: Annotated[str, AfterValidator(require_hashed_file)] | None
+    res_mid: ResMid.Settings
+    pcb: Pcb.Settings
+    mgn: Mgn.Settings
+    bfe: Bfe.Settings
+    mlfn: Mlfn.Settings
+    hacnn: Hacnn.Settings
+    mudeep: MuDeep.Settings
+
+
+def network_class(name: str) -> type[ReidNetwork]:
+    """The class of a network by the name that `Architecture.network` has."""
+    return {"plain": Plain, **ON_A_TRUNK, **BY_THEMSELVES}[name]
+
+
+def build_network(num_pids: int, model: Architecture) -> ReidNetwork:
+    """Build the chosen network, on its trunk's weights.
+
+    Raises:
+        UserError: If the trunk is to be pretrained and its weights cannot be had or do not fit.
+    """
+    if model.network == "plain":
+        return Plain(num_pids, model.trunk)
+    settings = getattr(model, model.network)
+    if model.network in ON_A_TRUNK:
+        return ON_A_TRUNK[model.network](num_pids, model.trunk, settings)
+    return BY_THEMSELVES[model.network](num_pids, settings)
