@@ -50,7 +50,8 @@ def _trained(method: Method, rank: int, epochs: int) -> Course:
         for group, rate, factor in zip(optimizer.param_groups, rates, factors, strict=True):
             group["lr"] = rate * factor
         for step in range(STEPS):
-            batch = paired_batch(LABELS[rank], 32, 16, seed=100 * rank + 10 * epoch + step)
+            size = method.takes_only or (32, 16)
+            batch = paired_batch(LABELS[rank], *size, seed=100 * rank + 10 * epoch + step)
             result = together(batch, gather_over(2))
             optimizer.zero_grad()
             weighted_sum(method, result.losses).backward()
