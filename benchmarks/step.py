@@ -72,7 +72,8 @@ def training_step(method: Method, settings: Train, device: Device, images: torch
     fabric = device.fabric()
     memory_format = MEMORY_FORMATS[device.memory_format]
     images = images.contiguous(memory_format=memory_format)
-    labels = torch.arange(settings.num_pids).repeat_interleave(settings.num_instances).repeat(2)
+    pids = torch.arange(settings.num_pids, device=images.device)
+    labels = pids.repeat_interleave(settings.num_instances).repeat(2)
     batch = Batch(images, labels, len(images) // 2)
     method = method.to(memory_format=memory_format)
     wrapped, optimizer = fabric.setup(method, build_optimizer(method, settings))
