@@ -75,6 +75,6 @@ class Centres(nn.Module):
         if self.training:
             # In place, as a batch norm's statistics; the loss has a copy of the rows that it needs.
             with torch.no_grad():
-                rows = everyone(embeddings.detach()), everyone(labels)
+                rows = everyone(embeddings), everyone(labels)
                 self.centres.copy_(updated_centres(self.centres, *rows, self.rate))
         return loss
