@@ -160,6 +160,7 @@ class Augmentation(Section):
     erase: Probability
     channel_mix: Probability
     signed_mix: bool
+    zoom: Probability
 
 
 class Train(Section):
@@ -169,7 +170,7 @@ class Train(Section):
     num_instances: Count
     epochs: Count
     steps_per_epoch: Literal["full"] | Count
-    optimizer: Literal["adamw", "sgd"]
+    optimizer: Literal["adamw", "adam", "sgd"]
     lr: Positive
     momentum: Probability
     nesterov: bool

@@ -10,6 +10,7 @@ from vireid.data.augmentation import (
     ERASED_AREA,
     MEAN,
     STD,
+    ZOOM,
     Changes,
     augmented,
     crop_and_flip,
@@ -17,12 +18,13 @@ from vireid.data.augmentation import (
     erase,
     mix_channels,
     normalise,
+    zoom,
 )
 from vireid.params import Augmentation
 
 HEIGHT, WIDTH = 24, 12
-EVERYTHING = {"pad": 3, "flip": 0.5, "erase": 0.5, "channel_mix": 0.5, "signed_mix": True}
-NOTHING = Augmentation(pad=0, flip=0.0, erase=0.0, channel_mix=0.0, signed_mix=False)
+EVERYTHING = {"pad": 3, "flip": 0.5, "erase": 0.5, "channel_mix": 0.5, "signed_mix": True, "zoom": 0.5}
+NOTHING = Augmentation(pad=0, flip=0.0, erase=0.0, channel_mix=0.0, signed_mix=False, zoom=0.0)
 SIGNED_MIX = {"channel_mix": 1.0, "signed_mix": True}
 VISIBLE = 8  # of the 16 images
 
@@ -33,7 +35,8 @@ def rng(seed=0):
 
 @pytest.fixture
 def images():
-    return torch.from_numpy(rng(9).integers(1, 256, (16, HEIGHT, WIDTH, 3), np.uint8))
+    # Multiples of four: enlarged to 27 x 14, pixels are multiples of 1/63, none of them halfway between integers.
+    return torch.from_numpy(4 * rng(9).integers(1, 64, (16, HEIGHT, WIDTH, 3), np.uint8))
 
 
 def drawn(count=16, visible=VISIBLE, height=HEIGHT, width=WIDTH, seed=0, **settings) -> Changes:
@@ -76,10 +79,24 @@ def test_images_given_are_not_changed(images):
     assert torch.equal(images, before)
 
 
+def enlarging(size):
+    """(larger, size) weights of a row's pixels in those of the enlarged row, by the distances of their centres."""
+    larger = round(size * ZOOM)
+    weights = np.zeros((larger, size))
+    for n in range(larger):
+        place = min(max((n + 0.5) * size / larger - 0.5, 0), size - 1)
+        weights[n] = [max(0, 1 - abs(place - other)) for other in range(size)]
+    return weights
+
+
 def one_by_one(images, changes, pad):
     """Change an image at a time, each step written out."""
     results = []
     for n, image in enumerate(images.numpy()):
+        if changes.zoomed[n]:
+            top, left = changes.zoom_top[n], changes.zoom_left[n]
+            large = np.einsum("rh,hwc,sw->rsc", enlarging(HEIGHT), image, enlarging(WIDTH))
+            image = np.rint(large).astype(np.uint8)[top : top + HEIGHT, left : left + WIDTH]
         padded = np.pad(image, ((pad, pad), (pad, pad), (0, 0)))
         window = padded[changes.top[n] : changes.top[n] + HEIGHT, changes.left[n] : changes.left[n] + WIDTH]
         window = window[:, ::-1] if changes.mirrored[n] else window
@@ -119,6 +136,16 @@ def test_draws_are_made_before_any_image_is_seen_and_are_those_of_the_generator_
         assert not np.array_equal(values, getattr(other, item.name))
 
 
+def test_zoom_is_drawn_after_all_that_was_there_before_it():
+    # Seen before there was a zoom; recipes without one have the same batches since.
+    changes = drawn(3, 2, pad=3, flip=0.5, erase=1.0, **SIGNED_MIX)
+    assert changes.top.tolist() == [5, 4, 3]
+    assert changes.left.tolist() == [1, 2, 0]
+    assert changes.mirrored.tolist() == [True, False, False]
+    assert changes.mix[1] == pytest.approx([-2.32503077, -0.21879166, -1.24591095])
+    assert changes.erased[2] == pytest.approx([13.3992741, 1.73205671, 16.69548663, 11.99515393])
+
+
 @pytest.mark.parametrize(("visible", "infrared"), [(16, 0), (0, 16), (3, 13)])
 def test_only_visible_images_have_weights_of_channels(visible, infrared):
     changes = drawn(visible + infrared, visible, channel_mix=1.0)
@@ -156,6 +183,35 @@ def test_flip_of_a_half_mirrors_about_half():
     images[:, :, 0] = 1
     mirrored = crop_and_flip(images, 0, drawn(1000, flip=0.5))[:, 0, 1, 0].float().mean()
     assert 0.45 < mirrored < 0.55
+
+
+def test_zoomed_ramp_is_nine_eighths_as_long():
+    # Eight pixels become nine, whose centres lie at (16 n - 1) / 18 of the eight: 15/18, 31/18 and so on.
+    ramp = (18 * torch.arange(8, dtype=torch.uint8)).view(1, 1, 8, 1).expand(200, 8, 8, 3)
+    changes = drawn(200, height=8, width=8, zoom=1.0)
+    found = dict(zip(changes.zoom_left.tolist(), zoom(ramp, changes), strict=True))
+    places = [0, 15, 31, 47, 63, 79, 95, 111, 126]  # the outermost pixels are those of the image
+    for left in (0, 1):
+        assert torch.equal(found[left], torch.tensor(places[left : left + 8])[None, :, None].expand(8, 8, 3))
+
+
+def test_zoom_is_a_window_at_every_place_of_the_enlarged_image(images):
+    changes = drawn(400, zoom=1.0)
+    pixels = images[:1].expand(400, -1, -1, -1)
+    windows = {image.numpy().tobytes() for image in zoom(pixels, changes)}
+    assert len(windows) == (27 - HEIGHT + 1) * (14 - WIDTH + 1)
+    assert set(zip(changes.zoom_top.tolist(), changes.zoom_left.tolist(), strict=True)) == {
+        (top, left) for top in range(4) for left in range(3)
+    }
+
+
+def test_zoom_of_a_half_touches_about_half_of_the_images_and_no_others():
+    images = torch.from_numpy(rng(9).integers(0, 256, (400, 8, 8, 3), np.uint8))
+    changes = drawn(400, height=8, width=8, zoom=0.5)
+    zoomed = zoom(images, changes)
+    assert (zoomed != images).flatten(1).any(dim=1).tolist() == changes.zoomed.tolist()
+    assert 0.4 < changes.zoomed.mean() < 0.6
+    assert zoomed.dtype == torch.uint8
 
 
 @pytest.mark.parametrize("signed", [True, False])

@@ -1,6 +1,7 @@
 """Two processes that train methods together by gloo on the CPU, for the tests."""
 
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -10,13 +11,18 @@ from torch.nn.parallel import DistributedDataParallel
 from tests.methods.batches import paired_batch, weighted_sum
 from tests.methods.cases import Case
 from vireid.losses.gather import gather_over
+from vireid.losses.pentaplet import pentaplet_loss
 from vireid.losses.triplet import batch_hard_triplet_loss
 from vireid.methods import build_method
 from vireid.methods.base import Method
 
 STEPS = 2  # in an epoch
-MARGIN = 1.0
 LABELS = ([2, 0, 1, 3], [1, 1, 3, 0])  # of each process's pairs
+# Losses that compare the rows of both, by name.
+COMPARING = {
+    "triplet": partial(batch_hard_triplet_loss, margin=1.0),
+    "pentaplet": partial(pentaplet_loss, visible=len(LABELS[0]), margin=1.0),
+}
 
 # The parameters by name after each epoch.
 Course = list[dict[str, Tensor]]
@@ -31,7 +37,8 @@ def train_in_two_processes(folder: Path, cases: dict[str, Case], epochs: int) ->
 def _train(rank: int, folder: Path, cases: dict[str, Case], epochs: int) -> None:
     torch.set_num_threads(1)
     distributed.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
-    torch.save(_gradient(rank), folder / f"triplet-{rank}.pt")
+    for name in COMPARING:
+        torch.save(_gradient(name, rank), folder / f"{name}-{rank}.pt")
     for name, case in cases.items():
         torch.manual_seed(0)
         torch.save(_trained(build_method(*deepcopy(case)), rank, epochs), folder / f"{name}-{rank}.pt")
@@ -62,14 +69,14 @@ def _trained(method: Method, rank: int, epochs: int) -> Course:
 
 
 def compared_rows(rank: int) -> tuple[Tensor, Tensor]:
-    """Embeddings and labels of a process, for a loss that compares those of both."""
+    """Embeddings and labels of a process's pairs, for a loss that compares those of both."""
     generator = torch.Generator().manual_seed(rank)
     return torch.randn(8, 3, generator=generator), torch.tensor(2 * LABELS[rank])
 
 
-def _gradient(rank: int) -> Tensor:
-    """The gradient of both processes' triplet losses at the embeddings of one."""
+def _gradient(name: str, rank: int) -> Tensor:
+    """The gradient of both processes' losses of a name at the embeddings of one."""
     embeddings, labels = compared_rows(rank)
     embeddings.requires_grad_()
-    batch_hard_triplet_loss(embeddings, labels, MARGIN, gather_over(2)).backward()
+    COMPARING[name](embeddings, labels, everyone=gather_over(2)).backward()
     return embeddings.grad

@@ -1,13 +1,10 @@
 """Two processes train every method together and end with the same weights. CPU, a minute."""
 
-from functools import partial
-
 import pytest
 import torch
 
 from tests.methods.cases import CASES
-from tests.methods.processes import MARGIN, compared_rows, train_in_two_processes
-from vireid.losses.triplet import batch_hard_triplet_loss
+from tests.methods.processes import COMPARING, compared_rows, train_in_two_processes
 
 pytestmark = pytest.mark.slow
 
@@ -22,23 +19,20 @@ def courses(folder):
     return train_in_two_processes(folder, CASES, epochs=2)
 
 
-def test_embeddings_get_the_gradient_of_the_losses_of_both_processes(folder, courses):
+@pytest.mark.parametrize("name", COMPARING)
+def test_embeddings_get_the_gradient_of_the_losses_of_both_processes(folder, courses, name):
     parts = [compared_rows(rank) for rank in range(2)]
     embeddings, labels = (torch.cat(column) for column in zip(*parts, strict=True))
     embeddings.requires_grad_()
+    infrared = torch.tensor(2 * (4 * [False] + 4 * [True]))
+    both = {rows.dtype: rows for rows in (embeddings, labels, infrared)}
     total = sum(
-        batch_hard_triplet_loss(
-            embeddings[rows], labels[rows], MARGIN, partial(_all_of, both=(embeddings, labels))
-        )
+        COMPARING[name](embeddings[rows], labels[rows], everyone=lambda part: both[part.dtype])
         for rows in (slice(0, 8), slice(8, 16))
     )
     total.backward()
-    gathered = torch.cat([torch.load(folder / f"triplet-{rank}.pt") for rank in range(2)])
+    gathered = torch.cat([torch.load(folder / f"{name}-{rank}.pt") for rank in range(2)])
     torch.testing.assert_close(gathered, embeddings.grad)
-
-
-def _all_of(rows, both):
-    return both[0] if rows.is_floating_point() else both[1]
 
 
 @pytest.mark.parametrize("name", CASES)

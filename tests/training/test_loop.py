@@ -1,4 +1,4 @@
-"""The training loop with a made-up method of two numbers: what a group's factor does. CPU, seconds."""
+"""The training loop with a made-up method of two numbers: a group's factor, and the optimisers. CPU, seconds."""
 
 from types import SimpleNamespace
 
@@ -7,7 +7,7 @@ import torch
 
 from vireid.compute import Device
 from vireid.methods.base import Batch, Method
-from vireid.training.loop import Trainer
+from vireid.training.loop import Trainer, build_optimizer
 
 
 class _Slope(Method):
@@ -78,3 +78,32 @@ def test_held_weight_stays_and_goes_on_with_the_momentum_of_all_its_gradients(pa
 def test_method_without_factors_learns_as_with_factors_of_one(params):
     assert trained(params, None) == trained(params, [1.0] * 5)
     assert trained(params, None)[0] == pytest.approx([0, -1, -2.5, -4.25, -6.125])
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "places"),
+    [
+        # The gradient with its decay is 1 - 3: a first step is one learning rate long, against its sign.
+        ("adam", torch.optim.Adam, (-3 + 0.1, -3 + 0.025)),
+        # A tenth of the weight for the decay, or 0.025 of it; then one learning rate against the gradient.
+        ("adamw", torch.optim.AdamW, (-3 + 0.3 - 0.1, -3 + 0.075 - 0.025)),
+        ("sgd", torch.optim.SGD, (-3 + 0.1 * 2, -3 + 0.025 * 2)),
+    ],
+)
+def test_first_step_of_each_optimiser_is_that_of_its_groups_and_weight_decay(params, name, kind, places):
+    plain = {"optimizer": name, "lr": 0.1, "weight_decay": 1.0, "momentum": 0.0, "nesterov": False}
+    method = _Slope(None)
+    optimizer = build_optimizer(method, params.train.model_copy(update=plain))
+    assert type(optimizer) is kind
+    assert [group["lr"] for group in optimizer.param_groups] == [0.1, 0.025]
+    for weight in method.parameters():
+        weight.data.fill_(-3)
+    method.outputs(None).backward()
+    optimizer.step()
+    assert (method.weight.item(), method.other.item()) == pytest.approx(places, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw"])
+def test_moments_of_both_adams_fade_by_0_9_and_0_999(params, name):
+    optimizer = build_optimizer(_Slope(None), params.train.model_copy(update={"optimizer": name}))
+    assert {group["betas"] for group in optimizer.param_groups} == {(0.9, 0.999)}

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from vireid.params import Augmentation
 
@@ -18,6 +19,8 @@ STD = (0.229, 0.224, 0.225)
 # Random erasing (Zhong et al., AAAI 2020): share of the image's area, and height over width.
 ERASED_AREA = (0.02, 0.2)
 ERASED_ASPECT = (0.3, 1 / 0.3)
+# Factor on height and width before an image is cropped back to its size (torchreid, Zhou and Xiang, 2019).
+ZOOM = 1.125
 
 
 def normalise(images: Tensor) -> Tensor:
@@ -36,6 +39,9 @@ class Changes:
         mirrored: (N,) bool.
         mix: (N, 3) float64, weights of the channels, zeros where the channels stay.
         erased: (N, 4) float64, top, left, bottom and right of the erased rectangle in pixels; empty where none is.
+        zoomed: (N,) bool, whether the image is enlarged and cropped back.
+        zoom_top: (N,) int64, first row of that crop in the enlarged image.
+        zoom_left: (N,) int64, its first column.
     """
 
     top: np.ndarray
@@ -43,6 +49,9 @@ class Changes:
     mirrored: np.ndarray
     mix: np.ndarray
     erased: np.ndarray
+    zoomed: np.ndarray
+    zoom_top: np.ndarray
+    zoom_left: np.ndarray
 
     def part(self, rows: slice) -> "Changes":
         """Take the changes of some images."""
@@ -69,7 +78,10 @@ def draw_changes(
     mix = np.zeros((count, 3))
     if len(mixed):
         mix[mixed] = rng.normal(size=(len(mixed), 3)) if settings.signed_mix else rng.random((len(mixed), 3))
-    return Changes(top, left, mirrored, mix, _draw_rectangles(count, height, width, settings.erase, rng))
+    erased = _draw_rectangles(count, height, width, settings.erase, rng)
+    zoomed = rng.random(count) < settings.zoom
+    places = (rng.integers(0, enlarged(size) - size + 1, count) for size in (height, width))
+    return Changes(top, left, mirrored, mix, erased, zoomed, *places)
 
 
 def _draw_rectangles(
@@ -96,8 +108,29 @@ def augmented(images: Tensor, changes: Changes, pad: int) -> Tensor:
     Returns:
         (B, 3, H, W) float32, channels last in memory.
     """
-    batch = normalise(crop_and_flip(images, pad, changes))
+    batch = normalise(crop_and_flip(zoom(images, changes), pad, changes))
     return erase(mix_channels(batch, changes), changes)
+
+
+def enlarged(size: int) -> int:
+    """Height or width of an image that is enlarged, pixels."""
+    return round(size * ZOOM)
+
+
+def zoom(images: Tensor, changes: Changes) -> Tensor:
+    """Enlarge the (B, H, W, 3) uint8 images that are to be, bilinearly, and crop them back to their size."""
+    zoomed = np.flatnonzero(changes.zoomed)
+    if not len(zoomed):
+        return images
+    _, height, width, _ = images.shape
+    chosen = torch.from_numpy(zoomed).to(images.device)
+    planes = images[chosen].permute(0, 3, 1, 2).float()
+    large = interpolate(planes, (enlarged(height), enlarged(width)), mode="bilinear", align_corners=False)
+    rows = changes.zoom_top[zoomed, None] + np.arange(height)
+    columns = changes.zoom_left[zoomed, None] + np.arange(width)
+    result = images.clone()
+    result[chosen] = _windows(large.round_().to(torch.uint8).permute(0, 2, 3, 1), rows, columns)
+    return result
 
 
 def crop_and_flip(images: Tensor, pad: int, changes: Changes) -> Tensor:
@@ -106,10 +139,16 @@ def crop_and_flip(images: Tensor, pad: int, changes: Changes) -> Tensor:
     rows = changes.top[:, None] + np.arange(height)
     columns = np.where(changes.mirrored[:, None], np.arange(width)[::-1], np.arange(width)) + changes.left[:, None]
     padded = torch.nn.functional.pad(images, (0, 0, pad, pad, pad, pad))
-    # A pixel's place among all pixels of the padded batch, so that its three bytes are taken at once.
-    starts = (np.arange(len(images))[:, None, None] * padded.shape[1] + rows[:, :, None]) * padded.shape[2]
+    return _windows(padded, rows, columns)
+
+
+def _windows(images: Tensor, rows: np.ndarray, columns: np.ndarray) -> Tensor:
+    """Take the pixels at rows (B, h) and columns (B, w) of each of B images (B, H, W, 3)."""
+    # A pixel's place among all pixels of the batch, so that its three bytes are taken at once.
+    starts = (np.arange(len(images))[:, None, None] * images.shape[1] + rows[:, :, None]) * images.shape[2]
     places = torch.from_numpy((starts + columns[:, None, :]).ravel()).to(images.device)
-    return padded.view(-1, images.shape[3]).index_select(0, places).view(images.shape)
+    pixels = images.reshape(-1, images.shape[3]).index_select(0, places)
+    return pixels.view(len(images), rows.shape[1], columns.shape[1], images.shape[3])
 
 
 def mix_channels(batch: Tensor, changes: Changes) -> Tensor:

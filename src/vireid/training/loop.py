@@ -26,6 +26,9 @@ from vireid.training.schedule import lr_factor
 
 Curves = dict[str, float]
 
+# Adam adds its weight decay to the gradient, AdamW takes it off the weights.
+_ADAMS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+
 
 @dataclass
 class Best:
@@ -179,8 +182,8 @@ def build_optimizer(method: Method, settings: Train) -> torch.optim.Optimizer:
         UserError: If Nesterov's method is asked for without a momentum.
     """
     groups = method.param_groups(settings.lr)
-    if settings.optimizer == "adamw":
-        return torch.optim.AdamW(groups, settings.lr, weight_decay=settings.weight_decay)
+    if settings.optimizer in _ADAMS:
+        return _ADAMS[settings.optimizer](groups, settings.lr, weight_decay=settings.weight_decay)
     if settings.nesterov and not settings.momentum:
         raise UserError(
             "train.nesterov",

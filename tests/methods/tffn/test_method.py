@@ -409,7 +409,14 @@ def test_papers_recipe_is_that_of_sections_2_1_2_3_and_3_1():
         "gamma": 0.1,
         "holdout_pids": 0,
         "validate_every": 10,
-        "augmentation": {"pad": 10, "flip": 0.5, "erase": 0.5, "channel_mix": 0, "signed_mix": False},
+        "augmentation": {
+            "pad": 10,
+            "flip": 0.5,
+            "erase": 0.5,
+            "channel_mix": 0,
+            "signed_mix": False,
+            "zoom": 0,
+        },
     }
     trunk = {"name": "resnet50", "pretrained": True, "last_stride": 1, "share_from": 2, "lr_factor": 1.0}
     modules = {"deep_supervision", "level_fusion", "channel_attention", "graph_fusion"}
