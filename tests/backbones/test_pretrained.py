@@ -15,8 +15,14 @@ from skimage import data as pictures
 
 from tests.made import built_trunk
 from vireid.backbones import timm_trunks
-from vireid.backbones.pretrained import LITE0_PACKAGE, LITE0_SHA256, Origin, lite0_weights, load_in_order
-from vireid.backbones.trunks import origins_of
+from vireid.backbones.pretrained import (
+    LITE0_PACKAGE,
+    LITE0_SHA256,
+    Origin,
+    lite0_weights,
+    load_in_order,
+    origins_of,
+)
 from vireid.backbones.two_stream import TwoStream
 from vireid.data.augmentation import normalise
 from vireid.support.errors import UserError
