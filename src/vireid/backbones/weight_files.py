@@ -1,9 +1,10 @@
 """Files of weights that users have: named with their hash, and read without running code from them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ _WRAPPERS = re.compile(r"(?:module\.|_orig_mod\.)+")  # before each key of DataP
 _UNSAFE = re.compile(r"GLOBAL (\S+)")
 _KINDS = np.typecodes["AllInteger"] + np.typecodes["Float"]
 # Plain numbers of numpy, which scores beside the weights often are; named as numpy 1 and as numpy 2 name it.
-_NUMBERS = [
+_NUMBERS: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
     *((np.float64().__reduce__()[0], f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")),
     np.dtype,
     *{type(np.dtype(kind)) for kind in _KINDS},
@@ -96,24 +97,18 @@ def read_state(path: Path, remedy: str) -> dict[str, Tensor]:
         raise _unreadable(path, told, remedy) from error
     except Exception as error:  # reading a pickle by another file's bytes may raise anything
         raise _unreadable(path, f"{type(error).__name__}: {error}", remedy) from error
-    state = content
     if isinstance(content, Mapping):
-        entry = next((name for name in _ENTRIES if isinstance(content.get(name), Mapping)), None)
-        state = content if entry is None else content[entry]
-    if not _are_named_tensors(state):
-        raise _unreadable(path, _described(state), remedy)
-    return _unwrapped(state)
+        content = next((content[name] for name in _ENTRIES if isinstance(content.get(name), Mapping)), content)
+    if not isinstance(content, Mapping) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items()
+    ):
+        raise _unreadable(path, _described(content), remedy)
+    return _unwrapped(content)
 
 
-def _unpickled(path: Path) -> object:
+def _unpickled(path: Path) -> Any:
     with torch.serialization.safe_globals(_NUMBERS):
         return torch.load(path, map_location="cpu", weights_only=True)
-
-
-def _are_named_tensors(state: object) -> bool:
-    return isinstance(state, Mapping) and all(
-        isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()
-    )
 
 
 def _unwrapped(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

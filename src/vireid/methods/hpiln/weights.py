@@ -18,15 +18,15 @@ from vireid.support.weights import listed, load_weights
 KEY = "model.weights"
 
 _UNTRAINED = f"set {KEY}: null to start without a file"
-_IN_A_MODEL = "network."  # before each name in the weights of a trained model, whose network is its only part
+_IN_A_MODEL, _OF_THE_LOSS = "network.", "centres."  # what the names of a trained model's weights begin with
 
 
 def load_network_weights(network: ReidNetwork, text: str) -> None:
     """Load all weights and buffers of a network, or none; its `origin` then tells of the file.
 
-    The names are the network's own, as a trained model's weights have them, or torchreid's, which the network's
-    `key_map` translates. The classifiers stay as initialised where the file has none, or has them for another number
-    of identities, which the console is told. Counters of batches, which old files lack, stay too.
+    The names are the network's own, those of a trained model of HPILN, or torchreid's, which `key_map` translates.
+    The classifiers stay as initialised where the file has none, or has them for another number of identities; the
+    console is told. So do counters of batches, which old files lack.
 
     Args:
         network: What shall start from the file.
@@ -37,8 +37,7 @@ def load_network_weights(network: ReidNetwork, text: str) -> None:
     """
     path, digest = hashed_file(text, KEY, _UNTRAINED)
     remedy = f"name a file with the weights of this whole network, or {_UNTRAINED}"
-    trunks = [part for part in network.modules() if isinstance(part, Trunk)]
-    if trunks:
+    if any(isinstance(part, Trunk) for part in network.modules()):
         remedy += f"; weights of its trunk alone, as ImageNet's, are for {pretrained.KEY}"
     state = _by_our_names(network, read_state(path, remedy), path, remedy)
     initial = network.state_dict()
@@ -47,8 +46,6 @@ def load_network_weights(network: ReidNetwork, text: str) -> None:
     load_weights(network, counters | state | classifiers, path, remedy)
     if classifiers:
         console.print(f"{path}: the classifiers stay as initialised, as the file has {reason}")
-    for trunk in trunks:
-        trunk.origin = None
     network.origin = Origin(path.name, "file", None, digest)
 
 
@@ -58,8 +55,9 @@ def _by_our_names(network: ReidNetwork, state: dict[str, Tensor], path: Path, re
     Raises:
         UserError: If two weights have one name then.
     """
-    if all(name.startswith(_IN_A_MODEL) for name in state):
-        state = {name.removeprefix(_IN_A_MODEL): value for name, value in state.items()}
+    if all(name.startswith((_IN_A_MODEL, _OF_THE_LOSS)) for name in state):
+        of_the_network = [name for name in state if name.startswith(_IN_A_MODEL)]
+        state = {name.removeprefix(_IN_A_MODEL): state[name] for name in of_the_network}
     known = {"", *network.state_dict()}
     translated = {name: _translated(name, network.key_map or ()) for name in state}
     if sum(name not in known for name in translated.values()) >= sum(name not in known for name in state):
