@@ -45,7 +45,7 @@ def load_network_weights(network: ReidNetwork, text: str) -> None:
     classifiers, reason = _initialised_classifiers(network, state)
     load_weights(network, counters | state | classifiers, path, remedy)
     if classifiers:
-        console.print(f"{path}: the classifiers stay as initialised, as the file has {reason}")
+        console.print(f"{path}: the classifiers stay as initialised, as the file has {reason}", soft_wrap=True)
     network.origin = Origin(path.name, "file", None, digest)
 
 
