@@ -174,22 +174,25 @@ def test_counters_may_be_missing_and_stay(tmp_path):
     assert found["norm.num_batches_tracked"] == 0
 
 
+def heads_of(first, second, inputs=4):
+    """Two classifiers for numbers of identities, by our names."""
+    sizes = {"heads.0": first, "heads.1": second}
+    weights = {f"{name}.weight": torch.zeros(rows, inputs) for name, rows in sizes.items()}
+    return weights | {f"{name}.bias": torch.zeros(rows) for name, rows in sizes.items()}
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
         ({"heads.1.weight": None, "heads.1.bias": None}, "2 missing: heads.1.bias, heads.1.weight"),
         ({"heads.0.bias": None}, "1 missing: heads.0.bias"),
         ({"heads.0.weight": torch.zeros(7, 4)}, "1 of another shape: heads.0.weight (7, 4) for (5, 4)"),
-        (
-            {
-                f"heads.{head}.{part}": torch.zeros(size)
-                for head in (0, 1)
-                for part, size in {"weight": (7, 3), "bias": 7}.items()
-            },
-            "4 of another shape: heads.0.bias (7,) for (5,), heads.0.weight (7, 3) for (5, 4)",
-        ),
+        (heads_of(PIDS, 7), "2 of another shape: heads.1.bias (7,) for (5,), heads.1.weight (7, 4) for (5, 4)"),
+        (heads_of(7, 9), "4 of another shape: "),
+        (heads_of(7, 7, inputs=3), "4 of another shape: "),
+        (heads_of(7, 7) | {"heads.1.bias": None}, "1 missing: heads.1.bias; 3 of another shape: "),
     ],
-    ids=["one of two", "no bias", "one other", "other inputs"],
+    ids=["one of two", "no bias", "one weight", "one classifier", "two numbers", "other inputs", "in part"],
 )
 def test_classifiers_that_are_there_in_part_are_refused(tmp_path, change, told):
     state = {name: value for name, value in (ours() | change).items() if value is not None}
