@@ -15,8 +15,14 @@ from skimage import data as pictures
 
 from tests.made import built_trunk
 from vireid.backbones import timm_trunks
-from vireid.backbones.pretrained import LITE0_PACKAGE, LITE0_SHA256, Origin, lite0_weights, load_in_order
-from vireid.backbones.trunks import origins_of
+from vireid.backbones.pretrained import (
+    LITE0_PACKAGE,
+    LITE0_SHA256,
+    Origin,
+    lite0_weights,
+    load_in_order,
+    origins_of,
+)
 from vireid.backbones.two_stream import TwoStream
 from vireid.data.augmentation import normalise
 from vireid.support.errors import UserError
@@ -176,6 +182,54 @@ def test_file_of_ones_own_is_loaded_and_described(tmp_path, name, suffix):
     expected = [value for key, value in state.items() if key.startswith("layer4.")]
     found = [v for key, v in trunk.stages[3].state_dict().items() if not key.endswith("num_batches_tracked")]
     assert all(torch.equal(*pair) for pair in zip(found, expected, strict=True))
+
+
+@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "module._orig_mod."])
+@pytest.mark.parametrize("entry", [None, "state_dict", "model"])
+def test_file_of_ones_own_may_be_a_checkpoint_of_a_wrapped_network(tmp_path, entry, prefix):
+    state = {f"{prefix}{name}": value for name, value in state_of(SMALL).items()}
+    others = {
+        "epoch": 3,
+        "best": np.float32(0.5),
+        "mAP": np.float64(0.5),
+        "optimizer": {"state": {0: {"step": 1}}},
+    }
+    path = tmp_path / "mine.pth.tar"
+    torch.save(state if entry is None else others | {entry: state}, path)
+    trunk = built_trunk(f"timm:{SMALL}", hashed(path))
+    assert torch.equal(trunk.stages[0].state_dict()["0.0.conv1.weight"], state_of(SMALL)["layer1.0.conv1.weight"])
+    assert origins_of(trunk) == [Origin(path.name, "file", None, sha256(path))]
+
+
+def test_prefix_of_a_few_names_is_part_of_them(tmp_path):
+    state = {f"module.{name}" if "fc" in name else name: value for name, value in state_of(SMALL).items()}
+    torch.save(state, tmp_path / "mine.pth")
+    with pytest.raises(UserError, match=r"2 unknown: module\.fc\.bias, module\.fc\.weight"):
+        built_trunk(f"timm:{SMALL}", hashed(tmp_path / "mine.pth"))
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (torch.zeros(2), "one Tensor"),
+        ([torch.zeros(2)], "one list"),
+        ({"epoch": 3, "net": {}, "bias": torch.zeros(2)}, "entries that are no tensors: epoch (int), net (dict)"),
+        ({"state_dict": {"weight": torch.zeros(2), "lr": 0.1}}, "entries that are no tensors: lr (float)"),
+        ({str(number): number for number in range(13)}, "and 3 more"),
+        ({0: torch.zeros(2)}, "tensors by other keys than names"),
+        (
+            torch.nn.Linear(2, 2),
+            "a pickle with torch.nn.modules.linear.Linear, which only its own code could read",
+        ),
+    ],
+)
+def test_what_is_no_weights_by_name_is_said(tmp_path, content, told):
+    torch.save(content, tmp_path / "mine.pth")
+    with pytest.raises(UserError, match="no weights can be read") as error:
+        built_trunk(LITE0, hashed(tmp_path / "mine.pth"))
+    assert error.value.found.endswith(told)
+    assert "network.state_dict()" in error.value.expected
+    assert "weights_only" not in str(error.value)  # what PyTorch would advise, and what would run code
 
 
 @pytest.mark.parametrize("text", ["mine.pth", "mine.pth#sha256=", f"#sha256={'0' * 64}", f"a#sha256={'0' * 63}g"])

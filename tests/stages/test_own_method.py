@@ -103,3 +103,21 @@ def test_method_says_itself_how_it_is_built_without_fetching_weights(monkeypatch
     with pytest.raises(AssertionError, match="a file holds all weights"):
         build_method("fetching", 4, *sections)
     assert isinstance(build_method("fetching", 4, *sections, from_scratch=True), Fetching)
+
+
+class Started(Section):
+    """A section that may name a file to start from, and sections within it that may, too."""
+
+    weights: str | bool | None
+    pretrained: bool | str
+    inner: "Started | None"
+
+
+def test_files_of_weights_and_pretrained_ones_are_switched_off_by_default_at_any_depth():
+    section = Started(weights="a", pretrained=True, inner=Started(weights="b", pretrained=False, inner=None))
+    expected = Started(weights=None, pretrained=False, inner=Started(weights=None, pretrained=False, inner=None))
+    assert Own.from_scratch(section) == expected
+    other = Started(
+        weights=True, pretrained="in a word", inner=None
+    )  # of another meaning: the method's own business
+    assert Own.from_scratch(other) == other

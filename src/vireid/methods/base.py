@@ -92,13 +92,14 @@ class Embedder(nn.Module, ABC):
     def from_scratch(cls, model: Section) -> Section:
         """Return the section that builds the same modules without fetching weights: a file holds all of them.
 
-        By default a truth value `pretrained` becomes false, in the section and in those within it, and that of a
-        trunk in any case. A method that says in another way where its first weights come from overrides this.
+        By default a truth value `pretrained` becomes false and a text `weights` none, in the section and in those
+        within it, and `pretrained` of a trunk false in any case. A method that says in another way where its first
+        weights come from overrides this.
 
         Args:
             model: Of the type `Model`.
         """
-        changed: dict[str, Section | bool] = {}
+        changed: dict[str, Section | bool | None] = {}
         for name, value in model:
             if isinstance(value, TrunkSettings):
                 changed[name] = value.model_copy(update={"pretrained": False})
@@ -106,6 +107,8 @@ class Embedder(nn.Module, ABC):
                 changed[name] = cls.from_scratch(value)
             elif name == "pretrained" and isinstance(value, bool):
                 changed[name] = False
+            elif name == "weights" and isinstance(value, str):
+                changed[name] = None
         return model.model_copy(update=changed)
 
     @abstractmethod

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from dvclive import Live
 
-from vireid.backbones.trunks import origins_of
+from vireid.backbones.pretrained import origins_of
 from vireid.compute import choose_device
 from vireid.data.records import Modality
 from vireid.methods import build_method, check_recipe

@@ -31,7 +31,7 @@ class ModelDescription:
         method: Name of its folder in `vireid.methods`.
         model: The parameters' section `model`.
         loss: The parameters' section `loss`.
-        pretrained_weights: Name, source, licence and SHA-256 of the weights that the trunks started from.
+        pretrained_weights: Name, source, licence and SHA-256 of the weights that trunks or networks started from.
         images: Root attributes of the training images, super-resolution included.
         train_pids: Identities that the weights were fitted to, by label.
         holdout_pids: Identities that chose the epoch.

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator
 
-from vireid.backbones.pretrained import require_hashed_file
 from vireid.backbones.trunks import TrunkSettings
+from vireid.backbones.weight_files import require_hashed_file
 from vireid.methods.hpiln.networks.base import ReidNetwork
 from vireid.methods.hpiln.networks.bfe import Bfe
 from vireid.methods.hpiln.networks.hacnn import Hacnn
@@ -22,12 +22,13 @@ BY_THEMSELVES = {"mlfn": Mlfn, "hacnn": Hacnn, "mudeep": MuDeep}
 
 
 class Architecture(Section):
-    """Architecture; the settings of a network that is not chosen have no effect, nor has a trunk that none stands on.
+    """Architecture; settings of a network that is not chosen have no effect, nor has a trunk that none stands on.
 
     Attributes:
         network: `plain` is a trunk, mean pooling and a classifier: ResNet-50 and DenseNet-121, by `trunk.name`.
         trunk: What `plain`, `res_mid`, `pcb`, `mgn` and `bfe` stand on.
-        weights: A file of the whole network's weights, `PATH#sha256=HASH`, to start from; null for none.
+        weights: A file of the whole network's weights, `PATH#sha256=HASH`, to start from; null for none. With it
+            the trunk's own weights are not needed.
     """
 
     network: Literal["plain", "res_mid", "pcb", "mgn", "bfe", "mlfn", "hacnn", "mudeep"]
@@ -48,14 +49,15 @@ def network_class(name: str) -> type[ReidNetwork]:
 
 
 def build_network(num_pids: int, model: Architecture) -> ReidNetwork:
-    """Build the chosen network, on its trunk's weights.
+    """Build the chosen network, on its trunk's weights unless a file has those of the whole network.
 
     Raises:
         UserError: If the trunk is to be pretrained and its weights cannot be had or do not fit.
     """
+    trunk = model.trunk if model.weights is None else model.trunk.model_copy(update={"pretrained": False})
     if model.network == "plain":
-        return Plain(num_pids, model.trunk)
+        return Plain(num_pids, trunk)
     settings = getattr(model, model.network)
     if model.network in ON_A_TRUNK:
-        return ON_A_TRUNK[model.network](num_pids, model.trunk, settings)
+        return ON_A_TRUNK[model.network](num_pids, trunk, settings)
     return BY_THEMSELVES[model.network](num_pids, settings)

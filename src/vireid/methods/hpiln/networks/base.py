@@ -7,9 +7,12 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
+from vireid.backbones.pretrained import Origin
+
 KeyMap = Sequence[tuple[str, str]]
-"""Pairs (pattern, replacement) for `re.sub`: the first pattern that matches a whole key turns it into a name of ours;
-a replacement of "" says that the network has no such weight."""
+"""Pairs (pattern, replacement): the first pattern that matches a key from its start turns what it matches into the
+replacement (as `re.Match.expand`), and the rest of the key stays; a replacement of "" says that the network has no
+such weight. A key that no pattern matches has our name already."""
 
 
 @dataclass
@@ -35,6 +38,7 @@ class ReidNetwork(nn.Module, ABC):
         takes_only: The one size (H, W) that it takes; None where it takes any.
         key_map: From the names that the field's best-known library gives its weights (torchreid, Zhou and Xiang,
             2019) to ours; None where that library does not have the network.
+        origin: The weights of the whole network that it started from, if any.
         embedding_dim: Width D of the embedding.
         compared_dims: Widths of the vectors that are compared.
     """
@@ -42,6 +46,7 @@ class ReidNetwork(nn.Module, ABC):
     paper_size: ClassVar[tuple[int, int]]
     takes_only: ClassVar[tuple[int, int] | None] = None
     key_map: ClassVar[KeyMap | None] = None
+    origin: Origin | None = None
     embedding_dim: int
     compared_dims: tuple[int, ...]
 
