@@ -60,7 +60,10 @@ def main(
     """Print one table; `times` is the step's time over the first network's."""
     names = networks.split(",") if networks else nine()
     chosen = choose_device(all_cores(device, precision))
-    measured = {name: in_its_own_process(name, schedule, pids, steps, chosen) for name in track(names, "networks", len(names), "networks")}
+    measured = {
+        name: in_its_own_process(name, schedule, pids, steps, chosen)
+        for name in track(names, "networks", len(names), "networks")
+    }
     first = next(iter(measured.values())).step
     rows = [
         [

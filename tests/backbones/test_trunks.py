@@ -1,11 +1,12 @@
 """Trunks: maps of the FPRnet paper's Table 1, strides, and ImageNet weights. CPU, seconds, no network."""
 
+import re
 from importlib import metadata
 
 import pytest
 import torch
 from pydantic import ValidationError
-from torchvision.models import mobilenet_v2, resnet18
+from torchvision.models import densenet121, mobilenet_v2, resnet18
 
 from tests.made import built_trunk
 from vireid.backbones.pretrained import Origin
@@ -47,6 +48,7 @@ def test_stem_of_resnet50_has_the_size_of_table_1():
         ("resnet10_half", (32, 64, 128, 256)),
         ("resnet18", (64, 128, 256, 512)),
         ("resnet34", (64, 128, 256, 512)),
+        ("densenet121", (256, 512, 1024, 1024)),
         ("mobilenet_v2", (24, 32, 96, 320)),
     ],
 )
@@ -109,6 +111,22 @@ def test_pretrained_mobilenet_has_the_weights_of_the_file_but_for_its_last_convo
     for part, expected in zip(parts, source.features[:-1], strict=True):
         for key, value in expected.state_dict().items():
             assert torch.equal(part.state_dict()[key], value)
+
+
+def test_pretrained_densenet_has_the_weights_of_the_file_and_ends_with_its_norm_and_relu(hub):
+    torch.manual_seed(5)
+    source = densenet121(weights=None).eval()
+    old = {  # as torchvision's file has them
+        re.sub(r"(denselayer\d+\.(?:norm|conv))([12])", r"\1.\2", name): value
+        for name, value in source.state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    }
+    assert "features.denseblock1.denselayer1.norm.1.weight" in old
+    torch.save(old, weights_file(hub, "densenet121"))
+    images = torch.randn(1, 3, 64, 32)
+    trunk = built_trunk("densenet121", True).eval()
+    with torch.inference_mode():
+        torch.testing.assert_close(trunk(images)[-1], source.features(images).relu())
 
 
 def test_trunk_that_does_not_exist_is_refused_with_those_that_do():

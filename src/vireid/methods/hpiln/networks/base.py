@@ -1,4 +1,4 @@
-"""What a single-spectrum re-identification network is to HPILN: vectors to rank, vectors to compare, and logits."""
+"""What a single-spectrum re-identification network is to HPILN: vectors to rank and to compare, and logits."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -59,7 +59,7 @@ class ReidNetwork(nn.Module, ABC):
         """List the classifiers, in the order of the logits."""
 
     def only_for_identities(self) -> list[nn.Module]:
-        """List the modules that nothing but the identity loss trains: the classifiers, and what leads only to them."""
+        """List what nothing but the identity loss trains: the classifiers, and what leads only to them."""
         return list(self.classifiers())
 
     @abstractmethod
