@@ -201,6 +201,16 @@ def test_file_of_ones_own_may_be_a_checkpoint_of_a_wrapped_network(tmp_path, ent
     assert origins_of(trunk) == [Origin(path.name, "file", None, sha256(path))]
 
 
+def test_checkpoint_of_old_versions_of_pytorch_and_numpy_is_read(tmp_path):
+    path = tmp_path / "mine.pth.tar"
+    content = {"state_dict": state_of(SMALL), "rank1": np.float64(0.5)}
+    torch.save(content, path, _use_new_zipfile_serialization=False)
+    new, old = b"cnumpy._core.multiarray\n", b"cnumpy.core.multiarray\n"
+    assert path.read_bytes().count(new) == 1
+    path.write_bytes(path.read_bytes().replace(new, old))
+    assert built_trunk(f"timm:{SMALL}", hashed(path)).origin.sha256 == sha256(path)
+
+
 def test_prefix_of_a_few_names_is_part_of_them(tmp_path):
     state = {f"module.{name}" if "fc" in name else name: value for name, value in state_of(SMALL).items()}
     torch.save(state, tmp_path / "mine.pth")

@@ -1,7 +1,7 @@
 """Files of weights that users have: named with their hash, and read without running code from them."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -20,10 +20,12 @@ _HASHED_FILE = re.compile(r"(?P<path>.+)#sha256=(?P<sha256>[0-9a-f]{64})")
 _ENTRIES = ("state_dict", "model")  # below which programs save weights, beside an epoch, scores and an optimiser
 _WRAPPERS = re.compile(r"(?:module\.|_orig_mod\.)+")  # before each key of DataParallel and torch.compile
 _UNSAFE = re.compile(r"GLOBAL (\S+)")
-_KINDS = np.typecodes["AllInteger"] + np.typecodes["Float"]
 # Plain numbers of numpy, which scores beside the weights often are; named as numpy 1 and as numpy 2 name it.
-_NUMBERS: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
-    *((np.float64().__reduce__()[0], f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")),
+_KINDS = np.typecodes["AllInteger"] + np.typecodes["Float"]
+_MAKE_NUMBER = np.float64().__reduce__()[0]
+_NUMBERS: list[Any] = [
+    (_MAKE_NUMBER, "numpy.core.multiarray.scalar"),
+    (_MAKE_NUMBER, "numpy._core.multiarray.scalar"),
     np.dtype,
     *{type(np.dtype(kind)) for kind in _KINDS},
 ]
