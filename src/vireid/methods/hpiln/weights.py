@@ -94,7 +94,7 @@ def _initialised_classifiers(network: ReidNetwork, state: dict[str, Tensor]) -> 
     names = {module: name for name, module in network.named_modules()}
     initial = {
         f"{names[classifier]}.{part}": value
-        for classifier in network.classifiers()
+        for classifier in network.classifiers
         for part, value in classifier.state_dict().items()
     }
     given = {name: state[name] for name in initial if name in state}

@@ -14,6 +14,9 @@ KeyMap = Sequence[tuple[str, str]]
 replacement (as `re.Match.expand`), and the rest of the key stays; a replacement of "" says that the network has no
 such weight. A key that no pattern matches has our name already."""
 
+CLASSIFIER_KEY = (r"classifier\.", "classifiers.0.")
+"""torchreid's name of a network's only classifier."""
+
 
 @dataclass
 class NetworkOutputs:
@@ -41,6 +44,7 @@ class ReidNetwork(nn.Module, ABC):
         origin: The weights of the whole network that it started from, if any.
         embedding_dim: Width D of the embedding.
         compared_dims: Widths of the vectors that are compared.
+        classifiers: The classifiers, in the order of the logits.
     """
 
     paper_size: ClassVar[tuple[int, int]]
@@ -49,18 +53,19 @@ class ReidNetwork(nn.Module, ABC):
     origin: Origin | None = None
     embedding_dim: int
     compared_dims: tuple[int, ...]
+    classifiers: nn.ModuleList
 
     @abstractmethod
     def forward(self, images: Tensor) -> NetworkOutputs:
         """Compute what a training step needs; (B, 3, H, W) float, normalised."""
 
-    @abstractmethod
-    def classifiers(self) -> list[nn.Linear]:
-        """List the classifiers, in the order of the logits."""
+    def classified(self, vectors: Sequence[Tensor]) -> list[Tensor]:
+        """(B, D_i) for each classifier to its logits (B, N)."""
+        return [classify(vector) for classify, vector in zip(self.classifiers, vectors, strict=True)]
 
     def only_for_identities(self) -> list[nn.Module]:
         """List what nothing but the identity loss trains: the classifiers, and what leads only to them."""
-        return list(self.classifiers())
+        return list(self.classifiers)
 
     @abstractmethod
     def explained_layers(self) -> dict[str, nn.Module]:

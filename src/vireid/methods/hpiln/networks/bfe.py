@@ -53,7 +53,7 @@ class Bfe(ReidNetwork):
         self.erasing = nn.Sequential(
             nn.Linear(channels, settings.erasing_width), nn.BatchNorm1d(settings.erasing_width), nn.ReLU()
         )
-        self.branch_classifiers = nn.ModuleList(nn.Linear(width, num_pids) for width in self.compared_dims)
+        self.classifiers = nn.ModuleList(nn.Linear(width, num_pids) for width in self.compared_dims)
 
     def forward(self, images: Tensor) -> NetworkOutputs:
         """See `ReidNetwork.forward`."""
@@ -65,8 +65,7 @@ class Bfe(ReidNetwork):
         erased = self.erasing(remaining.amax(dim=(2, 3)))  # equal maxima share the gradient
         compared = [whole, erased]
         embedding = torch.cat(compared, dim=1) if self.settings.concatenate else erased
-        logits = [classify(branch) for classify, branch in zip(self.branch_classifiers, compared, strict=True)]
-        return NetworkOutputs(embedding, compared, logits)
+        return NetworkOutputs(embedding, compared, self.classified(compared))
 
     def _kept(self, feature_map: Tensor) -> Tensor:
         """Zeros in a rectangle at a random place, ones elsewhere: (H, W) for maps (B, C, H, W)."""
@@ -79,10 +78,6 @@ class Bfe(ReidNetwork):
             inside.append((places >= start) & (places < start + length))
         rows, columns = inside
         return (~(rows[:, None] & columns[None, :])).to(feature_map.dtype)
-
-    def classifiers(self) -> list[nn.Linear]:
-        """See `ReidNetwork.classifiers`."""
-        return [classifier for classifier in self.branch_classifiers if isinstance(classifier, nn.Linear)]
 
     def explained_layers(self) -> dict[str, nn.Module]:
         """See `ReidNetwork.explained_layers`."""

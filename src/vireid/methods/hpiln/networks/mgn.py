@@ -49,7 +49,7 @@ class Mgn(ReidNetwork):
             keep_resolution(self.branches[name][-1])
         vectors = sum(1 if strips == 1 else 1 + strips for strips in BRANCHES.values())
         self.reductions = nn.ModuleList(Reduction(whole.channels[-1], settings.width) for _ in range(vectors))
-        self.vector_classifiers = nn.ModuleList(nn.Linear(settings.width, num_pids) for _ in range(vectors))
+        self.classifiers = nn.ModuleList(nn.Linear(settings.width, num_pids) for _ in range(vectors))
         self.embedding_dim = vectors * settings.width
         self.compared_dims = (self.embedding_dim,)
 
@@ -64,12 +64,7 @@ class Mgn(ReidNetwork):
                 maxima += maximum_of_strips(feature_map, strips)
         vectors = [reduce(maximum) for reduce, maximum in zip(self.reductions, maxima, strict=True)]
         embedding = torch.cat(vectors, dim=1)
-        logits = [classify(vector) for classify, vector in zip(self.vector_classifiers, vectors, strict=True)]
-        return NetworkOutputs(embedding, [embedding], logits)
-
-    def classifiers(self) -> list[nn.Linear]:
-        """See `ReidNetwork.classifiers`."""
-        return [classifier for classifier in self.vector_classifiers if isinstance(classifier, nn.Linear)]
+        return NetworkOutputs(embedding, [embedding], self.classified(vectors))
 
     def explained_layers(self) -> dict[str, nn.Module]:
         """See `ReidNetwork.explained_layers`."""

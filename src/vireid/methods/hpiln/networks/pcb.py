@@ -24,7 +24,7 @@ class Pcb(ReidNetwork):
     """
 
     paper_size = (224, 224)
-    key_map = (*RESNET_KEYS, (r"conv5\.layers\.", "reduction."), (r"classifier\.", "part_classifiers."))
+    key_map = (*RESNET_KEYS, (r"conv5\.layers\.", "reduction."), (r"classifier\.", "classifiers."))
 
     class Settings(Section):
         """Number of strips, width of what is classified, and share of the pooled values that are dropped."""
@@ -39,7 +39,7 @@ class Pcb(ReidNetwork):
         channels = self.trunk.channels[-1]
         self.dropout = nn.Dropout(settings.dropout)
         self.reduction = Reduction(channels, settings.width)
-        self.part_classifiers = nn.ModuleList(nn.Linear(settings.width, num_pids) for _ in range(settings.parts))
+        self.classifiers = nn.ModuleList(nn.Linear(settings.width, num_pids) for _ in range(settings.parts))
         self.embedding_dim = settings.parts * channels
         self.compared_dims = (self.embedding_dim,)
 
@@ -48,16 +48,11 @@ class Pcb(ReidNetwork):
         strips = self.dropout(average_of_strips(self.trunk(images)[-1], self.parts))
         embedding = normalize(strips, dim=2).flatten(1)
         parts = self.reduction(strips).unbind(dim=1)
-        logits = [classify(part) for classify, part in zip(self.part_classifiers, parts, strict=True)]
-        return NetworkOutputs(embedding, [embedding], logits)
-
-    def classifiers(self) -> list[nn.Linear]:
-        """See `ReidNetwork.classifiers`."""
-        return [classifier for classifier in self.part_classifiers if isinstance(classifier, nn.Linear)]
+        return NetworkOutputs(embedding, [embedding], self.classified(parts))
 
     def only_for_identities(self) -> list[nn.Module]:
         """See `ReidNetwork.only_for_identities`."""
-        return [self.reduction, *self.classifiers()]
+        return [self.reduction, *self.classifiers]
 
     def explained_layers(self) -> dict[str, nn.Module]:
         """See `ReidNetwork.explained_layers`."""

@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from vireid.backbones.pooling import pool
 from vireid.backbones.trunks import TrunkSettings, build_trunk
-from vireid.methods.hpiln.networks.base import NetworkOutputs, ReidNetwork
+from vireid.methods.hpiln.networks.base import CLASSIFIER_KEY, NetworkOutputs, ReidNetwork
 from vireid.methods.hpiln.networks.resnet_keys import RESNET_KEYS
 
 _DENSENET_KEYS = (
@@ -30,23 +30,19 @@ class Plain(ReidNetwork):
     """
 
     paper_size = (224, 224)
-    key_map = (*RESNET_KEYS, *_DENSENET_KEYS)
+    key_map = (*RESNET_KEYS, *_DENSENET_KEYS, CLASSIFIER_KEY)
 
     def __init__(self, num_pids: int, trunk: TrunkSettings):
         super().__init__()
         self.trunk = build_trunk(trunk)
         self.embedding_dim = self.trunk.channels[-1]
         self.compared_dims = (self.embedding_dim,)
-        self.classifier = nn.Linear(self.embedding_dim, num_pids)
+        self.classifiers = nn.ModuleList([nn.Linear(self.embedding_dim, num_pids)])
 
     def forward(self, images: Tensor) -> NetworkOutputs:
         """See `ReidNetwork.forward`."""
         pooled = pool(self.trunk(images)[-1])
-        return NetworkOutputs(pooled, [pooled], [self.classifier(pooled)])
-
-    def classifiers(self) -> list[nn.Linear]:
-        """See `ReidNetwork.classifiers`."""
-        return [self.classifier]
+        return NetworkOutputs(pooled, [pooled], self.classified([pooled]))
 
     def explained_layers(self) -> dict[str, nn.Module]:
         """See `ReidNetwork.explained_layers`."""

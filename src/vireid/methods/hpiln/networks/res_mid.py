@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from vireid.backbones.pooling import pool
 from vireid.backbones.trunks import Trunk, TrunkSettings, blocks_of, build_trunk
-from vireid.methods.hpiln.networks.base import NetworkOutputs, ReidNetwork
+from vireid.methods.hpiln.networks.base import CLASSIFIER_KEY, NetworkOutputs, ReidNetwork
 from vireid.methods.hpiln.networks.resnet_keys import RESNET_KEYS
 from vireid.params import Count, Section
 
@@ -27,7 +27,7 @@ class ResMid(ReidNetwork):
     """
 
     paper_size = (224, 224)
-    key_map = RESNET_KEYS
+    key_map = (*RESNET_KEYS, CLASSIFIER_KEY)
 
     class Settings(Section):
         """Width of the two blocks' vector."""
@@ -43,7 +43,7 @@ class ResMid(ReidNetwork):
         )
         self.embedding_dim = settings.width + channels[-1]
         self.compared_dims = (self.embedding_dim,)
-        self.classifier = nn.Linear(self.embedding_dim, num_pids)
+        self.classifiers = nn.ModuleList([nn.Linear(self.embedding_dim, num_pids)])
 
     def _channels(self) -> list[int]:
         """Channels of the last blocks' maps, by a copy of the trunk without weights."""
@@ -54,11 +54,7 @@ class ResMid(ReidNetwork):
         """See `ReidNetwork.forward`."""
         *middle, last = _last_vectors(self.trunk, images)
         embedding = torch.cat([self.fc_fusion(torch.cat(middle, dim=1)), last], dim=1)
-        return NetworkOutputs(embedding, [embedding], [self.classifier(embedding)])
-
-    def classifiers(self) -> list[nn.Linear]:
-        """See `ReidNetwork.classifiers`."""
-        return [self.classifier]
+        return NetworkOutputs(embedding, [embedding], self.classified([embedding]))
 
     def explained_layers(self) -> dict[str, nn.Module]:
         """See `ReidNetwork.explained_layers`."""
