@@ -45,7 +45,8 @@ class Architecture(Section):
 
 def network_class(name: str) -> type[ReidNetwork]:
     """The class of a network by the name that `Architecture.network` has."""
-    return {"plain": Plain, **ON_A_TRUNK, **BY_THEMSELVES}[name]
+    classes: dict[str, type[ReidNetwork]] = {"plain": Plain, **ON_A_TRUNK, **BY_THEMSELVES}
+    return classes[name]
 
 
 def build_network(num_pids: int, model: Architecture) -> ReidNetwork:

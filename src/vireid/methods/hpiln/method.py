@@ -21,7 +21,7 @@ Where the paper is silent (papers.md, C7, has each with its reason):
 - A crop enlarges the image by an eighth with a probability of 0.5, and mirrors with 0.5 (train.augmentation).
 - Of several classifiers the mean loss is taken; of several compared vectors, too (BFE: both branches; HACNN:
   global and local).
-- Vectors are compared and ranked as they are. Only PCB's parts have unit length, and HACNN's branches in retrieval.
+- Vectors are compared and ranked as they are. Only PCB's parts have length one, and HACNN's branches in retrieval.
 - Ranked is what Table 1 gives a width for. BFE's 1024 are its erasing branch; model.bfe.concatenate adds the
   other.
 - The trunks start from ImageNet weights. MLFN, HACNN and MuDeep stand on none and start from a random state, or

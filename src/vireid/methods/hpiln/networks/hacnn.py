@@ -21,8 +21,8 @@ _STAGES = (1, 2, 3)
 class Hacnn(ReidNetwork):
     """A global branch with soft attention, and four regions that hard attention finds.
 
-    Stage k of the local branch sees stripes of what stage k of the global branch was made from, added to its own last
-    map. Both branches are compared and classified by themselves; embedded are both (1024), each of length one.
+    Stage k of the local branch sees stripes of what stage k of the global branch was made from, added to its own
+    last map. Both branches are compared and classified by themselves; embedded are both (1024), each of length one.
 
     Args:
         num_pids: Identities N.

@@ -44,9 +44,10 @@ class Mgn(ReidNetwork):
         begin, *rest = blocks_of(third)
         self.shared = nn.Sequential(whole.stem, first, second, begin)
         branch = nn.Sequential(*rest, last)
-        self.branches = nn.ModuleDict({name: deepcopy(branch) for name in BRANCHES})
+        branches = {name: deepcopy(branch) for name in BRANCHES}
         for name in ("halves", "thirds"):
-            keep_resolution(self.branches[name][-1])
+            keep_resolution(branches[name][-1])
+        self.branches = nn.ModuleDict(branches)
         vectors = sum(1 if strips == 1 else 1 + strips for strips in BRANCHES.values())
         self.reductions = nn.ModuleList(Reduction(whole.channels[-1], settings.width) for _ in range(vectors))
         self.classifiers = nn.ModuleList(nn.Linear(settings.width, num_pids) for _ in range(vectors))
@@ -68,4 +69,4 @@ class Mgn(ReidNetwork):
 
     def explained_layers(self) -> dict[str, nn.Module]:
         """See `ReidNetwork.explained_layers`."""
-        return {"shared": self.shared, **{name: branch for name, branch in self.branches.items()}}
+        return {"shared": self.shared, **dict(self.branches.items())}

@@ -14,8 +14,8 @@ from vireid.params import Count, Probability, Section
 class Pcb(ReidNetwork):
     """Horizontal strips of the last map, each with a classifier of its own.
 
-    Compared and ranked are the pooled strips, each of length one (12288 on ResNet-50); in training they are compared
-    as dropout leaves them. What makes them narrower serves the classifiers only.
+    Compared and ranked are the pooled strips, each of length one (12288 on ResNet-50); in training they are
+    compared as dropout leaves them. What makes them narrower serves the classifiers only.
 
     Args:
         num_pids: Identities N.
