@@ -122,6 +122,22 @@ def _require_known(name: str) -> str:
     return name
 
 
+def require_last_stride_of_1(name: str) -> None:
+    """Let a trunk pass whose last stage can keep the resolution.
+
+    Raises:
+        PydanticCustomError: If it cannot.
+    """
+    if name.startswith(PREFIX):
+        reason = timm_trunks.why_not_a_trunk(name.removeprefix(PREFIX), last_stride=1)
+        if reason is not None:
+            raise PydanticCustomError(
+                "trunk",
+                "2, as the last stage of {name} cannot keep the resolution: {reason}",
+                {"name": name, "reason": reason},
+            )
+
+
 class TrunkSettings(Section):
     """Which trunk, and where it starts from; the section `model.trunk` of a method.
 
@@ -139,15 +155,8 @@ class TrunkSettings(Section):
     @field_validator("last_stride")
     @classmethod
     def _check_last_stride(cls, last_stride: int, info: ValidationInfo) -> int:
-        name = info.data.get("name", "")  # absent where it is itself wrong
-        if last_stride == 1 and name.startswith(PREFIX):
-            reason = timm_trunks.why_not_a_trunk(name.removeprefix(PREFIX), last_stride)
-            if reason is not None:
-                raise PydanticCustomError(
-                    "trunk",
-                    "2, as the last stage of {name} cannot keep the resolution: {reason}",
-                    {"name": name, "reason": reason},
-                )
+        if last_stride == 1:
+            require_last_stride_of_1(info.data.get("name", ""))  # absent where it is itself wrong
         return last_stride
 
 

@@ -4,11 +4,11 @@ from tests.made import small_trunk
 
 NARROW = {
     "res_mid": {"width": 16},
-    "pcb": {"width": 16},
+    "pcb": {"width": 16, "dropout": 0.0},
     "mgn": {"width": 8},
     "bfe": {"global_width": 16, "erasing_width": 32},
-    "mlfn": {"width_factor": 0.125},
-    "hacnn": {"widths": [8, 16, 24], "feature_dim": 16},
+    "mlfn": {"width_factor": 0.25},
+    "hacnn": {"widths": [16, 16, 32], "feature_dim": 16},
     "mudeep": {"width_factor": 0.03125},
 }
 

@@ -1,10 +1,11 @@
 """Which of the nine networks is built, and with which settings."""
 
+from collections.abc import Callable
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, ValidationInfo, field_validator
 
-from vireid.backbones.trunks import TrunkSettings
+from vireid.backbones.trunks import TrunkSettings, require_last_stride_of_1
 from vireid.backbones.weight_files import require_hashed_file
 from vireid.methods.hpiln.networks.base import ReidNetwork
 from vireid.methods.hpiln.networks.bfe import Bfe
@@ -17,8 +18,18 @@ from vireid.methods.hpiln.networks.plain import Plain
 from vireid.methods.hpiln.networks.res_mid import ResMid
 from vireid.params import Section
 
-ON_A_TRUNK = {"res_mid": ResMid, "pcb": Pcb, "mgn": Mgn, "bfe": Bfe}
-BY_THEMSELVES = {"mlfn": Mlfn, "hacnn": Hacnn, "mudeep": MuDeep}
+NETWORKS: dict[str, type[ReidNetwork]] = {
+    "plain": Plain,
+    "res_mid": ResMid,
+    "pcb": Pcb,
+    "mgn": Mgn,
+    "bfe": Bfe,
+    "mlfn": Mlfn,
+    "hacnn": Hacnn,
+    "mudeep": MuDeep,
+}
+_WITHOUT_TRUNK = ("mlfn", "hacnn", "mudeep")
+_WITHOUT_SETTINGS = ("plain",)
 
 
 class Architecture(Section):
@@ -42,11 +53,12 @@ class Architecture(Section):
     hacnn: Hacnn.Settings
     mudeep: MuDeep.Settings
 
-
-def network_class(name: str) -> type[ReidNetwork]:
-    """The class of a network by the name that `Architecture.network` has."""
-    classes: dict[str, type[ReidNetwork]] = {"plain": Plain, **ON_A_TRUNK, **BY_THEMSELVES}
-    return classes[name]
+    @field_validator("trunk")
+    @classmethod
+    def _serves_mgn(cls, trunk: TrunkSettings, info: ValidationInfo) -> TrunkSettings:
+        if info.data.get("network") == "mgn":  # two of its branches keep the resolution
+            require_last_stride_of_1(trunk.name)
+        return trunk
 
 
 def build_network(num_pids: int, model: Architecture) -> ReidNetwork:
@@ -56,9 +68,8 @@ def build_network(num_pids: int, model: Architecture) -> ReidNetwork:
         UserError: If the trunk is to be pretrained and its weights cannot be had or do not fit.
     """
     trunk = model.trunk if model.weights is None else model.trunk.model_copy(update={"pretrained": False})
-    if model.network == "plain":
-        return Plain(num_pids, trunk)
-    settings = getattr(model, model.network)
-    if model.network in ON_A_TRUNK:
-        return ON_A_TRUNK[model.network](num_pids, trunk, settings)
-    return BY_THEMSELVES[model.network](num_pids, settings)
+    arguments: list[Section] = [] if model.network in _WITHOUT_TRUNK else [trunk]
+    if model.network not in _WITHOUT_SETTINGS:
+        arguments.append(getattr(model, model.network))
+    build: Callable[..., ReidNetwork] = NETWORKS[model.network]
+    return build(num_pids, *arguments)

@@ -48,7 +48,7 @@ from vireid.losses.identity import identity_loss
 from vireid.losses.pentaplet import pentaplet_loss
 from vireid.losses.triplet import batch_hard_triplet_loss, pairwise_euclidean
 from vireid.methods.base import Batch, Method
-from vireid.methods.hpiln.architecture import Architecture, build_network, network_class
+from vireid.methods.hpiln.architecture import NETWORKS, Architecture, build_network
 from vireid.methods.hpiln.networks.base import NetworkOutputs
 from vireid.methods.hpiln.weights import load_network_weights
 from vireid.params import NonNegative, Params, Probability, Section
@@ -106,7 +106,7 @@ class Hpiln(Method[NetworkOutputs]):
     @classmethod
     def check_recipe(cls, model: Architecture, loss: Objective, params: Params) -> None:
         """Refuse images of another size than the one that the network takes; see `Embedder.check_recipe`."""
-        only, size = network_class(model.network).takes_only, (params.ingest.height, params.ingest.width)
+        only, size = NETWORKS[model.network].takes_only, (params.ingest.height, params.ingest.width)
         if only is not None and size != only:
             raise UserError(
                 "params.yaml, ingest",

@@ -7,7 +7,7 @@ from torchvision.models.resnet import Bottleneck
 from vireid.backbones.pooling import pool
 from vireid.backbones.trunks import TrunkSettings, build_trunk
 from vireid.methods.hpiln.networks.base import NetworkOutputs, ReidNetwork
-from vireid.methods.hpiln.networks.reduction import Reduction
+from vireid.methods.hpiln.networks.linear_block import linear_block
 from vireid.params import Count, Probability, Section
 
 
@@ -48,11 +48,9 @@ class Bfe(ReidNetwork):
         channels = self.trunk.channels[-1]
         self.compared_dims = (settings.global_width, settings.erasing_width)
         self.embedding_dim = sum(self.compared_dims) if settings.concatenate else settings.erasing_width
-        self.reduction = Reduction(channels, settings.global_width, bias=True)
+        self.reduction = linear_block(channels, settings.global_width)
         self.bottleneck = _bottleneck(channels)
-        self.erasing = nn.Sequential(
-            nn.Linear(channels, settings.erasing_width), nn.BatchNorm1d(settings.erasing_width), nn.ReLU()
-        )
+        self.erasing = linear_block(channels, settings.erasing_width)
         self.classifiers = nn.ModuleList(nn.Linear(width, num_pids) for width in self.compared_dims)
 
     def forward(self, images: Tensor) -> NetworkOutputs:

@@ -10,6 +10,7 @@ from torch.nn.functional import normalize
 from vireid.methods.hpiln.networks.base import NetworkOutputs, ReidNetwork
 from vireid.methods.hpiln.networks.conv_block import ConvBlock
 from vireid.methods.hpiln.networks.hacnn_blocks import REGIONS, HarmoniousAttention, InceptionA, InceptionB
+from vireid.methods.hpiln.networks.linear_block import linear_block
 from vireid.methods.hpiln.networks.sampling import stripes
 from vireid.params import Count, Section
 
@@ -22,7 +23,8 @@ class Hacnn(ReidNetwork):
     """A global branch with soft attention, and four regions that hard attention finds.
 
     Stage k of the local branch sees stripes of what stage k of the global branch was made from, added to its own
-    last map. Both branches are compared and classified by themselves; embedded are both (1024), each of length one.
+    last map. Both branches are compared and classified by themselves. Embedded are both (1024), each of length
+    one.
 
     Args:
         num_pids: Identities N.
@@ -61,8 +63,8 @@ class Hacnn(ReidNetwork):
         self.local_convs = nn.ModuleList(
             InceptionB(before, width) for before, width in zip(inputs, widths, strict=True)
         )
-        self.fc_global = _feature(widths[-1], dim)
-        self.fc_local = _feature(REGIONS * widths[-1], dim)
+        self.fc_global = linear_block(widths[-1], dim)
+        self.fc_local = linear_block(REGIONS * widths[-1], dim)
         self.classifiers = nn.ModuleList(nn.Linear(dim, num_pids) for _ in range(2))
         self.embedding_dim = 2 * dim
         self.compared_dims = (dim, dim)
@@ -88,7 +90,3 @@ class Hacnn(ReidNetwork):
     def explained_layers(self) -> dict[str, nn.Module]:
         """See `ReidNetwork.explained_layers`."""
         return {f"stage{number}": stage for number, stage in enumerate(self.inceptions, start=1)}
-
-
-def _feature(inputs: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(nn.Linear(inputs, outputs), nn.BatchNorm1d(outputs), nn.ReLU())

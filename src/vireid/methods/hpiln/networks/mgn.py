@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from vireid.backbones.strides import keep_resolution
 from vireid.backbones.trunks import TrunkSettings, blocks_of, build_trunk
 from vireid.methods.hpiln.networks.base import NetworkOutputs, ReidNetwork
+from vireid.methods.hpiln.networks.linear_block import linear_block
 from vireid.methods.hpiln.networks.pooled_strips import maximum_of_strips
-from vireid.methods.hpiln.networks.reduction import Reduction
 from vireid.params import Count, Section
 
 BRANCHES = {"global": 1, "halves": 2, "thirds": 3}  # and the strips that each is cut into
@@ -49,7 +49,9 @@ class Mgn(ReidNetwork):
             keep_resolution(branches[name][-1])
         self.branches = nn.ModuleDict(branches)
         vectors = sum(1 if strips == 1 else 1 + strips for strips in BRANCHES.values())
-        self.reductions = nn.ModuleList(Reduction(whole.channels[-1], settings.width) for _ in range(vectors))
+        self.reductions = nn.ModuleList(
+            linear_block(whole.channels[-1], settings.width, bias=False) for _ in range(vectors)
+        )
         self.classifiers = nn.ModuleList(nn.Linear(settings.width, num_pids) for _ in range(vectors))
         self.embedding_dim = vectors * settings.width
         self.compared_dims = (self.embedding_dim,)

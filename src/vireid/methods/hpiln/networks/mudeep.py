@@ -10,6 +10,7 @@ from torch.nn.functional import avg_pool2d
 from vireid.methods.hpiln.networks.base import CLASSIFIER_KEY, NetworkOutputs, ReidNetwork
 from vireid.methods.hpiln.networks.conv_block import ConvBlock, Streams
 from vireid.methods.hpiln.networks.initial import initialise
+from vireid.methods.hpiln.networks.linear_block import linear_block
 from vireid.params import Section
 
 _POOLED = 4  # torchreid's addition: pixels that the fused map is averaged over, in height and width
@@ -122,9 +123,7 @@ class MuDeep(ReidNetwork):
         self.block4 = MultiScaleB(fused, scaled(64), scaled(128))
         self.block5 = Fusion(fused)
         pixels = height // _STRIDE * (width // _STRIDE)
-        self.fc = nn.Sequential(
-            nn.Linear(fused * pixels, self.embedding_dim), nn.BatchNorm1d(self.embedding_dim), nn.ReLU()
-        )
+        self.fc = linear_block(fused * pixels, self.embedding_dim)
         self.classifiers = nn.ModuleList([nn.Linear(self.embedding_dim, num_pids)])
         initialise(self)
 

@@ -6,7 +6,6 @@ from torch.nn.functional import normalize
 from vireid.backbones.trunks import TrunkSettings, build_trunk
 from vireid.methods.hpiln.networks.base import NetworkOutputs, ReidNetwork
 from vireid.methods.hpiln.networks.pooled_strips import average_of_strips
-from vireid.methods.hpiln.networks.reduction import Reduction
 from vireid.methods.hpiln.networks.resnet_keys import RESNET_KEYS
 from vireid.params import Count, Probability, Section
 
@@ -38,7 +37,9 @@ class Pcb(ReidNetwork):
         self.trunk, self.parts = build_trunk(trunk), settings.parts
         channels = self.trunk.channels[-1]
         self.dropout = nn.Dropout(settings.dropout)
-        self.reduction = Reduction(channels, settings.width)
+        self.reduction = nn.Sequential(
+            nn.Conv2d(channels, settings.width, 1, bias=False), nn.BatchNorm2d(settings.width), nn.ReLU()
+        )
         self.classifiers = nn.ModuleList(nn.Linear(settings.width, num_pids) for _ in range(settings.parts))
         self.embedding_dim = settings.parts * channels
         self.compared_dims = (self.embedding_dim,)
@@ -47,7 +48,7 @@ class Pcb(ReidNetwork):
         """See `ReidNetwork.forward`."""
         strips = self.dropout(average_of_strips(self.trunk(images)[-1], self.parts))
         embedding = normalize(strips, dim=2).flatten(1)
-        parts = self.reduction(strips).unbind(dim=1)
+        parts = self.reduction(strips.mT[..., None])[..., 0].unbind(dim=2)
         return NetworkOutputs(embedding, [embedding], self.classified(parts))
 
     def only_for_identities(self) -> list[nn.Module]:

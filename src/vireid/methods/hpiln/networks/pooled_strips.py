@@ -1,6 +1,7 @@
 """Pooling of horizontal strips, cut as torch's adaptive pooling cuts them.
 
-That one has no deterministic gradient on CUDA. Where the height is no multiple of the strips' number, neighbouring strips overlap by a row.
+That one has no deterministic gradient on CUDA. Where the height is no multiple of the number of strips,
+neighbouring strips overlap by a row.
 """
 
 import torch

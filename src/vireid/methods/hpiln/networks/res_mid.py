@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from vireid.backbones.pooling import pool
 from vireid.backbones.trunks import Trunk, TrunkSettings, blocks_of, build_trunk
 from vireid.methods.hpiln.networks.base import CLASSIFIER_KEY, NetworkOutputs, ReidNetwork
+from vireid.methods.hpiln.networks.linear_block import linear_block
 from vireid.methods.hpiln.networks.resnet_keys import RESNET_KEYS
 from vireid.params import Count, Section
 
@@ -38,9 +39,7 @@ class ResMid(ReidNetwork):
         super().__init__()
         self.trunk = build_trunk(trunk)
         channels = self._channels()
-        self.fc_fusion = nn.Sequential(
-            nn.Linear(sum(channels[:-1]), settings.width), nn.BatchNorm1d(settings.width), nn.ReLU()
-        )
+        self.fc_fusion = linear_block(sum(channels[:-1]), settings.width)
         self.embedding_dim = settings.width + channels[-1]
         self.compared_dims = (self.embedding_dim,)
         self.classifiers = nn.ModuleList([nn.Linear(self.embedding_dim, num_pids)])
