@@ -12,14 +12,14 @@ from vireid.methods.hpiln.networks.linear_block import linear_block
 from vireid.methods.hpiln.networks.pooled_strips import maximum_of_strips
 from vireid.params import Count, Section
 
-BRANCHES = {"global": 1, "halves": 2, "thirds": 3}  # and the strips that each is cut into
+BRANCHES = {"whole": 1, "halves": 2, "thirds": 3}  # and the strips that each is cut into
 
 
 class Mgn(ReidNetwork):
     """Three branches of one trunk: the whole map, with halves, with thirds; eight vectors by maximum pooling.
 
     Shared are the stem, two stages and the first block of the third. Each branch has its own copy of the rest, of
-    which only the global one halves the map once more. Every vector is reduced and has a classifier of its own;
+    which only the first halves the map once more. Every vector is reduced and has a classifier of its own;
     embedded and compared are all of them side by side (2048). The paper classifies the three whole maps' vectors
     before they are reduced, as its released code does not (papers.md, C6).
 
@@ -38,11 +38,11 @@ class Mgn(ReidNetwork):
 
     def __init__(self, num_pids: int, trunk: TrunkSettings, settings: Settings):
         super().__init__()
-        whole = build_trunk(trunk)
-        self.origin = whole.origin
-        first, second, third, last = whole.stages
+        network = build_trunk(trunk)
+        self.origin = network.origin
+        first, second, third, last = network.stages
         begin, *rest = blocks_of(third)
-        self.shared = nn.Sequential(whole.stem, first, second, begin)
+        self.shared = nn.Sequential(network.stem, first, second, begin)
         branch = nn.Sequential(*rest, last)
         branches = {name: deepcopy(branch) for name in BRANCHES}
         for name in ("halves", "thirds"):
@@ -50,7 +50,7 @@ class Mgn(ReidNetwork):
         self.branches = nn.ModuleDict(branches)
         vectors = sum(1 if strips == 1 else 1 + strips for strips in BRANCHES.values())
         self.reductions = nn.ModuleList(
-            linear_block(whole.channels[-1], settings.width, bias=False) for _ in range(vectors)
+            linear_block(network.channels[-1], settings.width, bias=False) for _ in range(vectors)
         )
         self.classifiers = nn.ModuleList(nn.Linear(settings.width, num_pids) for _ in range(vectors))
         self.embedding_dim = vectors * settings.width
