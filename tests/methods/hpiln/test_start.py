@@ -34,7 +34,7 @@ def test_method_starts_from_a_trained_model_of_other_identities(tmp_path, networ
     # A trunk that has no ImageNet weights: asking for them would be an error.
     trunk = sections(network)[0]["trunk"] | {"pretrained": True}
     started = built(4, 2, network, weights=weights, trunk=trunk)
-    heads = {id(value) for classifier in started.network.classifiers() for value in classifier.parameters()}
+    heads = {id(value) for value in started.network.classifiers.parameters()}
     same = [
         torch.equal(value, trained.network.get_parameter(name))
         for name, value in started.network.named_parameters()

@@ -24,10 +24,10 @@ TORCHREID_NAMES = {  # of `Tiny`, by hand
     "norm.num_batches_tracked": "layers.0.bn.num_batches_tracked",
     "fc.weight": "fc.weight",
     "fc.bias": "fc.bias",
-    "heads.0.weight": "classifier_a.weight",
-    "heads.0.bias": "classifier_a.bias",
-    "heads.1.weight": "classifier_b.weight",
-    "heads.1.bias": "classifier_b.bias",
+    "classifiers.0.weight": "classifier_a.weight",
+    "classifiers.0.bias": "classifier_a.bias",
+    "classifiers.1.weight": "classifier_b.weight",
+    "classifiers.1.bias": "classifier_b.bias",
 }
 
 
@@ -37,8 +37,8 @@ class Tiny(ReidNetwork):
     key_map: ClassVar = (
         (r"conv1\.", "stem."),
         (r"layers\.(\d+)\.bn\.", "norm."),
-        (r"classifier_a\.", "heads.0."),
-        (r"classifier_b\.(weight|bias)", r"heads.1.\1"),
+        (r"classifier_a\.", "classifiers.0."),
+        (r"classifier_b\.(weight|bias)", r"classifiers.1.\1"),
         (r"auxiliary", ""),
     )
     embedding_dim, compared_dims = 4, (4,)
@@ -50,16 +50,12 @@ class Tiny(ReidNetwork):
         for values in (self.norm.weight, self.norm.bias, self.norm.running_mean, self.norm.running_var):
             nn.init.uniform_(values)
         self.norm.num_batches_tracked.fill_(seed)
-        self.heads = nn.ModuleList(nn.Linear(4, num_pids) for _ in range(2))
+        self.classifiers = nn.ModuleList(nn.Linear(4, num_pids) for _ in range(2))
 
     def forward(self, images):
         """See `ReidNetwork.forward`."""
         vectors = self.fc(self.norm(self.stem(images)).mean((2, 3)))
-        return NetworkOutputs(vectors, [vectors], [head(vectors) for head in self.heads])
-
-    def classifiers(self):
-        """See `ReidNetwork.classifiers`."""
-        return list(self.heads)
+        return NetworkOutputs(vectors, [vectors], self.classified([vectors, vectors]))
 
     def explained_layers(self):
         """See `ReidNetwork.explained_layers`."""
@@ -162,7 +158,7 @@ def test_centres_of_a_trained_model_are_passed_over(tmp_path):
 def test_classifiers_stay_as_initialised_if_the_file_has_none_or_other_ones(tmp_path, capsys, state, told):
     content = without(state(), "heads", "classifier") if told == "none" else state(num_pids=7)
     found = loaded(content, tmp_path)
-    heads = {name for name in found if name.startswith("heads.")}
+    heads = {name for name in found if name.startswith("classifiers.")}
     assert len(heads) == 4
     assert differing(found, Tiny().state_dict() | without(ours(), "heads")) == set()
     assert " ".join(capsys.readouterr().err.split()).endswith(f"stay as initialised, as the file has {told}")
@@ -176,7 +172,7 @@ def test_counters_may_be_missing_and_stay(tmp_path):
 
 def heads_of(first, second, inputs=4):
     """Two classifiers for numbers of identities, by our names."""
-    sizes = {"heads.0": first, "heads.1": second}
+    sizes = {"classifiers.0": first, "classifiers.1": second}
     weights = {f"{name}.weight": torch.zeros(rows, inputs) for name, rows in sizes.items()}
     return weights | {f"{name}.bias": torch.zeros(rows) for name, rows in sizes.items()}
 
@@ -184,13 +180,22 @@ def heads_of(first, second, inputs=4):
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"heads.1.weight": None, "heads.1.bias": None}, "2 missing: heads.1.bias, heads.1.weight"),
-        ({"heads.0.bias": None}, "1 missing: heads.0.bias"),
-        ({"heads.0.weight": torch.zeros(7, 4)}, "1 of another shape: heads.0.weight (7, 4) for (5, 4)"),
-        (heads_of(PIDS, 7), "2 of another shape: heads.1.bias (7,) for (5,), heads.1.weight (7, 4) for (5, 4)"),
+        (
+            {"classifiers.1.weight": None, "classifiers.1.bias": None},
+            "2 missing: classifiers.1.bias, classifiers.1.weight",
+        ),
+        ({"classifiers.0.bias": None}, "1 missing: classifiers.0.bias"),
+        (
+            {"classifiers.0.weight": torch.zeros(7, 4)},
+            "1 of another shape: classifiers.0.weight (7, 4) for (5, 4)",
+        ),
+        (
+            heads_of(PIDS, 7),
+            "2 of another shape: classifiers.1.bias (7,) for (5,), classifiers.1.weight (7, 4) for (5, 4)",
+        ),
         (heads_of(7, 9), "4 of another shape: "),
         (heads_of(7, 7, inputs=3), "4 of another shape: "),
-        (heads_of(7, 7) | {"heads.1.bias": None}, "1 missing: heads.1.bias; 3 of another shape: "),
+        (heads_of(7, 7) | {"classifiers.1.bias": None}, "1 missing: classifiers.1.bias; 3 of another shape: "),
     ],
     ids=["one of two", "no bias", "one weight", "one classifier", "two numbers", "other inputs", "in part"],
 )
