@@ -156,11 +156,11 @@ def test_centres_of_a_trained_model_are_passed_over(tmp_path):
 @pytest.mark.parametrize("state", [ours, theirs], ids=["ours", "theirs"])
 @pytest.mark.parametrize("told", ["none", "them for 7 identities"])
 def test_classifiers_stay_as_initialised_if_the_file_has_none_or_other_ones(tmp_path, capsys, state, told):
-    content = without(state(), "heads", "classifier") if told == "none" else state(num_pids=7)
+    content = without(state(), "classifiers", "classifier") if told == "none" else state(num_pids=7)
     found = loaded(content, tmp_path)
     heads = {name for name in found if name.startswith("classifiers.")}
     assert len(heads) == 4
-    assert differing(found, Tiny().state_dict() | without(ours(), "heads")) == set()
+    assert differing(found, Tiny().state_dict() | without(ours(), "classifiers")) == set()
     assert " ".join(capsys.readouterr().err.split()).endswith(f"stay as initialised, as the file has {told}")
 
 

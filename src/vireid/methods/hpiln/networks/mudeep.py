@@ -74,7 +74,7 @@ class MultiScaleB(Streams):
         )
 
 
-class Fusion(nn.Module):
+class StreamFusion(nn.Module):
     """A weight for every channel of four maps, `a1` to `a4`, drawn from U(0, 1); their sum, pooled."""
 
     def __init__(self, channels: int):
@@ -121,7 +121,7 @@ class MuDeep(ReidNetwork):
         self.block2 = MultiScaleA(stem, scaled(16), scale)
         self.block3 = Reduction(4 * scale, stem, (scaled(48), scaled(56), scaled(64)))
         self.block4 = MultiScaleB(fused, scaled(64), scaled(128))
-        self.block5 = Fusion(fused)
+        self.block5 = StreamFusion(fused)
         pixels = height // _STRIDE * (width // _STRIDE)
         self.fc = linear_block(fused * pixels, self.embedding_dim)
         self.classifiers = nn.ModuleList([nn.Linear(self.embedding_dim, num_pids)])
