@@ -72,7 +72,7 @@ def written(tmp_path):
 
     def write(*rows):
         path = tmp_path / "tables" / "table.md"
-        write_comparison_table(path, ComparisonTable("Title", ["mAP"], [FULL, *rows], FULL, ["A note."]))
+        write_comparison_table(path, ComparisonTable("Title", ["mAP"], [FULL, *rows], ["A note."]))
         text = path.read_text(encoding="utf-8")
         assert text.startswith("# Title\n\n| ")
         assert text.endswith("\n\n- A note.\n")
@@ -87,26 +87,33 @@ def written(tmp_path):
 
 def test_clear_difference_is_bold_and_noise_is_not(written):
     cells = written(
-        ComparedRow("clear", {"mAP": 28.0}, seeds(20.0, 21.1, 22.0), "3"),
-        ComparedRow("noise", {"mAP": 29.0}, seeds(31.0, 30.0, 33.0), "3"),
+        ComparedRow("clear", {"mAP": 28.0}, seeds(20.0, 21.1, 22.0), "3", FULL),
+        ComparedRow("noise", {"mAP": 29.0}, seeds(31.0, 30.0, 33.0), "3", FULL),
     )
     assert cells["full"] == ["31.43", "31.0 ± 1.0", "3", NOTHING, NOTHING]
     assert cells["clear"] == ["28.00", "21.0 ± 1.0", "3", "-3.43", "**-10.0 ± 0.1**"]
     assert cells["noise"] == ["29.00", "31.3 ± 1.5", "3", "-2.43", "+0.3 ± 2.9"]
 
 
+def test_rows_may_have_references_of_their_own(written):
+    other = ComparedRow("other", {"mAP": 10.0}, seeds(1.0, 2.0, 3.0), "3")
+    cells = written(other, ComparedRow("beside", {"mAP": 12.0}, seeds(2.0, 3.0, 4.0), "3", other))
+    assert cells["other"][-2:] == [NOTHING, NOTHING]
+    assert cells["beside"][-2:] == ["+2.00", "**+1.0 ± 0.0**"]
+
+
 def test_missing_numbers_are_dashes(written):
     cells = written(
-        ComparedRow("papers only", {"mAP": 27.8}, {}, "paper only"),
-        ComparedRow("ours only", {}, seeds(33.0), "1"),
+        ComparedRow("papers only", {"mAP": 27.8}, {}, "paper only", FULL),
+        ComparedRow("ours only", {}, seeds(33.0), "1", FULL),
     )
     assert cells["papers only"] == ["27.80", NOTHING, "paper only", "-3.63", NOTHING]
     assert cells["ours only"] == [NOTHING, "33.0", "1", NOTHING, "+3.0"]
 
 
 def test_printed_table_has_the_cells_and_no_markdown(capsys):
-    row = ComparedRow("clear [x]", {"mAP": 28.0}, seeds(20.0, 21.1, 22.0), "3")
-    print_comparison_table(ComparisonTable("Title", ["mAP"], [FULL, row], FULL, ["A note [of mine]."]))
+    row = ComparedRow("clear [x]", {"mAP": 28.0}, seeds(20.0, 21.1, 22.0), "3", FULL)
+    print_comparison_table(ComparisonTable("Title", ["mAP"], [FULL, row], ["A note [of mine]."]))
     out = capsys.readouterr().out
     assert "-10.0 ± 0.1" in out
     assert "**" not in out
@@ -115,11 +122,9 @@ def test_printed_table_has_the_cells_and_no_markdown(capsys):
 
 
 def test_comparison_without_a_paper_has_no_columns_of_one(tmp_path, capsys):
-    rows = [
-        ComparedRow("full", {}, seeds(30.0, 31.0, 32.0), "3"),
-        ComparedRow("clear", {}, seeds(20.0, 21.1, 22.0), "3"),
-    ]
-    comparison = ComparisonTable("Title", ["mAP"], rows, rows[0])
+    full = ComparedRow("full", {}, seeds(30.0, 31.0, 32.0), "3")
+    clear = ComparedRow("clear", {}, seeds(20.0, 21.1, 22.0), "3", full)
+    comparison = ComparisonTable("Title", ["mAP"], [full, clear])
     write_comparison_table(tmp_path / "table.md", comparison)
     assert (tmp_path / "table.md").read_text(encoding="utf-8").splitlines()[2:6] == [
         "|  | ours mAP | runs | ours \N{GREEK CAPITAL LETTER DELTA} mAP |",
@@ -138,7 +143,7 @@ def test_printed_numbers_are_whole_at_every_width(capsys, monkeypatch, columns):
     monkeypatch.delenv("COLUMNS", raising=False) if columns is None else monkeypatch.setenv("COLUMNS", columns)
     units = {seed: {seed: {"rank1": 55.5 + seed, "mAP": 44.4 + seed}} for seed in range(3)}
     full = ComparedRow("B(deep) + MLFM without channel attention", {"rank1": 88.88, "mAP": 77.77}, units, "3")
-    print_comparison_table(ComparisonTable("Title", ["rank1", "mAP"], [full, full], FULL))
+    print_comparison_table(ComparisonTable("Title", ["rank1", "mAP"], [full, full]))
     out = capsys.readouterr().out
     for number in ("88.88", "77.77", "56.5 ± 1.0", "45.4 ± 1.0"):
         assert out.count(number) == 2

@@ -19,8 +19,10 @@ from vireid.support.errors import UserError
 
 CONF = ROOT / "conf"
 TABLES = grids(CONF)
-# Its rows are Table 4's with one weight more, which Table 6's rows with the same one try.
-TRIED = [table for table in TABLES if table != "fprnet/table4_trained"]
+# Their rows are those of other tables: Table 4's with one weight more, which Table 6's rows with the same one try,
+# and HPILN's networks with another margin or other ranks.
+REPEATED = ("fprnet/table4_trained", "hpiln/table2", "hpiln/fig8", "hpiln/margin")
+TRIED = [table for table in TABLES if table not in REPEATED]
 ROWS = [(table, row) for table in TRIED for row, values in load_grid(CONF, table).rows.items() if values.reachable]
 SCHEDULES = ("smoke", "quick", "demo", "scratch", "paper")
 
@@ -49,7 +51,7 @@ def test_model_of_row_can_be_built(table, row):
 @pytest.mark.parametrize(("table", "row"), ROWS)
 def test_row_trains_one_step(table, row):
     method = built_small(plan(table, "paper").settings[row])
-    batch = paired_batch([0, 1, 2, 3], 64, 32)
+    batch = paired_batch([0, 1, 2, 3], *(method.takes_only or (64, 32)))
     trained = {name: p for name, p in method.named_parameters() if p.requires_grad}
     before = {name: p.detach().clone() for name, p in trained.items()}
     optimizer = torch.optim.SGD(method.param_groups(0.01), 0.01, momentum=0.9, nesterov=True, weight_decay=5e-4)
@@ -111,8 +113,49 @@ def test_tables_have_the_papers_rows():
     fprnet = {"table3": 10, "table4": 24, "table5": 5, "table6": 5, "table8": 11}
     fprnet |= {"table4_trained": 24, "table6_trained": 5, "gap": 0, "choices": 0}
     tffn = {"table1": 7, "table2": 7, "table3": 7, "glfm": 0}
-    assert counts == {f"fprnet/{table}": count for table, count in fprnet.items()} | {
-        f"tffn/{table}": count for table, count in tffn.items()
+    hpiln = {"table2": 22, "table4": 15, "table5": 9, "fig7": 0, "fig8": 0, "margin": 0}
+    papers = {"fprnet": fprnet, "tffn": tffn, "hpiln": hpiln}
+    assert counts == {f"{paper}/{table}": n for paper, tables in papers.items() for table, n in tables.items()}
+
+
+def test_numbers_of_hpilns_rows_agree_between_its_tables():
+    tables = {table: load_grid(CONF, f"hpiln/{table}").rows for table in ("table2", "table4", "table5")}
+    for network in ("res_mid", "mgn", "pcb", "mlfn", "bfe"):
+        whole = tables["table2"][network].paper
+        assert {setting: {"rank1": numbers["rank1"]} for setting, numbers in whole.items()} == (
+            tables["table4"][f"{network}_hpi"].paper
+        )
+        of_all_search = {
+            key: value for key, value in tables["table4"][f"{network}_hpi"].paper.items() if "all" in key
+        }
+        assert tables["table5"][network].paper == of_all_search
+
+
+def test_papers_numbers_are_those_of_the_protocols_setting():
+    row = load_grid(CONF, "hpiln/table4").rows["mgn_hp"]
+    assert row.paper_numbers("synthetic/indoor_search/multi_shot") == {"rank1": 48.37}
+    assert row.paper_numbers("regdb/visible_to_infrared") == {}
+    full = load_grid(CONF, "fprnet/table5").rows["full"]
+    assert full.paper_numbers("synthetic/indoor_search/multi_shot") == full.paper
+
+
+def test_runs_of_hpilns_tables_are_shared():
+    same = [
+        ("table2", "res_mid"),
+        ("table4", "res_mid_hpi"),
+        ("table5", "res_mid"),
+        ("fig7", "hpi"),
+        ("margin", "m03"),
+    ]
+    settings = [plan(f"hpiln/{table}", "quick").settings[row] for table, row in same]
+    assert all(values == settings[0] for values in settings)
+    assert plan("hpiln/fig7", "quick").settings["hp"] == plan("hpiln/table4", "quick").settings["res_mid_hp"]
+
+
+def test_each_row_of_hpilns_table_4_is_compared_with_its_networks_identity_loss():
+    grid = load_grid(CONF, "hpiln/table4")
+    assert {row: grid.reference_of(row) for row in grid.rows} == {
+        row: f"{row.rsplit('_', 1)[0]}_identity" for row in grid.rows
     }
 
 
@@ -168,6 +211,7 @@ def changed():
     ("changes", "named"),
     [
         ({"reference": "nothing"}, "reference"),
+        ({"rows": {"full": {"label": "full", "set": {}, "reference": "nothing"}}}, "reference"),
         (
             {"reference": "full", "rows": {"full": {"label": "only the paper's", "paper": {"mAP": 1.0}}}},
             "reference",

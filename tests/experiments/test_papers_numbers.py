@@ -4,6 +4,7 @@ import pytest
 
 from tests.made import CONF
 from vireid.experiments.grid import grids, load_grid
+from vireid.layers import flat
 
 # Sum over the rows, numbered from 1, of number x value. Each row was compared with a line of its paper's text.
 SUMS = {
@@ -17,13 +18,34 @@ SUMS = {
     "tffn/table3": {"rank1": 1539.25, "rank10": 2499.76, "mAP": 1482.21},
 }
 SUMS |= {f"fprnet/table{number}_trained": SUMS[f"fprnet/table{number}"] for number in (4, 6)}
-SUMS |= {comparison: {} for comparison in ("fprnet/gap", "fprnet/choices", "tffn/glfm")}  # of no paper
+OF_NO_PAPER = ("fprnet/gap", "fprnet/choices", "tffn/glfm", "hpiln/fig7", "hpiln/fig8", "hpiln/margin")
+SUMS |= {comparison: {} for comparison in OF_NO_PAPER}
+# Of HPILN's tables, whose numbers stand by setting: all-search single- and multi-shot, indoor search likewise.
+SETTINGS = [f"{mode}_search/{shot}_shot" for mode in ("all", "indoor") for shot in ("single", "multi")]
+BY_SETTING = {
+    "hpiln/table2": {
+        "rank1": (6355.54, 5385.78, 5290.23, 6183.26),
+        "rank10": (15824.57, 11984.83, 12810.96, 13393.39),
+        "rank20": (19048.09, 14058.57, 15043.0, 15381.17),
+        "mAP": (6713.93, 3898.51, 6849.33, 5381.18),
+    },
+    "hpiln/table4": {"rank1": (3867.81, 4548.37, 4326.47, 5081.49)},
+    "hpiln/table5": {"rank1": (809.98, 941.55)},
+}
+SUMS |= {
+    table: {
+        f"{setting}.{metric}": value
+        for metric, values in columns.items()
+        for setting, value in zip(SETTINGS, values, strict=False)
+    }
+    for table, columns in BY_SETTING.items()
+}
 
 
 @pytest.mark.parametrize("name", grids(CONF))
 def test_papers_numbers_have_the_sums_of_their_columns(name):
     sums = dict.fromkeys(SUMS[name], 0.0)
     for place, row in enumerate(load_grid(CONF, name).rows.values(), start=1):
-        for metric, value in (row.paper or {}).items():
-            sums[metric] += place * value
+        for column, value in flat(row.paper or {}).items():
+            sums[column] += place * value
     assert sums == pytest.approx(SUMS[name], abs=1e-6)

@@ -46,9 +46,9 @@ def table(
 
     grid = load_grid(conf, name)
     shown = chosen_rows(grid, rows)
-    planned = list(dict.fromkeys([*shown, grid.reference]))
+    planned = grid.with_references(shown)
     plan = make_plan(grid, name, PARAMS, conf, chosen_presets(schedule, dataset), planned)
-    protocols = plan.settings[grid.reference]["evaluate"]["protocols"]
+    protocols = next(iter(plan.settings.values()))["evaluate"]["protocols"]
     if protocol and protocol not in protocols:
         expected = ", ".join(protocols)
         raise UserError(

@@ -29,12 +29,14 @@ class ComparedRow:
         ours: Unit -> run -> metric -> percent. Units are what the spread is over; runs of one are averaged first.
             Ranks beyond the gallery are absent.
         state: What its cell of runs says.
+        reference: The row that it is compared with; None for one that the others are compared with.
     """
 
     label: str
     paper: Mapping[str, float]
     ours: Units
     state: str
+    reference: "ComparedRow | None" = None
 
 
 @dataclass(frozen=True)
@@ -45,14 +47,12 @@ class ComparisonTable:
         title: Its heading.
         metrics: The columns; rows are compared by the last one.
         rows: In the paper's order.
-        reference: The row that the others are compared with.
         notes: What must be known about the numbers, a sentence each.
     """
 
     title: str
     metrics: Sequence[str]
     rows: Sequence[ComparedRow]
-    reference: ComparedRow
     notes: Sequence[str] = field(default_factory=tuple)
 
     @property
@@ -143,8 +143,8 @@ def _rows(comparison: ComparisonTable) -> list[list[str]]:
             *(f"{row.paper[metric]:.2f}" if metric in row.paper else NOTHING for metric in metrics),
             *(_mean_and_spread(row.ours, metric) for metric in metrics),
             row.state,
-            _paper_difference(row, comparison.reference, compared),
-            _difference(row, comparison.reference, compared),
+            _paper_difference(row, compared),
+            _difference(row, compared),
         ]
         for row in comparison.rows
     ]
@@ -161,15 +161,17 @@ def _mean_and_spread(units: Units, metric: str) -> str:
     return f"{np.mean(values):.1f}{spread}"
 
 
-def _paper_difference(row: ComparedRow, reference: ComparedRow, metric: str) -> str:
-    if row is reference or metric not in row.paper or metric not in reference.paper:
+def _paper_difference(row: ComparedRow, metric: str) -> str:
+    reference = row.reference
+    if reference is None or metric not in row.paper or metric not in reference.paper:
         return NOTHING
     return f"{row.paper[metric] - reference.paper[metric]:+.2f}"
 
 
-def _difference(row: ComparedRow, reference: ComparedRow, metric: str) -> str:
+def _difference(row: ComparedRow, metric: str) -> str:
     """Write the paired difference, in bold where its interval does not hold zero."""
-    difference = None if row is reference else paired_difference(row.ours, reference.ours, metric)
+    reference = row.reference
+    difference = None if reference is None else paired_difference(row.ours, reference.ours, metric)
     if difference is None:
         return NOTHING
     mean, half = difference

@@ -5,6 +5,7 @@ implemented here: it stands in the table with the paper's numbers only. `extends
 folder, whose entries hold where the file has none of that name.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +19,7 @@ from vireid.support.yaml_files import read_yaml
 # Both end up in the names of experiments, which are names of Git references.
 RowName = Annotated[str, Field(pattern="^[a-z0-9_]+$")]
 Metric = Annotated[str, Field(pattern="^(rank[1-9][0-9]*|mAP|mINP)$")]
+Setting = Annotated[str, Field(pattern="^[a-z0-9_]+/[a-z0-9_]+$")]  # as all_search/single_shot
 Numbers = dict[Metric, Annotated[float, Field(ge=0, le=100)]]
 
 
@@ -29,7 +31,8 @@ class GridRow(Section):
         presets: Presets by group, merged over the grid's.
         set: Dotted key -> value that replaces the old one whole; the key must be there.
         schedules: Schedule -> what more to set under it, for sizes that go with a schedule; then each needs one.
-        paper: The paper's numbers, percent.
+        reference: The row that it is compared with, where that is not the grid's.
+        paper: The paper's numbers, percent; by setting where the paper has several.
         result: Where below a protocol's metrics the row's numbers stand; without it, with the protocol itself.
     """
 
@@ -37,13 +40,29 @@ class GridRow(Section):
     presets: dict[str, str] | None = None
     set: dict[str, Any] | None = None
     schedules: dict[str, dict[str, Any]] | None = None
-    paper: Numbers | None = None
+    reference: RowName | None = None
+    paper: Numbers | dict[Setting, Numbers] | None = None
     result: str | None = None
 
     @property
     def reachable(self) -> bool:
         """Whether there are parameters for it."""
         return any(part is not None for part in (self.presets, self.set, self.schedules))
+
+    def paper_numbers(self, protocol: str) -> Numbers:
+        """The paper's numbers beside those of a protocol, by metric.
+
+        Args:
+            protocol: Whose name ends with a setting, as synthetic/all_search/single_shot; only where the paper has
+                several does it make a difference.
+        """
+        numbers: Numbers = {}
+        for name, value in (self.paper or {}).items():
+            if isinstance(value, float):
+                numbers[name] = value
+            elif protocol.endswith(f"/{name}"):
+                numbers |= value
+        return numbers
 
     def values(self, schedule: str) -> dict[str, Any]:
         """What to set under a schedule, by dotted key.
@@ -71,7 +90,7 @@ class Grid(Section):
         paper_protocol: Data set and protocol of the paper's numbers.
         presets: Presets of all rows, by group; neither the data set's nor the schedule's.
         metrics: The columns, as named in `results/metrics.json`; rows are compared by the last one.
-        reference: The row that the others are compared with.
+        reference: The row that the others are compared with, but for those that name another.
         set: What to set in all rows, before what each sets by itself.
         schedules: Schedule -> what more to set in all rows under it.
         rows: By name.
@@ -87,6 +106,14 @@ class Grid(Section):
     schedules: dict[str, dict[str, Any]] = Field(default_factory=dict)
     rows: dict[RowName, GridRow]
 
+    def reference_of(self, row: str) -> str:
+        """The name of the row that a row is compared with."""
+        return self.rows[row].reference or self.reference
+
+    def with_references(self, rows: Iterable[str]) -> list[str]:
+        """Rows, and those that they are compared with, each once."""
+        return list(dict.fromkeys(name for row in rows for name in (row, self.reference_of(row))))
+
     @property
     def ranks(self) -> list[int]:
         """The ranks among the columns."""
@@ -99,11 +126,11 @@ class Grid(Section):
     @field_validator("rows")
     @classmethod
     def _check_rows(cls, rows: dict[str, GridRow], info: Any) -> dict[str, GridRow]:
-        reference = info.data.get("reference")
-        if reference not in rows or not rows[reference].reachable:
-            raise PydanticCustomError(
-                "reference", "a row named as `reference` says, with parameters (at least `set: {}`)"
-            )
+        for reference in (info.data.get("reference"), *(row.reference for row in rows.values() if row.reference)):
+            if reference not in rows or not rows[reference].reachable:
+                raise PydanticCustomError(
+                    "reference", "a row named as `reference` says, with parameters (at least `set: {}`)"
+                )
         return rows
 
 

@@ -1,6 +1,7 @@
 """A paper's table and figures from the finished experiments of its rows."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -23,7 +24,7 @@ def comparison(
     Args:
         plan: The table, with the parameters of all its rows.
         collected: Experiments of the rows that parameters reach.
-        rows: The rows to show; the reference is compared with even where it is not shown.
+        rows: The rows to show; a reference is compared with even where it is not shown.
         protocol: As `synthetic/all_search/single_shot`.
 
     Raises:
@@ -31,16 +32,15 @@ def comparison(
     """
     grid = plan.grid
     by_trial = len(trials_of(_repetitions(collected))) > 1
-    compared = {
-        row: _row(plan, row, collected.get(row), protocol, by_trial)
-        for row in dict.fromkeys([*rows, grid.reference])
-    }
+    compared = {row: _row(plan, row, collected.get(row), protocol, by_trial) for row in grid.with_references(rows)}
     return ComparisonTable(
         title=f"{grid.caption}: {plan.prefix}",
         metrics=grid.metrics,
-        rows=[compared[row] for row in rows],
-        reference=compared[grid.reference],
-        notes=[*_notes(plan, collected, protocol), *_blank(compared.values(), grid.metrics)],
+        rows=[
+            replace(compared[row], reference=compared[reference]) if reference != row else compared[row]
+            for row, reference in ((row, grid.reference_of(row)) for row in rows)
+        ],
+        notes=[*_notes(plan, collected, rows, protocol), *_blank(compared.values(), grid.metrics)],
     )
 
 
@@ -55,7 +55,7 @@ def _row(plan: Plan, name: str, collected: RowExperiments | None, protocol: str,
     row = plan.grid.rows[name]
     finished = collected.finished if collected else {}
     ours = {r: numbers(run, protocol, row.result, plan.grid.metrics) for r, run in finished.items()}
-    return ComparedRow(row.label, row.paper or {}, by_unit(ours, by_trial), _state(collected))
+    return ComparedRow(row.label, row.paper_numbers(protocol), by_unit(ours, by_trial), _state(collected))
 
 
 def _repetitions(collected: Mapping[str, RowExperiments]) -> set[Repetition]:
@@ -73,7 +73,7 @@ def _state(collected: RowExperiments | None) -> str:
     return str(len(collected.finished)) + (f" ({', '.join(more)})" if more else "")
 
 
-def _notes(plan: Plan, collected: Mapping[str, RowExperiments], protocol: str) -> list[str]:
+def _notes(plan: Plan, collected: Mapping[str, RowExperiments], rows: Sequence[str], protocol: str) -> list[str]:
     grid = plan.grid
     runs = [run for part in collected.values() for run in part.finished.values()]
     paper = [f"Paper: {grid.source}; {grid.paper_protocol}. Percent."] if grid.source else []
@@ -88,16 +88,15 @@ def _notes(plan: Plan, collected: Mapping[str, RowExperiments], protocol: str) -
     )
     if protocol.startswith("synthetic"):
         notes.append("The embedded data set is drawn, so our numbers say nothing about real cameras.")
-    reference = grid.rows[grid.reference].label
     notes.append(
-        f"Differences in {grid.metrics[-1]} are to the row {reference!r}; ours are paired by seed"
+        f"Differences in {grid.metrics[-1]} are to {_references(plan, rows)}; ours are paired by seed"
         f"{' and trial' if trials else ''}, with half of Student's 95 % interval, for each row alone. Bold: the "
         "interval does not hold zero. What is not bold is within noise."
     )
     if uneven := _uneven(plan, collected):
         notes.append(
             "Not all rows have the same runs, so their means are not comparable. Differences are over the runs "
-            f"that a row shares with {reference!r}: {', '.join(uneven)}."
+            f"that a row shares with the one it is compared with: {', '.join(uneven)}."
         )
     if len(trials) > 1:
         notes.append("Trials split the same people in other ways; the intervals say nothing about other people.")
@@ -108,13 +107,26 @@ def _notes(plan: Plan, collected: Mapping[str, RowExperiments], protocol: str) -
     return [*notes, *_origins(plan, collected)]
 
 
+def _references(plan: Plan, rows: Sequence[str]) -> str:
+    """Name the row that the others are compared with, or each of several with those that are compared with it."""
+    grid = plan.grid
+    compared: dict[str, list[str]] = {}
+    for row in rows:
+        if row != grid.reference_of(row):
+            compared.setdefault(grid.reference_of(row), []).append(repr(grid.rows[row].label))
+    if len(compared) <= 1:
+        return f"the row {grid.rows[next(iter(compared), grid.reference)].label!r}"
+    several = (f"{grid.rows[name].label!r} (for {', '.join(labels)})" for name, labels in compared.items())
+    return f"the rows {', '.join(several)}"
+
+
 def _uneven(plan: Plan, collected: Mapping[str, RowExperiments]) -> list[str]:
-    """Name the rows whose runs are not the reference's, and how many they share."""
-    reference = collected[plan.grid.reference].finished.keys()
+    """Name the rows whose runs are not those of their reference, and how many they share."""
+    references = {row: collected[plan.grid.reference_of(row)].finished.keys() for row in collected}
     return [
-        f"{plan.grid.rows[row].label!r} {len(reference & part.finished.keys())} of {len(part.finished)}"
+        f"{plan.grid.rows[row].label!r} {len(references[row] & part.finished.keys())} of {len(part.finished)}"
         for row, part in collected.items()
-        if part.finished and part.finished.keys() != reference
+        if part.finished and part.finished.keys() != references[row]
     ]
 
 
