@@ -56,8 +56,8 @@ class ResMid(ReidNetwork):
         return NetworkOutputs(embedding, [embedding], self.classified([embedding]))
 
     def explained_layers(self) -> dict[str, nn.Module]:
-        """See `ReidNetwork.explained_layers`."""
-        return self.trunk.named_stages()
+        """See `ReidNetwork.explained_layers`; a stage is not called as such, but its last block is."""
+        return {name: blocks_of(stage)[-1] for name, stage in self.trunk.named_stages().items()}
 
 
 def _last_vectors(trunk: Trunk, images: Tensor) -> list[Tensor]:
