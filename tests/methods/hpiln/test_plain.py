@@ -5,13 +5,14 @@ import torch
 from torch import nn
 from torchvision.models import densenet121, resnet50
 
+from tests.methods.hpiln import network_guards as guards
+from tests.methods.hpiln.network_guards import counted, images
 from vireid.backbones.trunks import TrunkSettings
 from vireid.methods.hpiln.networks.plain import Plain
 from vireid.methods.hpiln.weights import load_network_weights
 from vireid.support.files import sha256
 
 PIDS = 5
-SIZE = (64, 32)
 SMALL = ["resnet10_half", "mobilenet_v2", "timm:tf_efficientnet_lite0"]
 
 
@@ -24,14 +25,6 @@ def built(trunk="resnet10_half", num_pids=PIDS):
     return Plain(num_pids, TrunkSettings(name=trunk, pretrained=False, last_stride=2))
 
 
-def images(count=4):
-    return torch.randn(count, 3, *SIZE)
-
-
-def without_gradient(network):
-    return {name for name, value in network.named_parameters() if value.grad is None or not value.grad.any()}
-
-
 @pytest.mark.parametrize(
     ("trunk", "bare", "whole", "width"),
     [("resnet50", 23_508_032, 24_317_387, 2048), ("densenet121", 6_953_856, 7_358_731, 1024)],
@@ -40,8 +33,7 @@ def test_papers_networks_have_their_parameters_and_widths(trunk, bare, whole, wi
     with torch.device("meta"):
         network = built(trunk, 395).eval()
         outputs = network(torch.empty(2, 3, *Plain.paper_size))
-    counts = [sum(p.numel() for p in module.parameters()) for module in (network, network.classifiers)]
-    assert (counts[0] - counts[1], counts[0]) == (bare, whole)
+    assert counted(network) == (bare, whole)
     assert (network.embedding_dim, network.compared_dims) == (width, (width,))
     assert Plain.paper_size == (224, 224)
     assert outputs.embedding.shape == (2, width)
@@ -87,32 +79,14 @@ def test_embedded_compared_and_classified_is_the_mean_of_the_last_map(trunk):
 
 @pytest.mark.parametrize("trunk", [*SMALL, "densenet121"])
 def test_every_parameter_learns_and_only_the_classifier_from_identities_alone(trunk):
-    network, rows = built(trunk), images()
-    network(rows).logits[0].square().sum().backward()
-    assert without_gradient(network) == set()
-    network.zero_grad()
-    network(rows).compared[0].square().sum().backward()
-    assert without_gradient(network) == {"classifiers.0.weight", "classifiers.0.bias"}
-    assert network.only_for_identities() == list(network.classifiers)
+    guards.learns_wholly_and_only_the_classifier_from_identities_alone(built(trunk))
 
 
-def test_evaluated_embedding_does_not_depend_on_batch_mates():
-    network, rows = built(), images()
-    with torch.inference_mode():
-        network(rows)  # moves the norms' averages
-        network.eval()
-        together, alone = network(rows).embedding, torch.cat([network(row[None]).embedding for row in rows])
-    torch.testing.assert_close(together, alone)
-    assert together.std(dim=0).max() > 1e-3
+@pytest.mark.parametrize("trunk", ["resnet10_half", "densenet121"])
+def test_evaluated_embedding_does_not_depend_on_batch_mates(trunk):
+    guards.embeds_each_image_by_itself(built(trunk))
 
 
-def test_explained_are_the_maps_of_the_four_stages():
-    network, rows = built("mobilenet_v2").eval(), images(2)
-    seen = {}
-    for name, layer in network.explained_layers().items():
-        layer.register_forward_hook(lambda _module, _inputs, result, name=name: seen.update({name: result}))
-    with torch.inference_mode():
-        network(rows)
-        expected = network.trunk(rows)
-    assert list(seen) == ["stage1", "stage2", "stage3", "stage4"]
-    assert all(torch.equal(*pair) for pair in zip(seen.values(), expected, strict=True))
+@pytest.mark.parametrize("trunk", [*SMALL, "densenet121"])
+def test_explained_are_the_maps_of_the_four_stages(trunk):
+    guards.explains_the_maps_of_the_trunk(built(trunk))

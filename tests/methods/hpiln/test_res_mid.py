@@ -5,15 +5,16 @@ import torch
 from torch import nn
 from torchvision.models import resnet50
 
+from tests.methods.hpiln import network_guards as guards
+from tests.methods.hpiln.network_guards import counted, images
 from vireid.backbones.trunks import TrunkSettings
 from vireid.methods.hpiln.networks.res_mid import ResMid
 from vireid.methods.hpiln.weights import load_network_weights
 from vireid.support.files import sha256
 
 PIDS, WIDTH = 5, 16
-SIZE = (64, 32)
-# Channels of the last three blocks. Of resnet10_half these are whole stages, of resnet18 the last is in two blocks,
-# and timm's stages are sequences of sequences.
+# Channels of the last three blocks: resnet10_half has one in each stage, resnet18 two, and a stage of the others is
+# a sequence, for timm one of sequences.
 BLOCKS = {
     "resnet10_half": (64, 128, 256),
     "resnet18": (256, 512, 512),
@@ -31,10 +32,6 @@ def _seeded():
 def built(trunk="resnet10_half", num_pids=PIDS, width=WIDTH):
     settings = TrunkSettings(name=trunk, pretrained=False, last_stride=2)
     return ResMid(num_pids, settings, ResMid.Settings(width=width))
-
-
-def images(count=4):
-    return torch.randn(count, 3, *SIZE)
 
 
 def moved(norm):
@@ -56,16 +53,11 @@ def embedded(first, second, last, linear, norm):
     return torch.cat([fused.clamp(min=0), last], dim=1)
 
 
-def without_gradient(network):
-    return {name for name, value in network.named_parameters() if value.grad is None or not value.grad.any()}
-
-
 def test_papers_network_has_its_parameters_and_widths():
     with torch.device("meta"):
         network = built("resnet50", 395, 1024).eval()
         outputs = network(torch.empty(2, 3, *ResMid.paper_size))
-    counts = [sum(p.numel() for p in module.parameters()) for module in (network, network.classifiers)]
-    assert (counts[0] - counts[1], counts[0]) == (27_705_408, 28_919_243)
+    assert counted(network) == (27_705_408, 28_919_243)
     assert (network.embedding_dim, network.compared_dims) == (3072, (3072,))
     assert ResMid.paper_size == (224, 224)
     assert outputs.embedding.shape == (2, 3072)
@@ -132,34 +124,13 @@ def test_finding_the_widths_leaves_the_trunk_as_it_was():
 
 @pytest.mark.parametrize("trunk", BLOCKS)
 def test_every_parameter_learns_and_only_the_classifier_from_identities_alone(trunk):
-    network, rows = built(trunk), images()
-    network(rows).logits[0].square().sum().backward()
-    assert without_gradient(network) == set()
-    network.zero_grad()
-    network(rows).compared[0].square().sum().backward()
-    assert without_gradient(network) == {"classifiers.0.weight", "classifiers.0.bias"}
-    assert network.only_for_identities() == list(network.classifiers)
+    guards.learns_wholly_and_only_the_classifier_from_identities_alone(built(trunk))
 
 
 def test_evaluated_embedding_does_not_depend_on_batch_mates():
-    network, rows = built(), images()
-    with torch.inference_mode():
-        network(rows)  # moves the norms' averages
-        network.eval()
-        together, alone = network(rows).embedding, torch.cat([network(row[None]).embedding for row in rows])
-    torch.testing.assert_close(together, alone)
-    assert together.std(dim=0).max() > 1e-3
+    guards.embeds_each_image_by_itself(built())
 
 
 @pytest.mark.parametrize("trunk", BLOCKS)
 def test_explained_are_the_maps_of_the_four_stages(trunk):
-    network, rows = built(trunk).eval(), images(2)
-    seen = {}
-    for name, layer in network.explained_layers().items():
-        layer.register_forward_hook(lambda _module, _inputs, result, name=name: seen.update({name: result}))
-    with torch.inference_mode():
-        network(rows)
-        shown = dict(seen)
-        expected = network.trunk(rows)
-    assert list(shown) == ["stage1", "stage2", "stage3", "stage4"]
-    assert all(torch.equal(*pair) for pair in zip(shown.values(), expected, strict=True))
+    guards.explains_the_maps_of_the_trunk(built(trunk))
