@@ -113,7 +113,8 @@ def test_pretrained_mobilenet_has_the_weights_of_the_file_but_for_its_last_convo
             assert torch.equal(part.state_dict()[key], value)
 
 
-def test_pretrained_densenet_has_the_weights_of_the_file_and_ends_with_its_norm_and_relu(hub):
+@pytest.mark.parametrize("named", [False, True], ids=["kept", "named"])
+def test_pretrained_densenet_has_the_weights_of_the_file_and_ends_with_its_norm_and_relu(hub, named):
     torch.manual_seed(5)
     source = densenet121(weights=None).eval()
     old = {  # as torchvision's file has them
@@ -122,11 +123,22 @@ def test_pretrained_densenet_has_the_weights_of_the_file_and_ends_with_its_norm_
         if not name.endswith("num_batches_tracked")
     }
     assert "features.denseblock1.denselayer1.norm.1.weight" in old
-    torch.save(old, weights_file(hub, "densenet121"))
+    path = weights_file(hub, "densenet121")
+    torch.save(old, path)
     images = torch.randn(1, 3, 64, 32)
-    trunk = built_trunk("densenet121", True).eval()
+    trunk = built_trunk("densenet121", f"{path}#sha256={sha256(path)}" if named else True).eval()
     with torch.inference_mode():
         torch.testing.assert_close(trunk(images)[-1], source.features(images).relu())
+
+
+@pytest.mark.parametrize("name", TRUNKS)
+def test_no_stage_changes_the_map_that_it_is_given(name):
+    trunk, before = built_trunk(name).eval(), []
+    for stage in trunk.stages:
+        stage.register_forward_pre_hook(lambda _module, inputs: before.append(inputs[0].clone()))
+    with torch.inference_mode():
+        *maps, _ = trunk.stem_and_maps(torch.randn(1, 3, 64, 32))
+    assert all(torch.equal(*pair) for pair in zip(maps, before, strict=True))
 
 
 def test_trunk_that_does_not_exist_is_refused_with_those_that_do():

@@ -113,7 +113,7 @@ def load_by_name(network: nn.Module, path: Path) -> None:
         UserError: If the file holds no weights, or those of another network.
     """
     remedy = f"name a file with the weights of this whole network, or {UNTRAINED}"
-    load_weights(network, with_counters(network, read_state(path, remedy)), path, remedy)
+    load_weights(network, with_counters(network, _of_today(read_state(path, remedy))), path, remedy)
 
 
 def load_in_order(network: nn.Module, path: Path) -> None:
