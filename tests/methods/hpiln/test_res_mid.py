@@ -13,7 +13,7 @@ from vireid.methods.hpiln.weights import load_network_weights
 from vireid.support.files import sha256
 
 PIDS, WIDTH = 5, 16
-# Channels of the last three blocks: resnet10_half has one in each stage, resnet18 two, and a stage of the others is
+# Channels of the last three blocks: resnet10_half has one in each stage, resnet18 two; a stage of the others is
 # a sequence, for timm one of sequences.
 BLOCKS = {
     "resnet10_half": (64, 128, 256),
