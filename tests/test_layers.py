@@ -78,8 +78,12 @@ def test_layers_share_no_list_or_section(conf):
 
 
 def test_decided_keys_are_those_of_all_presets_and_parts(conf):
-    assert decided_keys(conf, "method") == {"model.trunk.name", "train.lr", "train.steps", "size.height"}
-    assert decided_keys(conf, "schedule") == {"size.height", "train.epochs"}
+    methods, schedules = (preset_names(conf, group) for group in ("method", "schedule"))
+    everything = {"model.trunk.name", "train.lr", "train.steps", "size.height"}
+    assert decided_keys(conf, "method", methods) == everything
+    assert decided_keys(conf, "method", ["child"]) == everything  # with what it extends
+    assert decided_keys(conf, "schedule", schedules) == {"size.height", "train.epochs"}
+    assert decided_keys(conf, "schedule", []) == set()
 
 
 def test_files_that_begin_with_a_dot_are_no_presets(conf):

@@ -13,7 +13,7 @@ From the lowest to the highest, a higher one winning key by key:
 file may bring new keys, those of `model` and `loss`. Lists are replaced whole.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
@@ -78,14 +78,13 @@ def compose(conf: Path, chosen: Mapping[str, str]) -> Composition:
     return Composition(values, origins)
 
 
-def decided_keys(conf: Path, group: str) -> set[str]:
-    """Dotted keys that some preset of a group decides: those that choosing another one of the group rewrites."""
+def decided_keys(conf: Path, group: str, names: Iterable[str]) -> set[str]:
+    """Dotted keys that some presets of a group decide, or those that they extend, under whichever schedule."""
     keys = set()
-    for name in preset_names(conf, group):
-        content = dict(read_preset(conf, group, name))
-        content.pop("extends", None)
-        parts = [content, *_parts(conf / group / f"{name}.yaml", content).values()]
-        keys |= {key for part in parts for key in flat(part)}
+    for name in names:
+        for extended, content in _with_extended(conf, group, name).items():
+            parts = [content, *_parts(conf / group / f"{extended}.yaml", content).values()]
+            keys |= {key for part in parts for key in flat(part)}
     return keys
 
 

@@ -13,8 +13,8 @@ def apply_presets(values: CommentedMap, chosen: Mapping[str, str], conf: Path) -
     """Put presets into parameters, in place and with their comments kept.
 
     All parameters are composed anew from the presets in force. Then only those keys are written that a preset of a
-    chosen group decides. So what the former choice had set is gone, and what no such preset speaks of stays: the
-    folder of the data set when a method is chosen.
+    chosen group decides; of methods, the one that was in force or the one that is chosen. So what the former
+    choice had set is gone, and what no such preset speaks of stays: the data set's folder when a method is chosen.
 
     Args:
         values: What params.yaml holds.
@@ -30,8 +30,12 @@ def apply_presets(values: CommentedMap, chosen: Mapping[str, str], conf: Path) -
     chosen = dict(chosen)
     if "schedule" in chosen:
         chosen.setdefault("method", values["recipe"])
-    composition = compose(conf, presets_in_force(values, conf) | chosen)
-    keys = {key for group in chosen for key in decided_keys(conf, group)}
+    before = presets_in_force(values, conf)
+    composition = compose(conf, before | chosen)
+    keys = set()
+    for group, name in chosen.items():
+        names = {before[group], name} if group == "method" else preset_names(conf, group)
+        keys |= decided_keys(conf, group, names)
     if "dataset" in chosen:  # trial, galleries and thermal images were those of another one
         keys |= {key for key in flat(composition.values) if key.startswith("dataset.")}
     if "method" in chosen:
@@ -75,8 +79,9 @@ def presets_in_force(values: Mapping[str, Any], conf: Path) -> dict[str, str]:
     """
     group = "superresolve"
     named = {"schedule": values["schedule"], "dataset": values["dataset"]["name"], "method": values["recipe"]}
-    present, keys = flat(values), decided_keys(conf, group)
-    for name in preset_names(conf, group):
+    names = preset_names(conf, group)
+    present, keys = flat(values), decided_keys(conf, group, names)
+    for name in names:
         composed = flat(compose(conf, named | {group: name}).values)
         decided = keys if composed["superresolve.enabled"] else {"superresolve.enabled"}
         if all(composed[key] == present[key] for key in decided):

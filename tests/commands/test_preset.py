@@ -60,7 +60,7 @@ def test_every_method_has_a_preset_of_its_name_and_none_is_without_a_method():
 
 def test_only_a_method_decides_what_another_group_decides_too():
     """So the order of the other layers does not matter."""
-    keys = {group: decided_keys(CONF, group) for group in GROUPS}
+    keys = {group: decided_keys(CONF, group, CHOICES[group]) for group in GROUPS}
     for one, other in combinations(GROUPS, 2):
         assert "method" in (one, other) or keys[one].isdisjoint(keys[other])
 
@@ -168,6 +168,15 @@ def test_method_leaves_hand_edited_image_sizes_alone(project):
     assert load_params(path).ingest.height == height + 8
     preset("method=baseline")
     assert load_params(path).ingest.height == height + 8
+
+
+def test_method_takes_back_the_image_sizes_that_the_former_one_had_set(project):
+    path = project / "params.yaml"
+    before = load_params(path).ingest
+    preset("method=hpiln_hacnn")
+    assert (load_params(path).ingest.height, load_params(path).ingest.width) == (160, 64)
+    preset("method=tffn")
+    assert load_params(path).ingest == before
 
 
 def test_data_set_keeps_nothing_that_was_chosen_of_another_one(project):

@@ -86,7 +86,7 @@ def test_what_would_stop_the_run_is_told_and_nothing_is_written(stage, fails, em
 def test_unknown_method_is_told_with_the_known_ones(stage, fails, empty):
     path = empty / "params.yaml"
     path.write_text(path.read_text().replace(f"method: {METHOD}", "method: nope"))
-    fails(stage("check"), "no such method", "baseline, fprnet, tffn")
+    fails(stage("check"), "no such method", "baseline, fprnet, hpiln, tffn")
 
 
 def test_missing_device_is_told(stage, fails, change, monkeypatch):
