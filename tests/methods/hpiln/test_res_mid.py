@@ -13,8 +13,8 @@ from vireid.methods.hpiln.weights import load_network_weights
 from vireid.support.files import sha256
 
 PIDS, WIDTH = 5, 16
-# Channels of the last three blocks: a stage of resnet10_half is one, and those of resnet18 are two; the others' last
-# stages have three or more, timm's in sequences of sequences.
+# Channels of the last three blocks. A stage of resnet10_half is one, and those of resnet18 are two; the last stages
+# of the others have three or more, timm's in sequences of sequences.
 BLOCKS = {
     "resnet10_half": (64, 128, 256),
     "resnet18": (256, 512, 512),
