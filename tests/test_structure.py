@@ -37,6 +37,7 @@ ROOMS = (
     "reporting",
     "search",
     "explanation",
+    "plane",
     "experiments",
     "steps",
     "commands",

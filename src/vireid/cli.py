@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from vireid.commands.compare_losses import compare_losses
 from vireid.commands.convert import convert
 from vireid.commands.evaluate import evaluate
 from vireid.commands.experiments import experiments
@@ -53,5 +54,6 @@ app.command("evaluate")(evaluate)
 app.command("convert")(convert)
 app.command("search")(search)
 app.command("explain")(explain)
+app.command("compare-losses")(compare_losses)
 app.command("experiments")(experiments)
 app.command("table")(table)

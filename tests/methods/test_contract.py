@@ -200,6 +200,18 @@ def test_layers_to_explain_are_modules_of_the_method(method):
     assert {id(layer) for layer in (*visible.values(), *infrared.values())} <= modules
 
 
+@pytest.mark.parametrize("modality", Modality)
+def test_layers_to_explain_give_one_map_of_each_image(method, batch, modality):
+    shapes = {}
+    for name, layer in method.explained_layers(modality).items():
+        layer.register_forward_hook(
+            lambda _module, _inputs, result, name=name: shapes.update({name: result.shape})
+        )
+    method.eval().embed(batch.images, modality)
+    assert shapes.keys() == method.explained_layers(modality).keys()
+    assert all(len(shape) == 4 and shape[0] == len(batch.images) for shape in shapes.values())
+
+
 def test_same_seed_builds_the_same_method():
     case = next(iter(CASES.values()))
     first, same, other = (built(case, seed).state_dict() for seed in (3, 3, 4))

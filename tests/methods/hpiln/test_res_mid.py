@@ -13,8 +13,8 @@ from vireid.methods.hpiln.weights import load_network_weights
 from vireid.support.files import sha256
 
 PIDS, WIDTH = 5, 16
-# Channels of the last three blocks. A stage of resnet10_half is one, and those of resnet18 are two; the last stages
-# of the others have three or more, timm's in sequences of sequences.
+# Channels of the last three blocks: resnet10_half has one in each stage, resnet18 two; a stage of the others is
+# a sequence, for timm one of sequences.
 BLOCKS = {
     "resnet10_half": (64, 128, 256),
     "resnet18": (256, 512, 512),

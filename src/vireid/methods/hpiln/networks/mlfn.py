@@ -40,6 +40,7 @@ class Block(nn.Module):
         for before, after in pairwise((inputs, *between, GROUPS)):
             layers += [nn.Conv2d(before, after, 1), nn.BatchNorm2d(after), nn.ReLU()]
         self.fsm = nn.Sequential(*layers[:-1], nn.Sigmoid())
+        self.activation = nn.ReLU()
         self.downsample = None
         if inputs != outputs or stride > 1:
             self.downsample = nn.Sequential(
@@ -54,7 +55,7 @@ class Block(nn.Module):
         values = (values.unflatten(1, (GROUPS, -1)) * weights[:, :, None]).flatten(1, 2)
         values = relu(self.fm_bn3(self.fm_conv3(values)))
         shortcut = maps if self.downsample is None else self.downsample(maps)
-        return relu(shortcut + values), weights
+        return self.activation(shortcut + values), weights
 
 
 class Mlfn(ReidNetwork):
@@ -111,8 +112,14 @@ class Mlfn(ReidNetwork):
         return NetworkOutputs(embedding, [embedding], self.classified([embedding]))
 
     def explained_layers(self) -> dict[str, nn.Module]:
-        """See `ReidNetwork.explained_layers`; the weights that a block chooses stand beside its map."""
-        return {f"stage{number}": self.blocks[end - 1] for number, end in enumerate(accumulate(BLOCKS), start=1)}
+        """See `ReidNetwork.explained_layers`; of a group's last block what has the map alone."""
+        ends = (self.blocks[end - 1] for end in accumulate(BLOCKS))
+        return {f"stage{number}": _activation(block) for number, block in enumerate(ends, start=1)}
+
+
+def _activation(block: nn.Module) -> nn.Module:
+    assert isinstance(block, Block)
+    return block.activation
 
 
 def _feature(inputs: int, outputs: int) -> nn.Sequential:
