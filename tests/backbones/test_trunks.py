@@ -6,11 +6,12 @@ from importlib import metadata
 import pytest
 import torch
 from pydantic import ValidationError
+from torch import nn
 from torchvision.models import densenet121, mobilenet_v2, resnet18
 
 from tests.made import built_trunk
 from vireid.backbones.pretrained import Origin
-from vireid.backbones.trunks import TRUNKS
+from vireid.backbones.trunks import TRUNKS, blocks_of
 from vireid.support.errors import UserError
 from vireid.support.files import sha256
 
@@ -73,6 +74,15 @@ def test_last_stride_of_1_keeps_the_resolution_of_c4_and_changes_no_weight(name)
 def test_small_trunk_has_one_block_per_stage():
     blocks = [type(stage).__name__ for stage in built_trunk("resnet10_half").stages]
     assert blocks == ["BasicBlock"] * 4
+
+
+def test_blocks_of_a_stage_are_the_parts_of_plain_sequences_alone():
+    class Block(nn.Sequential):
+        """As DenseNet's transition, which is no sequence of blocks."""
+
+    first, second, third = Block(nn.Identity(), nn.ReLU()), nn.ReLU(), Block(nn.ReLU())
+    assert blocks_of(nn.Sequential(nn.Sequential(first, second), third)) == [first, second, third]
+    assert blocks_of(third) == [third]
 
 
 def test_weights_are_those_of_the_papers_time():
