@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from vireid.backbones.trunks import TrunkSettings, require_last_stride_of_1
 from vireid.backbones.weight_files import require_hashed_file
@@ -57,7 +58,14 @@ class Architecture(Section):
     @classmethod
     def _serves_mgn(cls, trunk: TrunkSettings, info: ValidationInfo) -> TrunkSettings:
         if info.data.get("network") == "mgn":  # two of its branches keep the resolution
-            require_last_stride_of_1(trunk.name)
+            try:
+                require_last_stride_of_1(trunk.name)
+            except PydanticCustomError as error:
+                raise PydanticCustomError(
+                    "trunk",
+                    "another trunk for mgn than {name}, whose last stage cannot keep the resolution: {reason}",
+                    error.context,
+                ) from error
         return trunk
 
 

@@ -2,7 +2,7 @@
 
 import torch
 from torch import Tensor, nn
-from torchvision.models.resnet import Bottleneck
+from torchvision.models.resnet import Bottleneck, conv1x1
 
 from vireid.backbones.pooling import pool
 from vireid.backbones.trunks import TrunkSettings, build_trunk
@@ -46,11 +46,12 @@ class Bfe(ReidNetwork):
         super().__init__()
         self.trunk, self.settings = build_trunk(trunk), settings
         channels = self.trunk.channels[-1]
+        planes = channels // Bottleneck.expansion
         self.compared_dims = (settings.global_width, settings.erasing_width)
         self.embedding_dim = sum(self.compared_dims) if settings.concatenate else settings.erasing_width
         self.reduction = linear_block(channels, settings.global_width)
-        self.bottleneck = _bottleneck(channels)
-        self.erasing = linear_block(channels, settings.erasing_width)
+        self.bottleneck = _bottleneck(channels, planes)
+        self.erasing = linear_block(planes * Bottleneck.expansion, settings.erasing_width)
         self.classifiers = nn.ModuleList(nn.Linear(width, num_pids) for width in self.compared_dims)
 
     def forward(self, images: Tensor) -> NetworkOutputs:
@@ -66,12 +67,15 @@ class Bfe(ReidNetwork):
         return NetworkOutputs(embedding, compared, self.classified(compared))
 
     def _kept(self, feature_map: Tensor) -> Tensor:
-        """Zeros in a rectangle at a random place, ones elsewhere: (H, W) for maps (B, C, H, W)."""
+        """Zeros in a rectangle at a random place, ones elsewhere: (H, W) for maps (B, C, H, W).
+
+        The place is drawn on the CPU, so that it is the same on every device; nothing waits for the device.
+        """
         ratios = (self.settings.rectangle_height, self.settings.rectangle_width)
         inside = []
         for size, ratio in zip(feature_map.shape[2:], ratios, strict=True):
             length = round(ratio * size)
-            start = torch.randint(size - length + 1, (), device=feature_map.device)
+            start = torch.randint(size - length + 1, ())
             places = torch.arange(size, device=feature_map.device)
             inside.append((places >= start) & (places < start + length))
         rows, columns = inside
@@ -82,6 +86,12 @@ class Bfe(ReidNetwork):
         return self.trunk.named_stages() | {"erasing": self.bottleneck}
 
 
-def _bottleneck(channels: int) -> Bottleneck:
-    """One more block of ResNet-50's kind, which leaves the number of channels as it is."""
-    return Bottleneck(channels, channels // Bottleneck.expansion)
+def _bottleneck(channels: int, planes: int) -> Bottleneck:
+    """One more block of ResNet-50's kind: (B, channels, H, W) to (B, 4 planes, H, W).
+
+    Where these are fewer, as for a trunk with 185 channels, the shortcut is a 1x1 convolution, as in ResNet-50.
+    """
+    outputs, shortcut = planes * Bottleneck.expansion, None
+    if outputs != channels:
+        shortcut = nn.Sequential(conv1x1(channels, outputs), nn.BatchNorm2d(outputs))
+    return Bottleneck(channels, planes, downsample=shortcut)
