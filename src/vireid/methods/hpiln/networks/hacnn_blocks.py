@@ -96,8 +96,13 @@ class HardAttention(nn.Module):
             self.fc.bias.copy_(torch.tensor([value for row in _FIRST_ROWS for value in (0.0, row)]))
 
     def forward(self, maps: Tensor) -> Tensor:
-        """(B, C, H, W) to (B, 4, 2), x and y in (-1, 1), float32."""
-        return self.fc(maps.mean(dim=(2, 3))).float().tanh().unflatten(1, (REGIONS, 2))
+        """(B, C, H, W) to (B, 4, 2), x and y in (-1, 1), float32.
+
+        The linear layer is written out, as mixed precision would round what `fc` returns.
+        """
+        pooled = maps.float().mean(dim=(2, 3))
+        moves = (pooled[:, None] * self.fc.weight).sum(dim=2) + self.fc.bias
+        return moves.tanh().unflatten(1, (REGIONS, 2))
 
 
 class HarmoniousAttention(nn.Module):
