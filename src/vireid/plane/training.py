@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from vireid.data.augmentation import normalise
 from vireid.data.records import Modality
@@ -87,7 +87,7 @@ def train_in_plane(
     with progress(f"train by {kind}", len(loader), "steps") as bar:
         for batch in loader.epoch(0):
             optimizer.zero_grad()
-            _loss(network, batch, kind, margin).backward()
+            plane_loss(network, batch, kind, margin).backward()
             optimizer.step()
             bar.advance(1)
     return pd.concat(
@@ -102,7 +102,15 @@ def _in_memory(images: ImageSet) -> ImageSet:
     return replace(images, image=np.asarray(images.image[:]))
 
 
-def _loss(network: PlaneNetwork, batch: Batch, kind: str, margin: float) -> Tensor:
+def plane_loss(network: nn.Module, batch: Batch, kind: str, margin: float) -> Tensor:
+    """The sum of a loss's terms (`methods.hpiln.method.TERMS`) on a batch, a scalar.
+
+    Args:
+        network: Gives points (B, 2) and logits (B, N) for images.
+        batch: What it is trained on.
+        kind: `identity`, `hp` or `hpi`.
+        margin: Of the pentaplet loss.
+    """
     points, logits = network(batch.images)
     terms = {
         "identity": lambda: identity_loss(logits, batch.labels),
