@@ -9,9 +9,9 @@ SIZE = (64, 32)
 CLASSIFIER = {"classifiers.0.weight", "classifiers.0.bias"}
 
 
-def images(count: int) -> Tensor:
+def images(count: int, size: tuple[int, int] = SIZE) -> Tensor:
     """Random images."""
-    return torch.randn(count, 3, *SIZE)
+    return torch.randn(count, 3, *size)
 
 
 def counted(network: ReidNetwork) -> tuple[int, int]:
@@ -37,7 +37,7 @@ def learns_wholly_and_only_the_classifier_from_identities_alone(network: ReidNet
 
 def embeds_each_image_by_itself(network: ReidNetwork) -> None:
     """In eval mode, after the norms' averages have moved."""
-    rows = images(4)
+    rows = images(4, network.takes_only or SIZE)
     with torch.inference_mode():
         network.train()(rows)
         network.eval()

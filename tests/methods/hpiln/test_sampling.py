@@ -72,7 +72,7 @@ def test_a_stripe_is_a_quarter_of_the_rows_and_all_columns():
 
 def test_what_lies_outside_is_zero():
     ones = torch.ones(1, 1, 9, 5)
-    # Around row 8 rows 7 to 9, around column 4 columns 2 to 6; a stripe has the map's size before it is resized.
+    # Of 9 rows and 5 columns these are rows 7 to 9, each a quarter of a row below the last, and columns 2 to 6.
     found = stripes(ones, torch.tensor([[1.0, 1.0]]), 9, 5)[0, 0]
     rows = torch.tensor([1, 1, 1, 1, 1, 0.75, 0.5, 0.25, 0])
     assert torch.equal(found, rows[:, None] * torch.tensor([1.0, 1, 1, 0, 0]))

@@ -1,7 +1,7 @@
 """Bilinear sampling by matrices, as torch's own has no deterministic gradient on CUDA.
 
-Rows and columns are sampled by themselves, which is the same where nothing is rotated. In both functions the
-middles of the corners' pixels lie at -1 and 1 (`align_corners=True`).
+Rows and columns are sampled by themselves, which is the same where nothing is rotated. The middles of the first
+and last pixel lie at -1 and 1 (`align_corners=True`).
 """
 
 import torch
@@ -21,9 +21,8 @@ def resized(maps: Tensor, height: int, width: int) -> Tensor:
 def stripes(maps: Tensor, middles: Tensor, height: int, width: int) -> Tensor:
     """Cut a stripe out of each map and resize it; what lies outside of a map is zero.
 
-    The stripe is sampled to the map's own size first, as `affine_grid` and `grid_sample` do, and then resized as
-    by `resized`. Torch aligned the corners there until version 1.2, with which HPILN's networks were trained;
-    since then it must be told to.
+    The stripe is sampled to the map's own size first, as by `affine_grid` and `grid_sample`, and then resized, as
+    by `resized`. Those two aligned the corners before torch 1.3, which is younger than HPILN.
 
     Args:
         maps: (B, C, H, W) float.

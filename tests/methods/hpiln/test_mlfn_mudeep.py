@@ -1,12 +1,11 @@
-"""MLFN, HACNN and MuDeep: their parts by hand. CPU, seconds."""
+"""MLFN and MuDeep: their parts by hand. CPU, seconds."""
 
 import pytest
 import torch
-from torch.nn.functional import avg_pool2d, normalize, relu
+from torch.nn.functional import avg_pool2d, relu
 
 from tests.methods.hpiln.built import small
 from vireid.methods.hpiln.networks.mlfn import GROUPS
-from vireid.methods.hpiln.networks.sampling import stripes
 from vireid.support.errors import UserError
 
 
@@ -51,53 +50,6 @@ def test_mlfn_embeds_the_mean_of_what_is_seen_and_what_is_chosen():
 def test_width_of_mlfn_must_leave_its_groups(factor):
     with pytest.raises(UserError, match=r"0\.25"):
         small("mlfn", width_factor=factor)
-
-
-def test_regions_of_hacnn_start_one_below_the_other_and_do_not_depend_on_the_image():
-    network = small("hacnn").eval()
-    for attention in network.attentions:
-        width = attention.hard.fc.in_features
-        middles = attention.hard(torch.randn(2, width, 4, 2))
-        expected = torch.tensor([(0.0, -0.75), (0.0, -0.25), (0.0, 0.25), (0.0, 0.75)]).tanh()
-        torch.testing.assert_close(middles, expected.expand(2, 4, 2))
-        assert not attention.hard.fc.weight.any()
-
-
-def test_hacnn_by_hand():
-    network = small("hacnn").eval()
-    with torch.no_grad():
-        for attention in network.attentions:
-            attention.hard.fc.weight.normal_(std=0.05)
-    images = random_images(160, 64)
-    outputs = network(images)
-    first = network.conv(images)
-    before, local = first, [0, 0, 0, 0]
-    for stage, size in enumerate(((24, 28), (12, 14), (6, 7))):
-        maps = network.inceptions[stage](before)
-        attention = network.attentions[stage]
-        middles = attention.hard(maps)
-        for region in range(4):
-            stripe = stripes(before, middles[:, region], *size)
-            local[region] = network.local_convs[stage](stripe + local[region])
-        before = maps * attention.soft(maps)
-    whole = network.fc_global(before.mean(dim=(2, 3)))
-    parts = network.fc_local(torch.cat([part.mean(dim=(2, 3)) for part in local], dim=1))
-    torch.testing.assert_close(outputs.compared, [whole, parts])
-    torch.testing.assert_close(outputs.embedding, torch.cat([normalize(whole), normalize(parts)], dim=1))
-    torch.testing.assert_close(outputs.logits[1], network.classifiers[1](parts))
-    torch.testing.assert_close(outputs.embedding.norm(dim=1), torch.full((2,), 2**0.5))
-
-
-def test_soft_attention_of_hacnn_is_spatial_times_channel():
-    soft = small("hacnn").eval().attentions[0].soft
-    maps = torch.randn(2, 16, 40, 16)
-    weights = soft(maps)
-    assert weights.shape == maps.shape
-    assert ((weights >= 0.5) & (weights < 1)).all()
-    spatial, channel = soft.spatial(maps), soft.channel(maps)
-    assert spatial.shape == (2, 1, 40, 16)
-    assert channel.shape == (2, 16, 1, 1)
-    torch.testing.assert_close(weights, soft.conv(spatial * channel).sigmoid())
 
 
 def test_mudeep_weighs_and_adds_its_streams():
