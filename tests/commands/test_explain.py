@@ -83,6 +83,29 @@ def test_baseline_is_explained_at_the_stages_that_it_shares(run, baseline_folder
     assert f"explain.png: {names} of baseline's embedding neck" in result.stdout
 
 
+def test_two_models_stand_side_by_side_on_the_same_pictures(run, model_folder, baseline_folder):
+    stages, known = ("--layer", "stage4"), ("--pid", TRAINED)
+    alone = [similarity(run(*known, *stages, model=folder)) for folder in (baseline_folder, model_folder)]
+    one = size()
+    result = run(*known, *stages, "--model", baseline_folder)  # `run` names the other one
+    assert result.exit_code == 0, result.output
+    similarities = re.findall(r"cosine similarity (-?\d\.\d+)", result.stdout)
+    assert list(map(float, similarities)) == alone
+    assert f"{baseline_folder}:\ncam" in result.stdout
+    assert f"stage4 of baseline's embedding neck in {baseline_folder}" in result.stdout
+    assert f"stage4 of fprnet's embedding joint in {model_folder}" in result.stdout
+    assert size()[0] > 1.2 * one[0]
+    refused(run(*known, "--model", model_folder / "none"), "there is no model")
+    refused(run(*known, "--embedding", "neck", "--model", baseline_folder), "no such embedding")
+
+
+def test_model_that_is_named_twice_is_drawn_once(run, model_folder):
+    run("--pid", TEST, "--output", "once.png")
+    result = run("--pid", TEST, "--output", "twice.png", "--model", model_folder)
+    assert result.stdout.count("cosine similarity") == 1
+    assert size("once.png") == size("twice.png")
+
+
 def test_identity_that_the_model_was_trained_on_is_called_so(run):
     assert "seen in training" in run("--pid", TRAINED).stdout
     assert "seen in training" not in run("--pid", TEST).stdout

@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-from tests.made import ROOT
+from tests.made import ROOT, recipe_of
 from vireid.experiments import summary
 from vireid.experiments.collect import closest, collect, differences, numbers
 from vireid.experiments.comparison_table import paired_difference, write_comparison_table
@@ -18,6 +18,7 @@ from vireid.support.errors import UserError
 CONF = ROOT / "conf"
 PROTOCOL = "synthetic/all_search/single_shot"
 REGDB = "synthetic_regdb/visible_to_infrared"
+HASH = f"sha256={0:064}"
 
 
 def planned(table, dataset="synthetic"):
@@ -230,17 +231,27 @@ def test_what_may_round_differently_is_told(plan, experiment):
 
 
 @pytest.mark.parametrize(
-    ("pretrained", "told"),
+    ("preset", "model", "told"),
     [
-        (False, "resnet18."),
-        (True, "resnet18 from pretrained weights."),
-        ("mine.pth#sha256=00", "resnet18 from the weights mine.pth#sha256=00."),
+        ("fprnet", {"trunk": {"name": "resnet18", "pretrained": False}}, "resnet18 from a random state."),
+        ("fprnet", {"trunk": {"name": "resnet18", "pretrained": True}}, "resnet18 from pretrained weights."),
+        (
+            "fprnet",
+            {"trunk": {"name": "resnet18", "pretrained": f"mine.pth#{HASH}"}},
+            f"resnet18 from the weights mine.pth#{HASH}.",
+        ),
+        ("hpiln_mlfn", {"trunk": {"pretrained": True}}, "a network without a trunk from a random state."),
+        ("hpiln_mlfn", {"weights": f"m.pth#{HASH}"}, f"a network without a trunk from the weights m.pth#{HASH}."),
+        ("hpiln_res_mid", {"weights": f"m.pth#{HASH}"}, f"resnet10_half from the weights m.pth#{HASH}."),
     ],
 )
-def test_weights_that_a_trunk_started_from_are_told(plan, experiment, pretrained, told):
-    run = experiment("fprnet", 0)
-    run.params.update({"model.trunk.name": "resnet18", "model.trunk.pretrained": pretrained})
-    assert summary._length(run.params).endswith(f" pixels, {told}")
+def test_what_a_training_started_from_is_told(preset, model, told):
+    settings = recipe_of(preset)
+    for key, value in model.items():
+        settings["model"][key] = settings["model"][key] | value if isinstance(value, dict) else value
+    (sentence,) = summary._lengths([settings, settings])
+    assert sentence.startswith(f"Schedule {settings['schedule']} of {preset}: ")
+    assert sentence.endswith(f" pixels, {told}")
 
 
 def test_experiments_of_other_names_are_told(plan, experiment):

@@ -25,7 +25,7 @@ def compare_losses(
     output: Annotated[Path, OUTPUT] = Path("compare_losses.png"),
     images: Annotated[Path, IMAGES] = Path("artifacts/images.h5"),
     schedule: Annotated[str, SCHEDULE] = "demo",
-    steps: Annotated[int, STEPS] = 200,
+    steps: Annotated[int, STEPS] = 100,
     pids: Annotated[int, PIDS] = 5,
     instances: Annotated[int, INSTANCES] = 2,
     seed: Annotated[int, SEED] = 0,
@@ -59,7 +59,7 @@ def compare_losses(
     model = check_section(Architecture, recipe.model, "model of hpiln", "correct the preset")
     changes = {"num_pids": pids, "num_instances": instances, "steps_per_epoch": steps}
     train = recipe.train.model_copy(update=changes)
-    fabric = choose_device(all_cores(device.value)).fabric()
+    fabric = choose_device(all_cores(device.value, "fp32")).fabric()
     few = few_identities(images, pids)
     points = pd.concat(
         [

@@ -1,6 +1,6 @@
 """A paper's table and figures from the finished experiments of its rows."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from vireid.experiments.comparison_table import ComparedRow, ComparisonTable
 from vireid.experiments.dvc import Experiment, files_of
 from vireid.experiments.plan import Plan
 from vireid.experiments.repetition import Repetition, averaged_over, by_unit, seeds_of, trials_of
+from vireid.methods import check_method
 from vireid.reporting.training import read_curves
 
 _CURVES = "results/train/plots"
@@ -84,7 +85,7 @@ def _notes(plan: Plan, collected: Mapping[str, RowExperiments], rows: Sequence[s
     seeds, trials = seeds_of(repetitions), trials_of(repetitions)
     notes.append(
         f"Ours: {protocol}; {averaged_over(repetitions)}. "
-        + " ".join(dict.fromkeys(_length(run.params) for run in runs))
+        + " ".join(_lengths([plan.settings[row] for row, part in collected.items() if part.finished]))
     )
     if protocol.startswith("synthetic"):
         notes.append("The embedded data set is drawn, so our numbers say nothing about real cameras.")
@@ -154,24 +155,31 @@ def _left_out(collected: Mapping[str, RowExperiments]) -> list[str]:
     return [f"Left out, {reason}: {', '.join(called)}." for reason, called in names.items()]
 
 
-def _length(params: Mapping[str, Any]) -> str:
-    """Say how long a training was, and of what size."""
-    images = 2 * int(params["train.num_pids"]) * int(params["train.num_instances"])
-    steps = params["train.steps_per_epoch"]
-    return (
-        f"Schedule {params['schedule']} of {params['recipe']}: {params['train.epochs']} epochs of "
-        f"{'all images' if steps == 'full' else f'{steps} steps'}, batches of {images}, "
-        f"{params['ingest.height']}x{params['ingest.width']} pixels, "
-        f"{params.get('model.trunk.name', 'a network of its own')}"
-        f"{_start(params.get('model.trunk.pretrained'))}."
-    )
+def _lengths(settings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Say how long the rows' trainings were, of what size, and what they started from."""
+    recipes: dict[str, list[str]] = {}
+    for values in settings:
+        train, ingest = values["train"], values["ingest"]
+        images = 2 * train["num_pids"] * train["num_instances"]
+        steps = train["steps_per_epoch"]
+        length = (
+            f"{train['epochs']} epochs of {'all images' if steps == 'full' else f'{steps} steps'}, batches of "
+            f"{images}, {ingest['height']}x{ingest['width']} pixels, {_start(values)}."
+        )
+        recipes.setdefault(length, []).append(values["recipe"])
+    for length, names in recipes.items():
+        yield f"Schedule {settings[0]['schedule']} of {', '.join(dict.fromkeys(names))}: {length}"
 
 
-def _start(pretrained: Any) -> str:
-    """Say what a trunk started from, where that is not a random state."""
+def _start(settings: Mapping[str, Any]) -> str:
+    """Say what network was trained, and what it started from where that is not a random state."""
+    method, model, _ = check_method(settings["method"], settings["model"], settings["loss"])
+    trunk, weights = method.trunk_of(model), settings["model"].get("weights")
+    pretrained = weights or (trunk and trunk.pretrained)
+    name = trunk.name if trunk else "a network without a trunk"
     if not pretrained:
-        return ""
-    return " from pretrained weights" if pretrained is True else f" from the weights {pretrained}"
+        return f"{name} from a random state"
+    return f"{name} from " + ("pretrained weights" if pretrained is True else f"the weights {pretrained}")
 
 
 def rank_curves(plan: Plan, collected: Mapping[str, RowExperiments], protocol: str) -> dict[str, list[pd.Series]]:

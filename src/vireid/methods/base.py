@@ -89,6 +89,16 @@ class Embedder(nn.Module, ABC):
         """
 
     @classmethod
+    def trunk_of(cls, model: Any) -> TrunkSettings | None:
+        """Return the trunk that an architecture stands on: `model.trunk` by default, None where none is set.
+
+        Args:
+            model: Of the type `Model`.
+        """
+        trunk: TrunkSettings | None = getattr(model, "trunk", None)
+        return trunk
+
+    @classmethod
     def from_scratch(cls, model: Section) -> Section:
         """Return the section that builds the same modules without fetching weights: a file holds all of them.
 

@@ -29,7 +29,7 @@ NETWORKS: dict[str, type[ReidNetwork]] = {
     "hacnn": Hacnn,
     "mudeep": MuDeep,
 }
-_WITHOUT_TRUNK = ("mlfn", "hacnn", "mudeep")
+WITHOUT_TRUNK = ("mlfn", "hacnn", "mudeep")
 _WITHOUT_SETTINGS = ("plain",)
 
 
@@ -76,7 +76,7 @@ def build_network(num_pids: int, model: Architecture) -> ReidNetwork:
         UserError: If the trunk is to be pretrained and its weights cannot be had or do not fit.
     """
     trunk = model.trunk if model.weights is None else model.trunk.model_copy(update={"pretrained": False})
-    arguments: list[Section] = [] if model.network in _WITHOUT_TRUNK else [trunk]
+    arguments: list[Section] = [] if model.network in WITHOUT_TRUNK else [trunk]
     if model.network not in _WITHOUT_SETTINGS:
         arguments.append(getattr(model, model.network))
     build: Callable[..., ReidNetwork] = NETWORKS[model.network]

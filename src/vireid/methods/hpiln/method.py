@@ -40,6 +40,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from vireid.backbones.trunks import TrunkSettings
 from vireid.data.records import Modality
 from vireid.losses.accuracy import top1_rate
 from vireid.losses.centre import Centres
@@ -48,7 +49,7 @@ from vireid.losses.identity import identity_loss
 from vireid.losses.pentaplet import pentaplet_loss
 from vireid.losses.triplet import batch_hard_triplet_loss, pairwise_euclidean
 from vireid.methods.base import Batch, Method
-from vireid.methods.hpiln.architecture import NETWORKS, Architecture, build_network
+from vireid.methods.hpiln.architecture import NETWORKS, WITHOUT_TRUNK, Architecture, build_network
 from vireid.methods.hpiln.networks.base import NetworkOutputs
 from vireid.methods.hpiln.weights import load_network_weights
 from vireid.params import NonNegative, Params, Probability, Section
@@ -115,6 +116,11 @@ class Hpiln(Method[NetworkOutputs]):
                 found=f"height: {size[0]}, width: {size[1]}",
                 remedy=f"vireid preset method=hpiln_{model.network}, or choose another model.network",
             )
+
+    @classmethod
+    def trunk_of(cls, model: Architecture) -> TrunkSettings | None:
+        """None for the three networks that stand on no trunk; see `Embedder.trunk_of`."""
+        return model.trunk if model.network not in WITHOUT_TRUNK else None
 
     def outputs(self, batch: Batch) -> NetworkOutputs:
         """See `Method.outputs`."""
