@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import pandas as pd
 import pytest
 
 from tests.made import ROOT, recipe_of
@@ -9,10 +10,11 @@ from vireid.experiments import summary
 from vireid.experiments.collect import closest, collect, differences, numbers
 from vireid.experiments.comparison_table import paired_difference, write_comparison_table
 from vireid.experiments.dvc import Experiment
-from vireid.experiments.grid import load_grid
+from vireid.experiments.grid import Grid, load_grid
 from vireid.experiments.plan import make_plan
 from vireid.experiments.repetition import Repetition, averaged_over
 from vireid.layers import flat
+from vireid.params import check_section
 from vireid.support.errors import UserError
 
 CONF = ROOT / "conf"
@@ -426,3 +428,32 @@ def test_rank_curves_hold_no_rank_that_only_some_runs_report(plan, experiment):
     more = experiment("fprnet", 1, params={"evaluate.ranks": [1, 2, 5, 10, 20]})
     curves = summary.rank_curves(plan, collect(plan, [experiment("fprnet", 0), more]), PROTOCOL)
     assert [list(curve.index) for curve in curves["FPRnet"]] == [[1, 5, 10, 20]] * 2
+
+
+def test_sweep_curves_hold_the_numbers_over_the_values_for_each_seed(monkeypatch):
+    plan = planned("mutual_prediction/alpha")
+    rows = list(plan.grid.rows)
+    runs = [made(plan, row, seed, mAP=30.0 + place) for place, row in enumerate(rows) for seed in (0, 1)]
+    found = collect(plan, runs[:-1])  # the last value lacks a seed
+    trained = {row: [pd.Series([5.0, 9.0 + r.seed, 7.0]) for r in part.finished] for row, part in found.items()}
+    monkeypatch.setattr(
+        summary,
+        "training_curves",
+        lambda *_: {("holdout", "mAP"): {plan.grid.rows[row].label: runs for row, runs in trained.items()}},
+    )
+    places, curves = summary.sweep_curves(plan, found, PROTOCOL)
+    assert places == ["0.1", "1.0", "5.0", "12.2", "20.0", "35.0"]
+    assert [curve.to_dict() for curve in curves["mAP"]] == [
+        {place: 30.0 + place for place in range(6)},
+        {place: 30.0 + place for place in range(5)},
+    ]
+    assert [len(curve) for curve in curves["rank1"]] == [6, 5]
+    held_out = curves["held-out mAP of the chosen epoch"]
+    assert [curve.tolist() for curve in held_out] == [[9.0] * 6, [10.0] * 5]
+
+
+def test_row_that_does_not_set_what_a_table_sweeps_is_refused():
+    grid = load_grid(CONF, "mutual_prediction/alpha").model_dump(exclude_none=True)
+    grid["rows"]["a1_0"]["set"] = {"loss.beta": 1.0}
+    with pytest.raises(UserError, match=r"loss\.alpha"):
+        check_section(Grid, grid, "alpha", "correct it")

@@ -20,8 +20,9 @@ from vireid.support.errors import UserError
 CONF = ROOT / "conf"
 TABLES = grids(CONF)
 # Their rows are those of other tables: Table 4's with one weight more, which Table 6's rows with the same one try,
-# and HPILN's networks with another margin or other ranks.
+# HPILN's networks with another margin or other ranks, mutual prediction with other weights.
 REPEATED = ("fprnet/table4_trained", "hpiln/table2", "hpiln/fig8", "hpiln/margin")
+REPEATED += tuple(f"mutual_prediction/{name}" for name in ("table2", "table3", "table4_regdb", "alpha", "beta"))
 TRIED = [table for table in TABLES if table not in REPEATED]
 ROWS = [(table, row) for table in TRIED for row, values in load_grid(CONF, table).rows.items() if values.reachable]
 SCHEDULES = ("smoke", "quick", "demo", "scratch", "paper")
@@ -114,8 +115,17 @@ def test_tables_have_the_papers_rows():
     fprnet |= {"table4_trained": 24, "table6_trained": 5, "gap": 0, "choices": 0}
     tffn = {"table1": 7, "table2": 7, "table3": 7, "glfm": 0}
     hpiln = {"table2": 22, "table4": 15, "table5": 9, "fig7": 0, "fig8": 0, "margin": 0}
-    papers = {"fprnet": fprnet, "tffn": tffn, "hpiln": hpiln}
+    mutual = {"table2": 20, "table3": 21, "table4": 3, "table4_regdb": 3, "alpha": 0, "beta": 0, "readings": 0}
+    papers = {"fprnet": fprnet, "tffn": tffn, "hpiln": hpiln, "mutual_prediction": mutual}
     assert counts == {f"{paper}/{table}": n for paper, tables in papers.items() for table, n in tables.items()}
+
+
+def test_numbers_of_mutual_prediction_agree_between_tables_and_papers():
+    single_shot = "all_search/single_shot"
+    table3, table4 = (load_grid(CONF, f"mutual_prediction/{table}").rows for table in ("table3", "table4"))
+    assert table3["ours"].paper[single_shot] == table4["cmimpl"].paper[single_shot]
+    for setting, numbers in table3["hpiln"].paper.items():
+        assert numbers == load_grid(CONF, "hpiln/table2").rows["bfe"].paper[setting]
 
 
 def test_numbers_of_hpilns_rows_agree_between_its_tables():

@@ -19,6 +19,7 @@ SUMS = {
 }
 SUMS |= {f"fprnet/table{number}_trained": SUMS[f"fprnet/table{number}"] for number in (4, 6)}
 OF_NO_PAPER = ("fprnet/gap", "fprnet/choices", "tffn/glfm", "hpiln/fig7", "hpiln/fig8", "hpiln/margin")
+OF_NO_PAPER += tuple(f"mutual_prediction/{name}" for name in ("alpha", "beta", "readings"))
 SUMS |= {comparison: {} for comparison in OF_NO_PAPER}
 # Of HPILN's tables, whose numbers stand by setting: all-search single- and multi-shot, indoor search likewise.
 SETTINGS = [f"{mode}_search/{shot}_shot" for mode in ("all", "indoor") for shot in ("single", "multi")]
@@ -32,13 +33,46 @@ BY_SETTING = {
     "hpiln/table4": {"rank1": (3867.81, 4548.37, 4326.47, 5081.49)},
     "hpiln/table5": {"rank1": (809.98, 941.55)},
 }
-SUMS |= {
-    table: {
+DIRECTIONS = ["visible_to_infrared", "infrared_to_visible"]
+SINGLE_SHOT = ["all_search/single_shot", "indoor_search/single_shot"]
+ABLATION = {
+    "rank1": (320.05, 483.11),
+    "rank10": (518.13, 544.87),
+    "rank20": (559.41, 564.5),
+    "mAP": (299.98, 435.26),
+}
+OF_MUTUAL_PREDICTION = {
+    "table2": {
+        "rank1": (13428.88, 8012.69),
+        "rank10": (11542.32, 6374.18),
+        "rank20": (9659.6, 6875.1),
+        "mAP": (12944.61, 7722.42),
+    },
+    "table3": {
+        "rank1": (9495.0, 7524.05),
+        "rank10": (17249.02, 12262.86),
+        "rank20": (16585.46, 11629.72),
+        "mAP": (9533.09, 8900.8),
+    },
+    "table4": ABLATION,
+    "table4_regdb": ABLATION,
+}
+BOTH = ["all_search/single_shot", "visible_to_infrared"]
+SETTINGS_OF = {"table2": DIRECTIONS, "table3": SINGLE_SHOT, "table4": BOTH, "table4_regdb": BOTH}
+
+
+def by_setting(columns, settings):
+    return {
         f"{setting}.{metric}": value
         for metric, values in columns.items()
-        for setting, value in zip(SETTINGS, values, strict=False)
+        for setting, value in zip(settings, values, strict=False)
     }
-    for table, columns in BY_SETTING.items()
+
+
+SUMS |= {table: by_setting(columns, SETTINGS) for table, columns in BY_SETTING.items()}
+SUMS |= {
+    f"mutual_prediction/{table}": by_setting(columns, SETTINGS_OF[table])
+    for table, columns in OF_MUTUAL_PREDICTION.items()
 }
 
 

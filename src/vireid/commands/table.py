@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from vireid.experiments.collect import RowExperiments
     from vireid.experiments.plan import Plan
 
-FIGURES = typer.Option(help="Folder to draw into: cmc.png, holdout_map.png and loss.png, a line for each row.")
+FIGURES = typer.Option(
+    help="Folder to draw into: cmc.png, holdout_map.png and loss.png, a line for each row; and sweep.png, the "
+    "numbers over the values that a table tries."
+)
 PROTOCOL = typer.Option(help="A protocol by name; the first of evaluate.protocols without it.")
 
 
@@ -71,17 +74,25 @@ def table(
 def _draw(folder: Path, plan: "Plan", collected: "Mapping[str, RowExperiments]", protocol: str) -> None:
     """Draw what there is to draw, and say what."""
     from vireid.experiments.curves import draw_curves
-    from vireid.experiments.summary import rank_curves, training_curves
+    from vireid.experiments.summary import rank_curves, sweep_curves, training_curves
 
     holdout, loss = ("holdout", "mAP"), ("loss", "total")
     trained = training_curves(plan, collected, [holdout, loss])
+    by_rank = {"title": f"Cumulative matching, {protocol}", "across": "rank", "up": "queries found (%)", "told": 0}
+    by_epoch = {"across": "epoch", "told": -1}
+    mean_ap = by_epoch | {"title": "Held-out training identities by epoch", "up": "mAP (%)"}
+    losses = by_epoch | {"title": "Training loss by epoch", "up": "weighted sum of the losses"}
     figures = {
-        "cmc.png": (rank_curves(plan, collected, protocol), f"Cumulative matching, {protocol}", "rank"),
-        "holdout_map.png": (trained[holdout], "Held-out training identities by epoch", "epoch"),
-        "loss.png": (trained[loss], "Training loss by epoch", "epoch"),
+        "cmc.png": (rank_curves(plan, collected, protocol), by_rank),
+        "holdout_map.png": (trained[holdout], mean_ap),
+        "loss.png": (trained[loss], losses),
     }
-    up = {"cmc.png": "queries found (%)", "holdout_map.png": "mAP (%)", "loss.png": "weighted sum of the losses"}
-    for name, (curves, title, across) in figures.items():
+    if plan.grid.sweep is not None:
+        places, swept = sweep_curves(plan, collected, protocol)
+        title = f"{plan.grid.caption}, {protocol}"
+        over = {"title": title, "across": plan.grid.sweep, "up": "%", "told": None, "places": places}
+        figures["sweep.png"] = swept, over
+    for name, (curves, drawn) in figures.items():
         if curves:
-            draw_curves(folder / name, curves, title, across, up[name], best_last=across == "epoch")
+            draw_curves(folder / name, curves, **drawn)
         typer.echo(f"written: {folder / name}" if curves else f"not drawn, no curves: {name}")

@@ -17,7 +17,13 @@ _HEADROOM = 1.05  # what the axis shows, of the largest value
 
 
 def draw_curves(
-    path: Path, curves: Mapping[str, Sequence[pd.Series]], title: str, across: str, up: str, best_last: bool
+    path: Path,
+    curves: Mapping[str, Sequence[pd.Series]],
+    title: str,
+    across: str,
+    up: str,
+    told: int | None,
+    places: Sequence[str] | None = None,
 ) -> None:
     """Draw one line for each name.
 
@@ -25,14 +31,15 @@ def draw_curves(
         path: The figure to write, PNG.
         curves: Name -> curves of its runs, each indexed by what is drawn across.
         title: Heading.
-        across: Label of the horizontal axis, whose values are whole numbers.
+        across: Label of the horizontal axis, whose values are whole numbers, or numbers of `places` from 0.
         up: Label of the vertical axis, which shows zero and every value.
-        best_last: Whether the legend goes by the last values (training) or by the first (ranks).
+        told: Which value of a line the legend goes by and tells, as the last (-1) or the first (0); None for none.
+        places: Names of the places on the horizontal axis, where they are no numbers.
     """
     tables = {name: pd.concat(parts, axis=1) for name, parts in curves.items()}
-    shown = -1 if best_last else 0
-    order = sorted(tables, key=lambda name: -tables[name].mean(axis=1).iloc[shown])
-    names = list(tables)
+    names = order = list(tables)
+    if told is not None:
+        order = sorted(tables, key=lambda name: -tables[name].mean(axis=1).iloc[told])
     columns = 2 if all(len(name) <= _SHORT for name in names) else 1
     lines = -(-len(names) // columns)
     with replacing(path) as partial, figure_file(partial, 8, 4.2 + 0.2 * lines) as figure:
@@ -48,7 +55,7 @@ def draw_curves(
                 marker="o" if len(mean) <= _FEW_POINTS else None,
                 markersize=3,
                 clip_on=False,
-                label=f"{name}: {mean.iloc[shown]:.1f}",
+                label=name if told is None else f"{name}: {mean.iloc[told]:.1f}",
             )
             axes.fill_between(
                 mean.index,
@@ -61,10 +68,12 @@ def draw_curves(
         axes.set(xlabel=across, ylabel=up, title=title)
         values = np.concatenate([table.to_numpy().ravel() for table in tables.values()])
         axes.set_ylim(_HEADROOM * np.nanmin(values, initial=0), _HEADROOM * np.nanmax(values, initial=0) or 1)
-        places = sorted({place for table in tables.values() for place in table.index})
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        if len(places) <= _FEW_PLACES:
-            axes.set_xticks(places)
+        numbered = sorted({place for table in tables.values() for place in table.index})
+        if places is not None:
+            axes.set_xticks(range(len(places)), places)
+        elif len(numbered) <= _FEW_PLACES:
+            axes.set_xticks(numbered)
         repeated = any(table.shape[1] > 1 for table in tables.values())
         figure.legend(
             loc="outside lower left",

@@ -19,7 +19,7 @@ from vireid.support.yaml_files import read_yaml
 # Both end up in the names of experiments, which are names of Git references.
 RowName = Annotated[str, Field(pattern="^[a-z0-9_]+$")]
 Metric = Annotated[str, Field(pattern="^(rank[1-9][0-9]*|mAP|mINP)$")]
-Setting = Annotated[str, Field(pattern="^[a-z0-9_]+/[a-z0-9_]+$")]  # as all_search/single_shot
+Setting = Annotated[str, Field(pattern="^[a-z0-9_]+(/[a-z0-9_]+)?$")]  # as all_search/single_shot
 Numbers = dict[Metric, Annotated[float, Field(ge=0, le=100)]]
 
 
@@ -91,6 +91,8 @@ class Grid(Section):
         presets: Presets of all rows, by group; neither the data set's nor the schedule's.
         metrics: The columns, as named in `results/metrics.json`; rows are compared by the last one.
         reference: The row that the others are compared with, but for those that name another.
+        sweep: The dotted key that each row sets to another value, where the table tries one: then the numbers are
+            drawn over its values.
         set: What to set in all rows, before what each sets by itself.
         schedules: Schedule -> what more to set in all rows under it.
         rows: By name.
@@ -102,6 +104,7 @@ class Grid(Section):
     presets: dict[str, str]
     metrics: Annotated[list[Metric], Field(min_length=1)]
     reference: str
+    sweep: str | None = None
     set: dict[str, Any] = Field(default_factory=dict)
     schedules: dict[str, dict[str, Any]] = Field(default_factory=dict)
     rows: dict[RowName, GridRow]
@@ -131,6 +134,9 @@ class Grid(Section):
                 raise PydanticCustomError(
                     "reference", "a row named as `reference` says, with parameters (at least `set: {}`)"
                 )
+        swept = info.data.get("sweep")
+        if swept is not None and any(swept not in (row.set or {}) for row in rows.values()):
+            raise PydanticCustomError("sweep", "rows that all set {key}, as `sweep` says", {"key": swept})
         return rows
 
 

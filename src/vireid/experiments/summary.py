@@ -15,6 +15,7 @@ from vireid.methods import check_method
 from vireid.reporting.training import read_curves
 
 _CURVES = "results/train/plots"
+_HOLDOUT = ("holdout", "mAP")
 
 
 def comparison(
@@ -194,6 +195,34 @@ def rank_curves(plan: Plan, collected: Mapping[str, RowExperiments], protocol: s
         if part.finished
     }
     return {label: runs for label, runs in curves.items() if any(map(len, runs))}
+
+
+def sweep_curves(
+    plan: Plan, collected: Mapping[str, RowExperiments], protocol: str
+) -> tuple[list[str], dict[str, list[pd.Series]]]:
+    """The numbers over the values of the grid's `sweep`.
+
+    Args:
+        plan: The table.
+        collected: Experiments of its rows.
+        protocol: As `synthetic/all_search/single_shot`.
+
+    Returns:
+        The values in the rows' order, as text; and per metric, and of the held-out mAP of the chosen epochs, a
+        list over the repetitions of curves in percent, indexed by the value's place.
+    """
+    grid = plan.grid
+    values = [str((grid.rows[row].set or {})[grid.sweep or ""]) for row in collected]
+    holdout = training_curves(plan, collected, [_HOLDOUT])[_HOLDOUT]
+    curves: dict[str, dict[Repetition, dict[int, float]]] = {}
+    for place, (row, part) in enumerate(collected.items()):
+        for number, (repetition, run) in enumerate(sorted(part.finished.items())):
+            ours = numbers(run, protocol, grid.rows[row].result, grid.metrics)
+            if trained := holdout.get(grid.rows[row].label):
+                ours["held-out mAP of the chosen epoch"] = trained[number].max()
+            for name, value in ours.items():
+                curves.setdefault(name, {}).setdefault(repetition, {})[place] = value
+    return values, {name: [pd.Series(run) for run in runs.values()] for name, runs in curves.items()}
 
 
 def _ranks(run: Experiment, protocol: str, result: str | None, ranks: Sequence[int]) -> pd.Series:

@@ -5,11 +5,11 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 
+from vireid.backbones.pooled_strips import maximum_of_strips
 from vireid.backbones.strides import keep_resolution
 from vireid.backbones.trunks import TrunkSettings, blocks_of, build_trunk
 from vireid.methods.hpiln.networks.base import NetworkOutputs, ReidNetwork
 from vireid.methods.hpiln.networks.linear_block import linear_block
-from vireid.methods.hpiln.networks.pooled_strips import maximum_of_strips
 from vireid.params import Count, Section
 
 BRANCHES = {"whole": 1, "halves": 2, "thirds": 3}  # and the strips that each is cut into

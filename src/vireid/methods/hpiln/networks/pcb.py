@@ -3,9 +3,9 @@
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from vireid.backbones.pooled_strips import average_of_strips
 from vireid.backbones.trunks import TrunkSettings, build_trunk
 from vireid.methods.hpiln.networks.base import NetworkOutputs, ReidNetwork
-from vireid.methods.hpiln.networks.pooled_strips import average_of_strips
 from vireid.methods.hpiln.networks.resnet_keys import RESNET_KEYS
 from vireid.params import Count, Probability, Section
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn.functional import adaptive_avg_pool2d, adaptive_max_pool2d
 
-from vireid.methods.hpiln.networks.pooled_strips import average_of_strips, maximum_of_strips
+from vireid.backbones.pooled_strips import average_of_strips, maximum_of_strips
 
 SIZES = [(14, 6), (12, 6), (7, 6), (24, 2), (24, 3), (7, 3), (1, 1), (2, 3)]
 
