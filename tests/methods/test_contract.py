@@ -107,6 +107,12 @@ def test_measures_are_shares_without_effect_on_the_losses(method, batch):
     assert measures.keys().isdisjoint(method.loss_weights)
 
 
+def test_no_curve_is_the_folder_of_another(method, batch):
+    step = step_on(method, batch)
+    for names in (step.losses, step.measures):
+        assert [(name, other) for name in names for other in names if other.startswith(f"{name}/")] == []
+
+
 def test_evaluated_embedding_does_not_depend_on_batch_mates(method, batch):
     trained(method, batch, 2, 1e-3)
     guards.embeds_each_image_by_itself(method, batch)

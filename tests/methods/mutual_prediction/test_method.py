@@ -19,8 +19,8 @@ from vireid.methods.mutual_prediction.method import Architecture, MutualPredicti
 PAPER = recipe_of("mutual_prediction", "paper")
 BATCH = paired_batch([0, 1, 2, 0], 64, 32, seed=1)
 BASE, FINE, EXPERTS = (
-    ["identity", "triplet"],
-    ["identity/strips", "centres", "centres/strips"],
+    ["identity/global", "triplet"],
+    ["identity/strips", "centres/together", "centres/each"],
     ["specific", "mutual"],
 )
 
@@ -66,14 +66,16 @@ def test_every_loss_sees_what_it_should():
     cross_entropy = torch.nn.CrossEntropyLoss()
     assert len(outputs.strips) == 2
     expected = {
-        "identity": cross_entropy(method.neck.classifier(method.neck.norm(outputs.pooled)), labels),
+        "identity/global": cross_entropy(method.neck.classifier(method.neck.norm(outputs.pooled)), labels),
         "triplet": batch_hard_triplet_loss(outputs.pooled, labels, margin, alone),
         "identity/strips": sum(
             cross_entropy(classifier(strip), labels)
             for classifier, strip in zip(method.fine_grained.classifiers, outputs.strips, strict=True)
         ),
-        "centres": hetero_centre_triplet_loss(torch.cat(outputs.strips, 1), labels, visible, margin, alone),
-        "centres/strips": sum(
+        "centres/together": hetero_centre_triplet_loss(
+            torch.cat(outputs.strips, 1), labels, visible, margin, alone
+        ),
+        "centres/each": sum(
             hetero_centre_triplet_loss(strip, labels, visible, margin, alone) for strip in outputs.strips
         )
         / 2,
@@ -101,7 +103,7 @@ def test_strips_are_cut_from_the_top_down():
 
 def test_losses_start_at_the_logarithm_of_the_number_of_identities():
     losses = losses_of(built(395), BATCH)
-    assert losses["identity"].item() == pytest.approx(math.log(395), abs=0.05)
+    assert losses["identity/global"].item() == pytest.approx(math.log(395), abs=0.05)
     for name in EXPERTS:
         assert losses[name].item() == pytest.approx(2 * math.log(395), abs=0.01)
 
@@ -120,7 +122,7 @@ def test_experts_losses_move_the_trunk_and_the_neck_but_not_its_classifier():
 def test_every_alternative_is_trained(kind):
     step = step_on(built(prediction=kind), BATCH)
     assert all(torch.isfinite(loss) for loss in step.losses.values())
-    assert {"accuracy", "accuracy/strips", "accuracy/experts", "accuracy/crossed"} == step.measures.keys()
+    assert {"accuracy/global", "accuracy/strips", "accuracy/experts", "accuracy/crossed"} == step.measures.keys()
 
 
 def test_measures_tell_an_experts_verdict_on_its_own_spectrum_from_that_on_the_other():

@@ -8,10 +8,10 @@ Of the paper a scan is left: abstract, settings, tables and their discussion. It
 
     paper                              here
     E_v, E_t                           backbone: a stem of each spectrum, shared stages
-    FGFL                               `fine_grained`; losses `identity/strips`, `centres`, `centres/strips`
+    FGFL                               `fine_grained`; losses `identity/strips`, `centres/together`, `centres/each`
     W_v, W_t                           `experts`
     CMIMPL                             losses `specific` (alpha) and `mutual` (beta)
-    baseline                           losses `identity`, `triplet`
+    baseline                           losses `identity/global`, `triplet`
 
 Printed in the scan:
 - Abstract: "a modal specific identity classifier" improves the features of each spectrum; "a cross learning
@@ -131,13 +131,13 @@ class MutualPrediction(Method[Outputs]):
         width = self.backbone.channels[-1]
         self.neck = Neck(width, num_pids)
         self.embedding_dims = {"neck": width}
-        self.loss_weights = {"identity": 1.0, "triplet": 1.0}
+        self.loss_weights = {"identity/global": 1.0, "triplet": 1.0}
         self.fine_grained, self.experts = None, None
         if model.fine_grained:
             self.fine_grained = FineGrained(width, model.strips, model.strip_width, num_pids)
             together = model.strips * model.strip_width
             self.embedding_dims = {"joined": width + together, "neck": width, "strips": together}
-            self.loss_weights |= {"identity/strips": 1.0, "centres": 1.0, "centres/strips": 1.0}
+            self.loss_weights |= dict.fromkeys(("identity/strips", "centres/together", "centres/each"), 1.0)
         if model.prediction != "off":
             self.experts = Experts(width, num_pids, model.prediction, loss.ema_rate)
             self.loss_weights |= {"specific": loss.alpha, "mutual": loss.beta}
@@ -157,7 +157,7 @@ class MutualPrediction(Method[Outputs]):
         """See `Method.losses`."""
         labels, margin = batch.labels, self.loss.margin
         losses = {
-            "identity": identity_loss(outputs.logits, labels),
+            "identity/global": identity_loss(outputs.logits, labels),
             "triplet": batch_hard_triplet_loss(outputs.pooled, labels, margin, everyone),
         }
         if self.fine_grained is not None:
@@ -168,8 +168,8 @@ class MutualPrediction(Method[Outputs]):
             classified = [identity_loss(logits, labels) for logits in outputs.strip_logits]
             losses |= {
                 "identity/strips": torch.stack(classified).sum(),
-                "centres": together,
-                "centres/strips": torch.stack(each).mean(),
+                "centres/together": together,
+                "centres/each": torch.stack(each).mean(),
             }
         if self.experts is not None:
             losses["specific"], losses["mutual"] = self.experts(normalize(outputs.neck), batch)
@@ -177,7 +177,7 @@ class MutualPrediction(Method[Outputs]):
 
     def measures(self, outputs: Outputs, batch: Batch) -> dict[str, Tensor]:
         """Training accuracies: of the classifier, of the strips' (their mean), of the experts and across them."""
-        measures = {"accuracy": top1_rate(outputs.logits, batch.labels)}
+        measures = {"accuracy/global": top1_rate(outputs.logits, batch.labels)}
         if self.fine_grained is not None:
             rates = [top1_rate(logits, batch.labels) for logits in outputs.strip_logits]
             measures["accuracy/strips"] = torch.stack(rates).mean()
