@@ -6,6 +6,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.made import METHOD, draw_dataset, read_yaml, tree, write_params
+from vireid.methods import method_names
 
 REGDB = "regdb/visible_to_infrared"
 
@@ -86,7 +87,7 @@ def test_what_would_stop_the_run_is_told_and_nothing_is_written(stage, fails, em
 def test_unknown_method_is_told_with_the_known_ones(stage, fails, empty):
     path = empty / "params.yaml"
     path.write_text(path.read_text().replace(f"method: {METHOD}", "method: nope"))
-    fails(stage("check"), "no such method", "baseline, fprnet, hpiln, tffn")
+    fails(stage("check"), "no such method", ", ".join(method_names()))
 
 
 def test_missing_device_is_told(stage, fails, change, monkeypatch):
