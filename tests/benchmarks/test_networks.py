@@ -1,0 +1,47 @@
+"""The benchmark of HPILN's nine networks: which they are, and one row of its table. CPU, seconds."""
+
+import sys
+from importlib import import_module
+
+import pytest
+from typer import Typer
+from typer.testing import CliRunner
+
+from tests.made import ROOT
+from vireid.methods import build_method
+from vireid.methods.hpiln.architecture import NETWORKS
+
+
+@pytest.fixture(scope="module")
+def benchmark():
+    sys.path.insert(0, str(ROOT / "benchmarks"))  # as for a script there, which imports its neighbour
+    try:
+        yield import_module("networks")
+    finally:
+        sys.path.remove(str(ROOT / "benchmarks"))
+
+
+def test_all_networks_are_there_and_the_first_is_what_the_others_are_compared_with(benchmark):
+    names = benchmark.nine()
+    recipes = [benchmark.recipe_of(name, "paper", 0) for name in names]
+    assert (len(names), names[0]) == (9, "hpiln_resnet50")
+    assert {recipe.model["network"] for recipe in recipes} == set(NETWORKS)
+    assert {recipe.train.num_pids * recipe.train.num_instances for recipe in recipes} == {32}
+
+
+def test_row_tells_the_networks_size_and_a_steps_time(benchmark):
+    app = Typer()
+    app.command()(benchmark.main)
+    options = ["--networks", "hpiln_res_mid", "--schedule", "smoke", "--pids", "2", "--steps", "1"]
+    result = CliRunner().invoke(app, [*options, "--device", "cpu"])
+    assert result.exit_code == 0, result.output
+    recipe = benchmark.recipe_of("hpiln_res_mid", "smoke", 2)
+    network = build_method("hpiln", 395, recipe.model, recipe.loss, from_scratch=True).network
+    row = next(line for line in result.stdout.splitlines() if "res_mid" in line).split()
+    parameters = sum(p.numel() for p in network.parameters())
+    size = [str(recipe.ingest.height), str(recipe.ingest.width)]
+    assert row[:5] == ["res_mid", *size, str(network.embedding_dim), f"{parameters:,}"]
+    memory, seconds, times = (float(value.replace(",", "")) for value in row[5:])
+    assert memory > 100
+    assert seconds > 0
+    assert times == 1
