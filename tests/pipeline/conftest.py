@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,8 +65,22 @@ def stages_run(output: str) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def reference(tmp_path_factory) -> Project:
-    root = tmp_path_factory.mktemp("project") / "vireid"
+def reference(tmp_path_factory, worker_id) -> Project:
+    """A copy of the reference run, which the first of the processes that need it makes for all."""
+    folder = tmp_path_factory.getbasetemp()
+    shared = (folder if worker_id == "master" else folder.parent) / "reference"
+    with FileLock(shared.with_suffix(".lock")):
+        if not shared.exists():
+            partial = shared.with_suffix(".partial")
+            shutil.rmtree(partial, ignore_errors=True)  # of a test that failed before
+            _run_once(partial)
+            partial.rename(shared)
+    root = tmp_path_factory.mktemp("project")
+    shutil.copytree(shared, root, symlinks=True, dirs_exist_ok=True)
+    return _project(root / "vireid")
+
+
+def _project(root: Path) -> Project:
     environment = os.environ | {
         "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
         "DVC_SITE_CACHE_DIR": str(root.parent / "site-cache"),
@@ -73,8 +88,13 @@ def reference(tmp_path_factory) -> Project:
         "COLUMNS": "120",
     }
     environment.pop("DVC_ROOT", None)
-    project = Project(root, environment)
-    _copy_working_tree(root)
+    return Project(root, environment)
+
+
+def _run_once(folder: Path) -> None:
+    """Copy the project into a folder, draw a tiny data set, and run the pipeline."""
+    project = _project(folder / "vireid")
+    _copy_working_tree(project.root)
     project.run("git", "init", "--quiet")
     project.run("git", "config", "user.email", "test@example.org")
     project.run("git", "config", "user.name", "Test")
@@ -92,14 +112,13 @@ def reference(tmp_path_factory) -> Project:
     )
     project.run("vireid", "synthesize", "data", *sizes, "--workers", "1")
     project.run("vireid", "preset", "schedule=smoke")
-    _report_ranks(root / "params.yaml", [1, 5])
+    _report_ranks(project.root / "params.yaml", [1, 5])
     project.run("git", "add", ".")
     project.run("git", "commit", "--quiet", "--message", "copy")
     project.run("dvc", "repro")
     project.run("git", "add", ".")
     project.run("git", "commit", "--quiet", "--message", "reference run")
     project.keep_runs()
-    return project
 
 
 @pytest.fixture

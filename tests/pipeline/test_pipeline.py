@@ -162,8 +162,8 @@ def test_wrong_parameter_of_a_queued_or_temporary_experiment_is_told(project):
     project.run("dvc", "queue", "remove", "--all")
 
 
-@pytest.mark.parametrize("name", ["a [1], b", "it's", "ünïcode"])
-def test_data_set_in_a_folder_of_an_unusual_name_is_found_by_dvc(project, tmp_path, name):
+def test_data_set_in_a_folder_of_an_unusual_name_is_found_by_dvc(project, tmp_path):
+    name = "it's a [1], ünïcode"
     shutil.copytree(project.root / "data", tmp_path / name)
     project.run("vireid", "preset", f"dataset.root={tmp_path / name}")
     assert stages_run(project.run("dvc", "repro", "ingest")) == ["check", "ingest"]
