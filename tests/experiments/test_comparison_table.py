@@ -13,7 +13,7 @@ from vireid.experiments.comparison_table import (
     print_comparison_table,
     write_comparison_table,
 )
-from vireid.experiments.curves import draw_curves
+from vireid.experiments.curves import Diagram, draw_curves
 
 
 def seeds(*values):
@@ -159,7 +159,7 @@ def test_curve_at_the_frame_is_drawn_whole(values, tmp_path, monkeypatch):
         Axes, "plot", lambda self, *args, **options: axes.append(self) or plot(self, *args, **options)
     )
     curve = pd.Series(values, index=[1, 5, 10])
-    draw_curves(tmp_path / "a.png", {"x$_$y \u4e2d": [curve]}, "Title", "rank", "%", told=0)
+    draw_curves(tmp_path / "a.png", {"x$_$y \u4e2d": [curve]}, Diagram("Title", "rank", "%", told=0))
     low, high = axes[0].get_ylim()
     assert low <= min(0, curve.min())
     assert high > curve.max()
@@ -172,7 +172,8 @@ def test_curves_over_named_places_may_lack_some(tmp_path, monkeypatch):
         Axes, "plot", lambda self, *args, **options: axes.append(self) or plot(self, *args, **options)
     )
     curves = {"mAP": [pd.Series({0: 1.0, 1: 2.0}), pd.Series({0: 2.0, 1: 2.5, 2: 3.0})]}
-    draw_curves(tmp_path / "a.png", curves, "Title", "loss.alpha", "%", told=None, places=["0.1", "1.0", "off"])
+    diagram = Diagram("Title", "loss.alpha", "%", told=None, places=["0.1", "1.0", "off"])
+    draw_curves(tmp_path / "a.png", curves, diagram)
     ticks = [(tick.get_position()[0], tick.get_text()) for tick in axes[0].get_xticklabels()]
     assert ticks == [(0, "0.1"), (1, "1.0"), (2, "off")]
     assert [line.get_ydata().tolist() for line in axes[0].lines] == [[1.5, 2.25, 3.0]]  # the mean of what there is
@@ -181,6 +182,6 @@ def test_curves_over_named_places_may_lack_some(tmp_path, monkeypatch):
 def test_curves_repeat_bit_for_bit_and_hold_rows_of_any_number(tmp_path):
     curves = {f"row {n}": [pd.Series([1.0 * n, 2.0, 3.0], index=[1, 5, 10])] * 2 for n in range(12)}
     for name in ("a.png", "b.png"):
-        draw_curves(tmp_path / "new" / name, curves, "Title", "rank", "%", told=0)
+        draw_curves(tmp_path / "new" / name, curves, Diagram("Title", "rank", "%", told=0))
     assert (tmp_path / "new" / "a.png").read_bytes() == (tmp_path / "new" / "b.png").read_bytes()
     assert (tmp_path / "new" / "a.png").read_bytes().startswith(b"\x89PNG")

@@ -73,15 +73,14 @@ def table(
 
 def _draw(folder: Path, plan: "Plan", collected: "Mapping[str, RowExperiments]", protocol: str) -> None:
     """Draw what there is to draw, and say what."""
-    from vireid.experiments.curves import draw_curves
+    from vireid.experiments.curves import Diagram, draw_curves
     from vireid.experiments.summary import rank_curves, sweep_curves, training_curves
 
     holdout, loss = ("holdout", "mAP"), ("loss", "total")
     trained = training_curves(plan, collected, [holdout, loss])
-    by_rank = {"title": f"Cumulative matching, {protocol}", "across": "rank", "up": "queries found (%)", "told": 0}
-    by_epoch = {"across": "epoch", "told": -1}
-    mean_ap = by_epoch | {"title": "Held-out training identities by epoch", "up": "mAP (%)"}
-    losses = by_epoch | {"title": "Training loss by epoch", "up": "weighted sum of the losses"}
+    by_rank = Diagram(f"Cumulative matching, {protocol}", "rank", "queries found (%)", told=0)
+    mean_ap = Diagram("Held-out training identities by epoch", "epoch", "mAP (%)", told=-1)
+    losses = Diagram("Training loss by epoch", "epoch", "weighted sum of the losses", told=-1)
     figures = {
         "cmc.png": (rank_curves(plan, collected, protocol), by_rank),
         "holdout_map.png": (trained[holdout], mean_ap),
@@ -89,10 +88,9 @@ def _draw(folder: Path, plan: "Plan", collected: "Mapping[str, RowExperiments]",
     }
     if plan.grid.sweep is not None:
         places, swept = sweep_curves(plan, collected, protocol)
-        title = f"{plan.grid.caption}, {protocol}"
-        over = {"title": title, "across": plan.grid.sweep, "up": "%", "told": None, "places": places}
+        over = Diagram(f"{plan.grid.caption}, {protocol}", plan.grid.sweep, "%", told=None, places=places)
         figures["sweep.png"] = swept, over
-    for name, (curves, drawn) in figures.items():
+    for name, (curves, diagram) in figures.items():
         if curves:
-            draw_curves(folder / name, curves, **drawn)
+            draw_curves(folder / name, curves, diagram)
         typer.echo(f"written: {folder / name}" if curves else f"not drawn, no curves: {name}")

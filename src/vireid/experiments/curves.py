@@ -1,6 +1,7 @@
 """Curves of several experiments in one picture: mean over the runs, and a band from the least to the largest."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,26 +17,34 @@ _FEW_POINTS = 30  # up to here each gets a dot
 _HEADROOM = 1.05  # what the axis shows, of the largest value
 
 
-def draw_curves(
-    path: Path,
-    curves: Mapping[str, Sequence[pd.Series]],
-    title: str,
-    across: str,
-    up: str,
-    told: int | None,
-    places: Sequence[str] | None = None,
-) -> None:
-    """Draw one line for each name.
+@dataclass(frozen=True)
+class Diagram:
+    """What stands around the lines, and which of their values the legend tells.
 
-    Args:
-        path: The figure to write, PNG.
-        curves: Name -> curves of its runs, each indexed by what is drawn across.
+    Attributes:
         title: Heading.
         across: Label of the horizontal axis, whose values are whole numbers, or numbers of `places` from 0.
         up: Label of the vertical axis, which shows zero and every value.
         told: Which value of a line the legend goes by and tells, as the last (-1) or the first (0); None for none.
         places: Names of the places on the horizontal axis, where they are no numbers.
     """
+
+    title: str
+    across: str
+    up: str
+    told: int | None
+    places: Sequence[str] | None = None
+
+
+def draw_curves(path: Path, curves: Mapping[str, Sequence[pd.Series]], diagram: Diagram) -> None:
+    """Draw one line for each name.
+
+    Args:
+        path: The figure to write, PNG.
+        curves: Name -> curves of its runs, each indexed by what is drawn across.
+        diagram: What stands around them.
+    """
+    told, places = diagram.told, diagram.places
     tables = {name: pd.concat(parts, axis=1) for name, parts in curves.items()}
     names = order = list(tables)
     if told is not None:
@@ -65,7 +74,7 @@ def draw_curves(
                 alpha=0.12,
                 linewidth=0,
             )
-        axes.set(xlabel=across, ylabel=up, title=title)
+        axes.set(xlabel=diagram.across, ylabel=diagram.up, title=diagram.title)
         values = np.concatenate([table.to_numpy().ravel() for table in tables.values()])
         axes.set_ylim(_HEADROOM * np.nanmin(values, initial=0), _HEADROOM * np.nanmax(values, initial=0) or 1)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))

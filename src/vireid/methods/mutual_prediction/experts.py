@@ -56,7 +56,7 @@ class Experts(nn.Module):
         else:
             judges = self.weight if self.prediction == "symmetric" else fixed
             mutual = _summed(identity_loss, self.judge(embeddings, batch, judges, crossed=True), labels)
-        learning = self.weight
+        learning: Tensor = self.weight
         if self.prediction == "alternating":
             held = self._alternated()
             learning = torch.where(held.bool(), fixed, self.weight)
