@@ -161,6 +161,7 @@ class Augmentation(Section):
     channel_mix: Probability
     signed_mix: bool
     zoom: Probability
+    channel_exchange: Probability
 
 
 class Train(Section):

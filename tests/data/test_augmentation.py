@@ -16,6 +16,7 @@ from vireid.data.augmentation import (
     crop_and_flip,
     draw_changes,
     erase,
+    exchange_channels,
     mix_channels,
     normalise,
     zoom,
@@ -24,7 +25,10 @@ from vireid.params import Augmentation
 
 HEIGHT, WIDTH = 24, 12
 EVERYTHING = {"pad": 3, "flip": 0.5, "erase": 0.5, "channel_mix": 0.5, "signed_mix": True, "zoom": 0.5}
-NOTHING = Augmentation(pad=0, flip=0.0, erase=0.0, channel_mix=0.0, signed_mix=False, zoom=0.0)
+EVERYTHING |= {"channel_exchange": 0.5}
+NOTHING = Augmentation(
+    pad=0, flip=0.0, erase=0.0, channel_mix=0.0, signed_mix=False, zoom=0.0, channel_exchange=0.0
+)
 SIGNED_MIX = {"channel_mix": 1.0, "signed_mix": True}
 VISIBLE = 8  # of the 16 images
 
@@ -100,6 +104,9 @@ def one_by_one(images, changes, pad):
         padded = np.pad(image, ((pad, pad), (pad, pad), (0, 0)))
         window = padded[changes.top[n] : changes.top[n] + HEIGHT, changes.left[n] : changes.left[n] + WIDTH]
         window = window[:, ::-1] if changes.mirrored[n] else window
+        if changes.exchange[n].any():
+            single = (window.astype(int) @ changes.exchange[n] + 500) // 1000
+            window = np.repeat(single[..., None], 3, axis=2).astype(np.uint8)
         result = normalise(torch.from_numpy(window.copy())[None])[0].numpy()
         if changes.mix[n].any():
             grey = np.einsum("c,chw->hw", changes.mix[n], result)
@@ -270,3 +277,19 @@ def test_erasing_half_leaves_about_half_untouched():
     batch = torch.ones(600, 3, HEIGHT, WIDTH)
     untouched = (erase(batch, drawn(600, erase=0.5)) == 1).flatten(1).all(dim=1).float().mean().item()
     assert 0.43 < untouched < 0.57
+
+
+def test_exchange_shows_one_channel_or_the_luminance_of_visible_images_alone(images):
+    changes = drawn(count=400, visible=300, channel_exchange=0.5)
+    exchanged = changes.exchange.any(axis=1)
+    assert not exchanged[300:].any()
+    assert 0.4 < exchanged[:300].mean() < 0.6
+    kinds, counts = np.unique(changes.exchange[exchanged], axis=0, return_counts=True)
+    assert sorted(map(tuple, kinds)) == sorted([(1000, 0, 0), (0, 1000, 0), (0, 0, 1000), (299, 587, 114)])
+    assert counts.min() > 0.15 * exchanged.sum()
+    changes = drawn(channel_exchange=1.0)
+    result = exchange_channels(images, changes)
+    for image, parts, before in zip(result[:VISIBLE], changes.exchange, images, strict=False):
+        exact = before.numpy() @ parts / 1000
+        assert np.abs(image.numpy() - exact[..., None]).max() <= 0.5
+    assert torch.equal(result[VISIBLE:], images[VISIBLE:])

@@ -5,7 +5,7 @@ from vireid.layers import preset_names
 
 NUM_PIDS = 4
 SCHEDULES = preset_names(CONF, "schedule")
-TIMM_TRUNK = "timm:tf_efficientnet_lite0"
+TIMM_TRUNK = "timm:test_efficientnet"  # the smallest
 
 # Arguments of `build_method`.
 Case = tuple[str, int, dict, dict]

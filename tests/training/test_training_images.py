@@ -168,6 +168,19 @@ def test_holdout_scores_agree_with_slow_loops(seed):
     assert found["holdout/rank1"] == pytest.approx(rank1, rel=1e-9)
 
 
+def test_holdout_scores_do_not_hang_on_the_order_in_which_a_product_is_added_up():
+    rng = np.random.default_rng(0)
+    pids = [rng.permutation(np.repeat(np.arange(20), 4)) for _ in range(2)]
+    # Equal embeddings of several identities: their order must not come from rounding errors.
+    points = rng.normal(size=(10, 64)).astype(np.float32)
+    embeddings = [points[part % 10] for part in pids]
+    images = tuple(map(image_set, pids))
+    scored = [
+        holdout_scores(tuple(e[:, order] for e in embeddings), images) for order in map(rng.permutation, [64] * 8)
+    ]
+    assert all(scores == scored[0] for scores in scored)
+
+
 def test_perfect_embedding_scores_a_hundred_whatever_its_lengths():
     pids = [np.repeat(np.arange(4), 3), np.repeat(np.arange(4), 2)]
     embeddings = tuple((np.eye(4)[part] * (1 + np.arange(len(part)))[:, None]).astype(np.float32) for part in pids)

@@ -160,16 +160,24 @@ class TrunkSettings(Section):
         return last_stride
 
 
-class SharedTrunkSettings(TrunkSettings):
+class TunedTrunkSettings(TrunkSettings):
+    """A trunk with a learning rate of its own.
+
+    Attributes:
+        lr_factor: Its learning rate as a part of that of everything else.
+    """
+
+    lr_factor: Positive
+
+
+class SharedTrunkSettings(TunedTrunkSettings):
     """A trunk that both spectra share from a stage on.
 
     Attributes:
         share_from: The first shared stage, 1 (only the stem is separate) to 5 (two whole trunks).
-        lr_factor: Its learning rate as a part of that of everything else.
     """
 
     share_from: Literal[1, 2, 3, 4, 5]
-    lr_factor: Positive
 
 
 def build_trunk(settings: TrunkSettings) -> Trunk:

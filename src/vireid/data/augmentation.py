@@ -21,6 +21,8 @@ ERASED_AREA = (0.02, 0.2)
 ERASED_ASPECT = (0.3, 1 / 0.3)
 # Factor on height and width before an image is cropped back to its size (torchreid, Zhou and Xiang, 2019).
 ZOOM = 1.125
+# What channel exchange shows of an image, in thousandths of its channels: one, or the luminance (ITU-R BT.601).
+EXCHANGES = np.array([[1000, 0, 0], [0, 1000, 0], [0, 0, 1000], [299, 587, 114]])
 
 
 def normalise(images: Tensor) -> Tensor:
@@ -42,6 +44,7 @@ class Changes:
         zoomed: (N,) bool, whether the image is enlarged and cropped back.
         zoom_top: (N,) int64, first row of that crop in the enlarged image.
         zoom_left: (N,) int64, its first column.
+        exchange: (N, 3) int64, thousandths of each channel in what all three become; zeros where they stay.
     """
 
     top: np.ndarray
@@ -52,6 +55,7 @@ class Changes:
     zoomed: np.ndarray
     zoom_top: np.ndarray
     zoom_left: np.ndarray
+    exchange: np.ndarray
 
     def part(self, rows: slice) -> "Changes":
         """Take the changes of some images."""
@@ -80,8 +84,10 @@ def draw_changes(
         mix[mixed] = rng.normal(size=(len(mixed), 3)) if settings.signed_mix else rng.random((len(mixed), 3))
     erased = _draw_rectangles(count, height, width, settings.erase, rng)
     zoomed = rng.random(count) < settings.zoom
-    places = (rng.integers(0, enlarged(size) - size + 1, count) for size in (height, width))
-    return Changes(top, left, mirrored, mix, erased, zoomed, *places)
+    zoom_top, zoom_left = (rng.integers(0, enlarged(size) - size + 1, count) for size in (height, width))
+    exchanged = (rng.random(count) < settings.channel_exchange) & (np.arange(count) < visible)
+    exchange = EXCHANGES[rng.integers(0, len(EXCHANGES), count)] * exchanged[:, None]
+    return Changes(top, left, mirrored, mix, erased, zoomed, zoom_top, zoom_left, exchange)
 
 
 def _draw_rectangles(
@@ -108,7 +114,7 @@ def augmented(images: Tensor, changes: Changes, pad: int) -> Tensor:
     Returns:
         (B, 3, H, W) float32, channels last in memory.
     """
-    batch = normalise(crop_and_flip(zoom(images, changes), pad, changes))
+    batch = normalise(exchange_channels(crop_and_flip(zoom(images, changes), pad, changes), changes))
     return erase(mix_channels(batch, changes), changes)
 
 
@@ -149,6 +155,27 @@ def _windows(images: Tensor, rows: np.ndarray, columns: np.ndarray) -> Tensor:
     places = torch.from_numpy((starts + columns[:, None, :]).ravel()).to(images.device)
     pixels = images.reshape(-1, images.shape[3]).index_select(0, places)
     return pixels.view(len(images), rows.shape[1], columns.shape[1], images.shape[3])
+
+
+def exchange_channels(images: Tensor, changes: Changes) -> Tensor:
+    """Show images that have weights by one channel of theirs, or by their luminance, in all three channels.
+
+    Ye et al., "Channel augmented joint learning for visible-infrared recognition" (ICCV 2021). A visible image
+    then has three equal channels, as an infrared one has.
+
+    Args:
+        images: (B, H, W, 3) uint8 RGB.
+        changes: Thousandths of the channels.
+    """
+    exchanged = np.flatnonzero(changes.exchange.any(axis=1))
+    if not len(exchanged):
+        return images
+    rows = torch.from_numpy(exchanged).to(images.device)
+    parts = torch.from_numpy(changes.exchange[exchanged]).to(images.device, torch.int32)[:, None, None]
+    single = ((images[rows] * parts).sum(dim=3, keepdim=True, dtype=torch.int32) + 500) // 1000  # rounded
+    result = images.clone()
+    result[rows] = single.to(torch.uint8).expand(-1, -1, -1, images.shape[3])
+    return result
 
 
 def mix_channels(batch: Tensor, changes: Changes) -> Tensor:

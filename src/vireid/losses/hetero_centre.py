@@ -29,11 +29,9 @@ def hetero_centre_triplet_loss(
     """
     infrared = torch.arange(len(labels), device=labels.device) >= visible
     all_embeddings, all_labels, all_infrared = everyone(embeddings), everyone(labels), everyone(infrared)
-    # One centre for each row, the same for all rows of an identity in a spectrum.
-    members = (all_labels[:, None] == all_labels) & (all_infrared[:, None] == all_infrared)
-    all_centres = _means(members, all_embeddings)
+    rows = all_embeddings, all_labels, all_infrared
+    distances = pairwise_euclidean(centres_of((labels, infrared), rows), centres_of(rows[1:], rows))
     here = (labels[:, None] == all_labels) & (infrared[:, None] == all_infrared)
-    distances = pairwise_euclidean(_means(here, all_embeddings), all_centres)
     same = labels[:, None] == all_labels
     partners = same & (infrared[:, None] != all_infrared)
     positive = distances.masked_fill(~partners, 0).amax(dim=1)
@@ -44,7 +42,18 @@ def hetero_centre_triplet_loss(
     return (hinge * weight).sum() / weight.sum().clamp(min=torch.finfo(weight.dtype).tiny)
 
 
-def _means(members: Tensor, embeddings: Tensor) -> Tensor:
-    """(R, M) bool and (M, D) float to (R, D): the mean of each row's members; each has at least one."""
+def centres_of(identities: tuple[Tensor, Tensor], rows: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+    """Mean embedding of each wanted identity in one spectrum.
+
+    Args:
+        identities: Labels (R,) int64, and (R,) bool whether infrared is meant; all of them are among the rows.
+        rows: Embeddings (M, D) float, their labels (M,) int64, and (M,) bool whether they are infrared.
+
+    Returns:
+        (R, D).
+    """
+    labels, infrared = identities
+    embeddings, row_labels, row_infrared = rows
+    members = (labels[:, None] == row_labels) & (infrared[:, None] == row_infrared)
     chosen = members.to(embeddings.dtype)
     return chosen @ embeddings / chosen.sum(dim=1, keepdim=True)

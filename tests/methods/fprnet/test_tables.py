@@ -7,11 +7,11 @@ import torch
 
 from tests.made import ROOT, small_trunk
 from tests.methods.batches import embed_all, losses_of, of_one_spectrum, paired_batch, step_on
+from vireid.backbones.eigenlayer import Eigenlayer
 from vireid.data.records import Modality
 from vireid.experiments.grid import load_grid
 from vireid.experiments.plan import make_plan
 from vireid.methods import build_method
-from vireid.methods.fprnet.eigenlayer import Eigenlayer
 
 BATCH = paired_batch([0, 1, 2, 3], 64, 32)
 

@@ -73,6 +73,8 @@ from pydantic_core import PydanticCustomError
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, normalize
 
+from vireid.backbones.decorrelation import DecorrelationCycles
+from vireid.backbones.eigenlayer import Eigenlayer, LinearNorm
 from vireid.backbones.pooling import pool
 from vireid.backbones.trunks import TrunkSettings, build_trunk
 from vireid.backbones.two_stream import TwoStream, per_modality
@@ -83,7 +85,6 @@ from vireid.losses.identity import identity_loss
 from vireid.losses.triplet import batch_hard_triplet_loss
 from vireid.methods.base import Batch, Method
 from vireid.methods.fprnet.competition import Rule, first_wins
-from vireid.methods.fprnet.eigenlayer import Eigenlayer, LinearNorm
 from vireid.methods.fprnet.fusion import Fusion, fuse
 from vireid.methods.fprnet.pyramid import FeaturePyramid, TopDown
 from vireid.params import Count, NonNegative, Params, Positive, Section
@@ -100,39 +101,17 @@ Activation = Literal["relu", "leaky_relu"]
 Widths = Annotated[list[Count], Field(min_length=1)]
 
 
-class Svd(Section):
-    """The SVD layers: `orthogonal` Eigenlayers, or plain linear layers, and how the former are decorrelated anew.
-
-    Each of the `cycles` from `first_epoch` (from 0) on replaces W by U S, trains with W frozen for `restraint`
-    epochs and then with W free for `relaxation` epochs.
-    """
+class Svd(DecorrelationCycles):
+    """The SVD layers: `orthogonal` Eigenlayers, decorrelated anew in cycles, or plain linear layers."""
 
     orthogonal: bool
-    cycles: Annotated[int, Field(ge=0)]
-    first_epoch: Annotated[int, Field(ge=0)]
-    restraint: Count
-    relaxation: Count
 
-    @field_validator("cycles")
+    @field_validator("orthogonal")
     @classmethod
-    def _check_cycles(cls, cycles: int, info: ValidationInfo) -> int:
-        if cycles and not info.data.get("orthogonal", True):
-            raise PydanticCustomError("svd", "0, as svd.orthogonal is false")
-        return cycles
-
-    def holds(self, epoch: int) -> bool:
-        """Whether W is held in an epoch (from 0)."""
-        cycle, place = divmod(epoch - self.first_epoch, self.restraint + self.relaxation)
-        return 0 <= cycle < self.cycles and place < self.restraint
-
-    def begins(self, epoch: int) -> bool:
-        """Whether a cycle begins with an epoch (from 0)."""
-        return self.holds(epoch) and (epoch - self.first_epoch) % (self.restraint + self.relaxation) == 0
-
-    @property
-    def last_start(self) -> int:
-        """The epoch (from 0) in which the last cycle begins; of no meaning without cycles."""
-        return self.first_epoch + (self.cycles - 1) * (self.restraint + self.relaxation)
+    def _check_orthogonal(cls, orthogonal: bool, info: ValidationInfo) -> bool:
+        if info.data.get("cycles") and not orthogonal:
+            raise PydanticCustomError("svd", "true, as svd.cycles is not 0")
+        return orthogonal
 
 
 class Architecture(Section):
@@ -295,15 +274,7 @@ class FPRNet(Method[Outputs]):
                     found=getattr(loss, term),
                     remedy=f"set loss.{term}: 0, or put the block in",
                 )
-        svd = model.svd
-        if svd.cycles and svd.last_start >= params.train.epochs:
-            raise UserError(
-                "params.yaml, model.svd",
-                "a cycle of the SVD layers would never begin",
-                expected=f"a last cycle that begins within the {params.train.epochs} epochs of train.epochs",
-                found=f"{svd.cycles} cycles, of which the last would begin after {svd.last_start} epochs",
-                remedy="lower cycles, first_epoch, restraint or relaxation, or raise train.epochs",
-            )
+        model.svd.require_within(params.train.epochs, "model.svd")
 
     def outputs(self, batch: Batch) -> Outputs:
         """See `Method.outputs`."""

@@ -62,6 +62,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from vireid.backbones.fine_grained import FineGrained
 from vireid.backbones.neck import Neck
 from vireid.backbones.pooling import pool
 from vireid.backbones.trunks import SharedTrunkSettings, build_trunk
@@ -74,7 +75,6 @@ from vireid.losses.identity import identity_loss
 from vireid.losses.triplet import batch_hard_triplet_loss
 from vireid.methods.base import Batch, Method, trunk_and_new
 from vireid.methods.mutual_prediction.experts import Experts
-from vireid.methods.mutual_prediction.fine_grained import FineGrained
 from vireid.params import Count, NonNegative, Probability, Section
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vireid.methods.fprnet.eigenlayer import Eigenlayer, LinearNorm
+from vireid.backbones.eigenlayer import Eigenlayer, LinearNorm
 from vireid.support.errors import UserError
 
 

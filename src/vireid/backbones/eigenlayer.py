@@ -1,4 +1,4 @@
-"""Fully connected layers before batch normalisation: a plain one, and the one that FPRnet calls an SVD layer."""
+"""Fully connected layers whose weight vectors are made orthogonal (SVDNet), and what FPRnet makes of them."""
 
 import torch
 from torch import Tensor, nn
@@ -23,11 +23,9 @@ class LinearNorm(nn.Module):
         """(B, inputs) to (B, outputs)."""
         return self.norm(self.linear(features))
 
-    @torch.no_grad()
     def orthogonality(self) -> Tensor:
-        """S(W) = sum of g_ii over sum of |g_ij|, G = W^T W: 1 where orthogonal, 1 / outputs where all equal."""
-        gram = self.linear.weight @ self.linear.weight.T
-        return gram.diagonal().sum() / gram.abs().sum()
+        """S(W) of the linear part."""
+        return orthogonality(self.linear.weight)
 
 
 class Eigenlayer(LinearNorm):
@@ -48,38 +46,71 @@ class Eigenlayer(LinearNorm):
     """
 
     def __init__(self, inputs: int, outputs: int):
-        if outputs > inputs:
-            raise UserError(
-                "model",
-                "a decorrelated layer is wider than its input",
-                expected=f"at most {inputs} outputs",
-                found=outputs,
-                remedy="lower model.joint_dims or fusion_dims, or widen model.trunk or model.pyramid_width",
-            )
+        require_narrowing(inputs, outputs)
         super().__init__(inputs, outputs, bias=False)
         with torch.no_grad():
             self.linear.weight.copy_(_orthogonal(self.linear.weight))
 
     @torch.no_grad()
     def decorrelate(self) -> None:
-        """Replace W by U S, with its columns in the order and sign of those of W that they are closest to.
+        """Replace W by what `decorrelated` makes of it.
 
-        Going through the columns of W in order, each takes the column of U S with the largest absolute cosine
-        among those that are left. What comes behind the layer thus goes on meaning what it meant. The scale of
-        batch normalisation follows the length of the vector, or else the short ones, which say little, would be
-        blown up to the size of the long ones. A vector of zeros has no length to compare with, so its scale stays.
+        The scale of batch normalisation follows the length of the vector, or else the short ones, which say
+        little, would be blown up to the size of the long ones. A vector of zeros has no length to compare with, so
+        its scale stays.
         """
         weight = self.linear.weight
         lengths = weight.norm(dim=1)
-        replacement = _orthogonal(weight)
-        cosines = normalize(weight) @ normalize(replacement).T  # (old, new)
-        free = torch.ones(len(weight), dtype=torch.bool, device=weight.device)
-        for row, cosine in enumerate(cosines):
-            column = cosine.abs().masked_fill(~free, -1.0).argmax()
-            free[column] = False
-            weight[row] = torch.where(cosine[column] < 0, -replacement[column], replacement[column])
+        weight.copy_(decorrelated(weight))
         dead = lengths <= torch.finfo(lengths.dtype).eps * lengths.max()
         self.norm.weight.mul_(torch.where(dead, 1.0, weight.norm(dim=1) / lengths))
+
+
+@torch.no_grad()
+def orthogonality(weight: Tensor) -> Tensor:
+    """S(W) = sum of g_ii over sum of |g_ij|, G = W^T W: 1 where orthogonal, 1 / outputs where all equal.
+
+    Args:
+        weight: (outputs, inputs), W transposed.
+    """
+    gram = weight @ weight.T
+    return gram.diagonal().sum() / gram.abs().sum()
+
+
+@torch.no_grad()
+def decorrelated(weight: Tensor) -> Tensor:
+    """Return U S with its columns in the order and sign of those of W that they are closest to.
+
+    Going through the columns of W in order, each takes the column of U S with the largest absolute cosine among
+    those that are left. What comes behind the layer thus goes on meaning what it meant.
+
+    Args:
+        weight: (outputs, inputs), W transposed.
+    """
+    replacement, result = _orthogonal(weight), torch.empty_like(weight)
+    cosines = normalize(weight) @ normalize(replacement).T  # (old, new)
+    free = torch.ones(len(weight), dtype=torch.bool, device=weight.device)
+    for row, cosine in enumerate(cosines):
+        column = cosine.abs().masked_fill(~free, -1.0).argmax()
+        free[column] = False
+        result[row] = torch.where(cosine[column] < 0, -replacement[column], replacement[column])
+    return result
+
+
+def require_narrowing(inputs: int, outputs: int) -> None:
+    """Let the widths of a layer pass whose weight vectors can be orthogonal.
+
+    Raises:
+        UserError: If it has more outputs than inputs.
+    """
+    if outputs > inputs:
+        raise UserError(
+            "model",
+            "a decorrelated layer is wider than its input",
+            expected=f"at most {inputs} outputs",
+            found=outputs,
+            remedy="lower the widths of these layers in the section model, or take a wider model.trunk",
+        )
 
 
 def _orthogonal(weight: Tensor) -> Tensor:
