@@ -186,7 +186,7 @@ def test_all_wrong_rows_are_named_at_once(project):
         (("fprnet/table7",), "fprnet/table5"),
         (("../method/fprnet",), "fprnet/table5"),
         ((TABLE, "--rows", "full,ful"), "without_domains"),
-        (("fprnet/table8", "--rows", "cmgan"), "resnet50, svdnet"),
+        (("mutual_prediction/table3", "--rows", "hcml"), "zero_pad, cmgan"),
         ((TABLE, "--seeds", "0,x"), "0,x"),
         ((TABLE, "--seeds", "1,1"), "1,1"),
         ((TABLE, "--seeds", ""), "seeds"),

@@ -86,7 +86,6 @@ def test_experiments_are_sorted_by_row_seed_and_state(plan, experiment):
 
     assert states("fprnet") == (seeds(0, 10), seeds(2), set())
     assert states("svdnet") == (set(), seeds(0), seeds(1))
-    assert "cmgan" not in found
     assert found["resnet50"].finished == {}
 
 
@@ -380,7 +379,7 @@ def test_table_shows_every_row_with_what_there_is(plan, experiment):
     states = {row.label: row.state for row in table.rows}
     assert len(table.rows) == len(plan.grid.rows)
     assert (states["FPRnet"], states["SVDnet"], states["ResNet-50"]) == ("2", "2", "1 failed")
-    assert (states["CmGAN"], states["FPRnet + SRCNN"]) == ("paper only", "not run")
+    assert (states["CmGAN"], states["FPRnet + SRCNN"]) == ("not run", "not run")
     references = {row.label: row.reference and row.reference.label for row in table.rows}
     assert references == dict.fromkeys(references, "FPRnet") | {"FPRnet": None}
     reference = next(row.reference for row in table.rows if row.label == "SVDnet")
@@ -399,6 +398,13 @@ def test_table_shows_every_row_with_what_there_is(plan, experiment):
     assert "paired by seed," in text
     assert "vireid experiments fprnet/table8 --dataset synthetic --schedule quick --seeds 0,1,2 --queue" in text
     assert "Started from commit abcdef0." in text
+
+
+def test_row_that_no_parameters_reach_has_the_papers_numbers_only():
+    plan = planned("mutual_prediction/table3")
+    table = summary.comparison(plan, collect(plan, []), ["hcml", "cmgan"], PROTOCOL)
+    assert [(row.label, row.state) for row in table.rows] == [("HCML", "paper only"), ("cmGAN", "not run")]
+    assert table.rows[0].paper
 
 
 def test_table_of_runs_of_several_commits_says_so(plan, experiment):

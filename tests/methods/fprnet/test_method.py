@@ -404,7 +404,7 @@ SAME = {  # in the paper's recipe and the code's: ImageNet weights, and what the
     "holdout_pids": 0,
     "validate_every": 10,
 }
-AUGMENTATION = {"pad": 10, "flip": 0.5, "channel_mix": 0.0, "signed_mix": False, "zoom": 0.0}
+AUGMENTATION = {"pad": 10, "flip": 0.5, "channel_mix": 0.0, "signed_mix": False, "zoom": 0.0, "channel_exchange": 0.0}
 TRUNK = {"name": "resnet50", "pretrained": True, "last_stride": 2}
 HEADS = {
     "joint_block": True,
@@ -445,7 +445,7 @@ def test_paper_recipe_is_that_of_section_4_2():
     [
         ({"joint_block": False, "fusion_block": False}, "fusion_block", "one block must supply the joint loss"),
         ({"single_layers": "joint"}, "single_layers", "own or shared, as upsample"),
-        ({"svd": PAPER["model"]["svd"] | {"orthogonal": False}}, "svd.cycles", "0, as svd.orthogonal is false"),
+        ({"svd": PAPER["model"]["svd"] | {"orthogonal": False}}, "svd.orthogonal", "true, as svd.cycles is not 0"),
         ({"joint_dims": []}, "joint_dims", "at least 1 item"),
         ({"fusion_activation": "gelu"}, "fusion_activation", "'relu' or 'leaky_relu'"),
     ],

@@ -87,6 +87,7 @@ def test_recipe_is_table_1(name):
         "channel_mix": 0.0,
         "signed_mix": False,
         "zoom": 0.5,
+        "channel_exchange": 0.0,
     }
     assert recipe["model"]["trunk"]["pretrained"] is True
     assert recipe["model"]["trunk"]["last_stride"] == (1 if name in ("pcb", "bfe") else 2)

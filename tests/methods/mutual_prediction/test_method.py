@@ -169,6 +169,7 @@ def test_paper_recipe_is_that_of_the_scan_and_of_agw():
         "channel_mix": 0.0,
         "signed_mix": False,
         "zoom": 0.0,
+        "channel_exchange": 0.0,
     }
     assert PAPER["model"] == {
         "trunk": {

@@ -416,6 +416,7 @@ def test_papers_recipe_is_that_of_sections_2_1_2_3_and_3_1():
             "channel_mix": 0,
             "signed_mix": False,
             "zoom": 0,
+            "channel_exchange": 0,
         },
     }
     trunk = {"name": "resnet50", "pretrained": True, "last_stride": 1, "share_from": 2, "lr_factor": 1.0}
