@@ -404,7 +404,14 @@ SAME = {  # in the paper's recipe and the code's: ImageNet weights, and what the
     "holdout_pids": 0,
     "validate_every": 10,
 }
-AUGMENTATION = {"pad": 10, "flip": 0.5, "channel_mix": 0.0, "signed_mix": False, "zoom": 0.0, "channel_exchange": 0.0}
+AUGMENTATION = {
+    "pad": 10,
+    "flip": 0.5,
+    "channel_mix": 0.0,
+    "signed_mix": False,
+    "zoom": 0.0,
+    "channel_exchange": 0.0,
+}
 TRUNK = {"name": "resnet50", "pretrained": True, "last_stride": 2}
 HEADS = {
     "joint_block": True,
