@@ -6,14 +6,15 @@ import pandas as pd
 import pytest
 
 from tests.made import ROOT, recipe_of
-from vireid.experiments import summary
+from vireid.experiments import facts, summary
 from vireid.experiments.collect import closest, collect, differences, numbers
-from vireid.experiments.comparison_table import paired_difference, write_comparison_table
+from vireid.experiments.comparison_table import write_comparison_table
 from vireid.experiments.dvc import Experiment
 from vireid.experiments.grid import Grid, load_grid
+from vireid.experiments.pairing import paired_difference
 from vireid.experiments.plan import make_plan
 from vireid.experiments.repetition import Repetition, averaged_over
-from vireid.layers import flat
+from vireid.layers import flat, preset_names
 from vireid.params import check_section
 from vireid.support.errors import UserError
 
@@ -463,3 +464,32 @@ def test_row_that_does_not_set_what_a_table_sweeps_is_refused():
     grid["rows"]["a1_0"]["set"] = {"loss.beta": 1.0}
     with pytest.raises(UserError, match=r"loss\.alpha"):
         check_section(Grid, grid, "alpha", "correct it")
+
+
+def test_overview_tells_group_size_and_speed_of_each_method(monkeypatch, tmp_path):
+    plan = planned("results/methods")
+    numbers = {"baseline": 30.0, "one_stream": 10.0, "hog_lfda": 9.9}
+    runs = [made(plan, row, seed, mAP=mean + seed) for row, mean in numbers.items() for seed in range(4)]
+    runs[-1].metrics["synthetic"]["all_search"]["single_shot"]["mAP"] += 0.3
+    for run in runs:
+        run.metrics["synthetic"]["all_search"]["single_shot"]["mINP"] = 5.0
+    course = pd.Series([4.0, 11.0, 18.0, 20.0], index=[2, 4, 6, 8])
+    learnt = {plan.grid.rows[row].label: [course] * 4 for row in ("baseline", "one_stream")}
+    monkeypatch.setattr(facts, "training_curves", lambda *_: {("holdout", "mAP"): learnt})
+    table = summary.comparison(plan, collect(plan, runs), list(numbers), PROTOCOL)
+    told = [list(row.facts.values()) for row in table.rows]
+    assert list(table.rows[0].facts) == ["group", "parameters", "epochs to half", "epochs to 90 %"]
+    assert [row[0] for row in told] == ["a", "b", "b"]
+    assert [row[2:] for row in told] == [["4", "6"], ["4", "6"], ["\N{EN DASH}"] * 2]
+    assert 2.9 < float(told[1][1]) < float(told[0][1]) < 3.1  # EfficientNet-Lite0's trunk, and one with two stems
+    assert told[2][1] == "\N{EN DASH}"
+    write_comparison_table(tmp_path / "table.md", table)
+    lines = (tmp_path / "table.md").read_text().splitlines()
+    assert [cell.strip() for cell in lines[2].split("|")][-5:-1] == list(table.rows[0].facts)
+    assert any("hold together (Holm)" in line for line in lines)
+
+
+def test_every_method_is_in_the_overview():
+    rows = load_grid(CONF, "results/methods").rows.values()
+    methods = {recipe_of(name)["method"] for name in preset_names(CONF, "method")}
+    assert {recipe_of(row.presets["method"])["method"] for row in rows} == methods

@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from vireid.experiments.comparison_table import (
     ComparedRow,
     ComparisonTable,
-    paired_difference,
     print_comparison_table,
     write_comparison_table,
 )
@@ -22,43 +21,6 @@ def seeds(*values):
 
 NOTHING = "\N{EN DASH}"
 FULL = ComparedRow("full", {"mAP": 31.43}, seeds(30.0, 31.0, 32.0), "3")
-
-
-def test_paired_difference_is_students():
-    # Differences 1, 2, 3: mean 2, deviation 1, and t(2) at 97.5 % is 4.30265.
-    mean, half = paired_difference(seeds(31.0, 33.0, 35.0), FULL.ours, "mAP")
-    assert mean == pytest.approx(2)
-    assert half == pytest.approx(4.30265 / math.sqrt(3), abs=1e-4)
-
-
-def test_paired_difference_ignores_what_seeds_have_in_common():
-    # Both rows move by 10 from seed to seed; their difference does not.
-    mean, half = paired_difference(seeds(11.0, 21.0, 31.0), seeds(10.0, 20.0, 30.0), "mAP")
-    assert (mean, half) == (pytest.approx(1), pytest.approx(0))
-
-
-def test_paired_difference_uses_common_seeds_only():
-    mean, half = paired_difference({1: {1: {"mAP": 5.0}}, 7: {7: {"mAP": 90.0}}}, seeds(0.0, 4.0), "mAP")
-    assert mean == 1
-    assert math.isnan(half)
-    assert paired_difference({7: {7: {"mAP": 90.0}}}, seeds(0.0), "mAP") is None
-
-
-def test_runs_of_a_unit_count_as_one():
-    # Differences 1 and 3 of unit "a", 4 and 6 of "b": means 2 and 5, deviation 3 / sqrt(2); t(1) is 12.7062.
-    row = {"a": {0: {"mAP": 1.0}, 1: {"mAP": 3.0}}, "b": {0: {"mAP": 4.0}, 1: {"mAP": 6.0}}}
-    reference = {unit: {0: {"mAP": 0.0}, 1: {"mAP": 0.0}} for unit in "ab"}
-    mean, half = paired_difference(row, reference, "mAP")
-    assert mean == pytest.approx(3.5)
-    assert half == pytest.approx(12.7062 * 3 / math.sqrt(2) / math.sqrt(2), abs=1e-3)
-
-
-def test_unit_counts_by_the_runs_that_both_have():
-    row = {"a": {0: {"mAP": 1.0}, 1: {"mAP": 90.0}}, "b": {1: {"mAP": 90.0}}}
-    reference = {"a": {0: {"mAP": 0.0}}, "b": {0: {"mAP": 0.0}}}
-    mean, half = paired_difference(row, reference, "mAP")
-    assert mean == 1
-    assert math.isnan(half)
 
 
 def test_units_of_many_runs_weigh_no_more_than_others(written):

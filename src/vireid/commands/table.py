@@ -74,7 +74,8 @@ def table(
 def _draw(folder: Path, plan: "Plan", collected: "Mapping[str, RowExperiments]", protocol: str) -> None:
     """Draw what there is to draw, and say what."""
     from vireid.experiments.curves import Diagram, draw_curves
-    from vireid.experiments.summary import rank_curves, sweep_curves, training_curves
+    from vireid.experiments.summary import rank_curves, sweep_curves
+    from vireid.experiments.training_curves import training_curves
 
     holdout, loss = ("holdout", "mAP"), ("loss", "total")
     trained = training_curves(plan, collected, [holdout, loss])

@@ -3,20 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from rich.text import Text
-from scipy.stats import t as student
 
+from vireid.experiments.pairing import LEVEL, Units, holm_levels, paired_difference, paired_probability
 from vireid.support.files import replacing
 from vireid.support.tables import NOTHING, Column, print_table
 
-_CONFIDENCE = 0.95
 _DELTA = "\N{GREEK CAPITAL LETTER DELTA}"
 _PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
-
-Units = Mapping[Any, Mapping[Any, Mapping[str, float]]]
 
 
 @dataclass(frozen=True)
@@ -30,6 +26,7 @@ class ComparedRow:
             Ranks beyond the gallery are absent.
         state: What its cell of runs says.
         reference: The row that it is compared with; None for one that the others are compared with.
+        facts: What else is to be told of it, text by heading; the same headings in all rows.
     """
 
     label: str
@@ -37,6 +34,7 @@ class ComparedRow:
     ours: Units
     state: str
     reference: "ComparedRow | None" = None
+    facts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -48,49 +46,42 @@ class ComparisonTable:
         metrics: The columns; rows are compared by the last one.
         rows: In the paper's order.
         notes: What must be known about the numbers, a sentence each.
+        corrected: Whether the intervals of the differences hold together (Holm) and not each for its row alone.
     """
 
     title: str
     metrics: Sequence[str]
     rows: Sequence[ComparedRow]
     notes: Sequence[str] = field(default_factory=tuple)
+    corrected: bool = False
 
     @property
     def has_paper(self) -> bool:
         """Whether any row has a paper's numbers."""
         return any(row.paper for row in self.rows)
 
+    @property
+    def facts(self) -> list[str]:
+        """Headings of what else is told."""
+        return list(self.rows[0].facts) if self.rows else []
 
-def paired_difference(row: Units, reference: Units, metric: str) -> tuple[float, float] | None:
-    """Mean difference of two rows over the runs that both have, and half its 95 % confidence interval.
-
-    A unit's difference is the mean of its runs'. The interval is Student's for paired samples: with n units'
-    differences of standard deviation s it reaches t(n - 1) s / sqrt(n) to both sides, which for three is 2.48 s.
-
-    Returns:
-        The difference in percent and the half-width, NaN for a single unit; None if no run is common.
-    """
-    pairs = [
-        [
-            runs[run][metric] - reference[unit][run][metric]
-            for run in runs
-            if metric in runs[run] and metric in reference.get(unit, {}).get(run, {})
-        ]
-        for unit, runs in row.items()
-    ]
-    differences = np.array([np.mean(of_unit) for of_unit in pairs if of_unit])
-    count = len(differences)
-    if not count:
-        return None
-    if count == 1:
-        return float(differences[0]), float("nan")
-    error = differences.std(ddof=1) / np.sqrt(count)
-    return float(differences.mean()), float(student.ppf((1 + _CONFIDENCE) / 2, count - 1) * error)
+    def levels(self) -> list[float]:
+        """One minus the confidence of each row's interval."""
+        if not self.corrected:
+            return [LEVEL] * len(self.rows)
+        metric = self.metrics[-1]
+        probabilities = {
+            n: paired_probability(row.ours, row.reference.ours, metric)
+            for n, row in enumerate(self.rows)
+            if row.reference is not None
+        }
+        corrected = dict(zip(probabilities, holm_levels(list(probabilities.values())), strict=True))
+        return [corrected.get(n, LEVEL) for n in range(len(self.rows))]
 
 
 def print_comparison_table(comparison: ComparisonTable) -> None:
     """Print a table in the terminal, two lines for each row; one where no paper has numbers."""
-    headings = (*_names(comparison), f"{_DELTA} {comparison.metrics[-1]}", "runs")
+    headings = (*_names(comparison), f"{_DELTA} {comparison.metrics[-1]}", "runs", *comparison.facts)
     columns = [Column(""), Column(""), *(Column(heading, number=True) for heading in headings)]
     count = len(comparison.metrics)
     first = 0 if comparison.has_paper else 1
@@ -101,7 +92,8 @@ def print_comparison_table(comparison: ComparisonTable) -> None:
 
     rows: list[list[str | Text]] = []
     for label, *cells in _rows(comparison):
-        paper, ours, (runs, paper_difference, difference) = cells[:count], cells[count:-3], cells[-3:]
+        paper, ours, rest = cells[:count], cells[count : 2 * count], cells[2 * count :]
+        runs, paper_difference, difference, *facts = rest
         style = "bold" if difference.startswith("**") else ""
         rows.append(
             [
@@ -110,6 +102,7 @@ def print_comparison_table(comparison: ComparisonTable) -> None:
                 *(lines(*pair) for pair in zip(paper, ours, strict=True)),
                 lines(paper_difference, difference.strip("*"), style),
                 lines("", runs),
+                *(lines("", fact) for fact in facts),
             ]
         )
     print_table(comparison.title, columns, rows, comparison.notes)
@@ -119,7 +112,7 @@ def write_comparison_table(path: Path, comparison: ComparisonTable) -> None:
     """Write a table as Markdown."""
     names, compared = _names(comparison), comparison.metrics[-1]
     headings = ["", *(f"paper {name}" for name in names), *(f"ours {name}" for name in names), "runs"]
-    headings += [f"paper {_DELTA} {compared}", f"ours {_DELTA} {compared}"]
+    headings += [f"paper {_DELTA} {compared}", f"ours {_DELTA} {compared}", *comparison.facts]
     lines = [headings, ["---", *["---:"] * (len(headings) - 1)], *_rows(comparison)]
     if not comparison.has_paper:
         kept = [place for place, heading in enumerate(headings) if not heading.startswith("paper")]
@@ -135,7 +128,7 @@ def _names(comparison: ComparisonTable) -> list[str]:
 
 
 def _rows(comparison: ComparisonTable) -> list[list[str]]:
-    """Text of every cell: label, paper, ours, runs, the paper's difference and ours; bold as in Markdown."""
+    """Text of every cell: label, paper, ours, runs, both differences, facts; bold as in Markdown."""
     metrics, compared = comparison.metrics, comparison.metrics[-1]
     return [
         [
@@ -144,9 +137,10 @@ def _rows(comparison: ComparisonTable) -> list[list[str]]:
             *(_mean_and_spread(row.ours, metric) for metric in metrics),
             row.state,
             _paper_difference(row, compared),
-            _difference(row, compared),
+            _difference(row, compared, level),
+            *row.facts.values(),
         ]
-        for row in comparison.rows
+        for row, level in zip(comparison.rows, comparison.levels(), strict=True)
     ]
 
 
@@ -168,10 +162,10 @@ def _paper_difference(row: ComparedRow, metric: str) -> str:
     return f"{row.paper[metric] - reference.paper[metric]:+.2f}"
 
 
-def _difference(row: ComparedRow, metric: str) -> str:
+def _difference(row: ComparedRow, metric: str, level: float) -> str:
     """Write the paired difference, in bold where its interval does not hold zero."""
     reference = row.reference
-    difference = None if reference is None else paired_difference(row.ours, reference.ours, metric)
+    difference = None if reference is None else paired_difference(row.ours, reference.ours, metric, level)
     if difference is None:
         return NOTHING
     mean, half = difference

@@ -93,6 +93,8 @@ class Grid(Section):
         reference: The row that the others are compared with, but for those that name another.
         sweep: The dotted key that each row sets to another value, where the table tries one: then the numbers are
             drawn over its values.
+        overview: Whether the rows are methods: then each is compared with all others, what is known of it stands
+            beside its numbers, and the intervals of the differences hold together.
         set: What to set in all rows, before what each sets by itself.
         schedules: Schedule -> what more to set in all rows under it.
         rows: By name.
@@ -105,6 +107,7 @@ class Grid(Section):
     metrics: Annotated[list[Metric], Field(min_length=1)]
     reference: str
     sweep: str | None = None
+    overview: bool = False
     set: dict[str, Any] = Field(default_factory=dict)
     schedules: dict[str, dict[str, Any]] = Field(default_factory=dict)
     rows: dict[RowName, GridRow]

@@ -8,14 +8,12 @@ import pandas as pd
 
 from vireid.experiments.collect import RowExperiments, differences, numbers
 from vireid.experiments.comparison_table import ComparedRow, ComparisonTable
-from vireid.experiments.dvc import Experiment, files_of
+from vireid.experiments.dvc import Experiment
+from vireid.experiments.facts import NOTES_ON_FACTS, facts_of_methods
 from vireid.experiments.plan import Plan
 from vireid.experiments.repetition import Repetition, averaged_over, by_unit, seeds_of, trials_of
+from vireid.experiments.training_curves import HOLDOUT, training_curves
 from vireid.methods import check_method
-from vireid.reporting.training import read_curves
-
-_CURVES = "results/train/plots"
-_HOLDOUT = ("holdout", "mAP")
 
 
 def comparison(
@@ -35,6 +33,9 @@ def comparison(
     grid = plan.grid
     by_trial = len(trials_of(_repetitions(collected))) > 1
     compared = {row: _row(plan, row, collected.get(row), protocol, by_trial) for row in grid.with_references(rows)}
+    if grid.overview:
+        facts = facts_of_methods(plan, collected, {row: compared[row].ours for row in rows})
+        compared |= {row: replace(compared[row], facts=facts[row]) for row in rows}
     return ComparisonTable(
         title=f"{grid.caption}: {plan.prefix}",
         metrics=grid.metrics,
@@ -43,6 +44,7 @@ def comparison(
             for row, reference in ((row, grid.reference_of(row)) for row in rows)
         ],
         notes=[*_notes(plan, collected, rows, protocol), *_blank(compared.values(), grid.metrics)],
+        corrected=grid.overview,
     )
 
 
@@ -90,11 +92,14 @@ def _notes(plan: Plan, collected: Mapping[str, RowExperiments], rows: Sequence[s
     )
     if protocol.startswith("synthetic"):
         notes.append("The embedded data set is drawn, so our numbers say nothing about real cameras.")
+    together = "which hold together (Holm)" if grid.overview else "for each row alone"
     notes.append(
         f"Differences in {grid.metrics[-1]} are to {_references(plan, rows)}; ours are paired by seed"
-        f"{' and trial' if trials else ''}, with half of Student's 95 % interval, for each row alone. Bold: the "
+        f"{' and trial' if trials else ''}, with half of Student's 95 % interval, {together}. Bold: the "
         "interval does not hold zero. What is not bold is within noise."
     )
+    if grid.overview:
+        notes += NOTES_ON_FACTS
     if uneven := _uneven(plan, collected):
         notes.append(
             "Not all rows have the same runs, so their means are not comparable. Differences are over the runs "
@@ -213,7 +218,7 @@ def sweep_curves(
     """
     grid = plan.grid
     values = [str((grid.rows[row].set or {})[grid.sweep or ""]) for row in collected]
-    holdout = training_curves(plan, collected, [_HOLDOUT])[_HOLDOUT]
+    holdout = training_curves(plan, collected, [HOLDOUT])[HOLDOUT]
     curves: dict[str, dict[Repetition, dict[int, float]]] = {}
     for place, (row, part) in enumerate(collected.items()):
         for number, (repetition, run) in enumerate(sorted(part.finished.items())):
@@ -230,28 +235,3 @@ def _ranks(run: Experiment, protocol: str, result: str | None, ranks: Sequence[i
     names = {f"rank{rank}": rank for rank in ranks}
     values = numbers(run, protocol, result, list(names))
     return pd.Series({names[name]: value for name, value in values.items()}, dtype=float)
-
-
-def training_curves(
-    plan: Plan, collected: Mapping[str, RowExperiments], curves: Sequence[tuple[str, str]]
-) -> dict[tuple[str, str], dict[str, list[pd.Series]]]:
-    """Curves recorded by training, by epoch.
-
-    Args:
-        plan: The table.
-        collected: Experiments of its rows.
-        curves: (panel, curve), as ("holdout", "mAP").
-
-    Returns:
-        Curve -> row's label -> a list over the repetitions; rows that did not record a curve are left out.
-    """
-    drawn: dict[tuple[str, str], dict[str, list[pd.Series]]] = {curve: {} for curve in curves}
-    for row, part in collected.items():
-        for _, run in sorted(part.finished.items()):
-            with files_of(run, _CURVES) as folder:
-                panels = read_curves(folder)
-            for panel, curve in curves:
-                if curve in panels.get(panel, {}):
-                    label = plan.grid.rows[row].label
-                    drawn[panel, curve].setdefault(label, []).append(panels[panel][curve])
-    return drawn
