@@ -20,8 +20,8 @@ from vireid.support.errors import UserError
 CONF = ROOT / "conf"
 TABLES = grids(CONF)
 # Their rows are those of other tables: Table 4's with one weight more, which Table 6's rows with the same one try,
-# HPILN's networks with another margin or other ranks, mutual prediction with other weights.
-REPEATED = ("fprnet/table4_trained", "hpiln/table2", "hpiln/fig8", "hpiln/margin")
+# HPILN's networks with another margin or other ranks, mutual prediction with other weights, presets as they are.
+REPEATED = ("fprnet/table4_trained", "hpiln/table2", "hpiln/fig8", "hpiln/margin", "results/methods")
 REPEATED += tuple(f"mutual_prediction/{name}" for name in ("table2", "table3", "table4_regdb", "alpha", "beta"))
 TRIED = [table for table in TABLES if table not in REPEATED]
 ROWS = [(table, row) for table in TRIED for row, values in load_grid(CONF, table).rows.items() if values.reachable]
