@@ -144,3 +144,21 @@ def test_code_unknown_to_git_is_found(repository, tmp_path):
     (tmp_path / "src" / "new.py").touch()
     (tmp_path / "notes.txt").touch()
     assert dvc.untracked_code() == ["src/new.py"]
+
+
+def test_dvc_is_asked_again_where_a_queue_at_work_disturbs_it(monkeypatch):
+    pauses, answers = [], ["disturbed", "disturbed", "[]"]
+
+    def dvc_of_a_busy_project(*arguments):
+        answer = answers.pop(0)
+        if answer == "disturbed":
+            raise dvc.DVCError(arguments, ["directory 'tmpk0vc9vva/.dvc' does not exist"], 255)
+        return answer
+
+    monkeypatch.setattr(dvc, "dvc", dvc_of_a_busy_project)
+    monkeypatch.setattr(dvc.time, "sleep", pauses.append)
+    assert dvc.all_experiments() == []
+    assert pauses == [1.0, 3.0]
+    answers[:] = ["disturbed"] * 3
+    with pytest.raises(UserError, match="DVC refused"):
+        dvc.all_experiments()

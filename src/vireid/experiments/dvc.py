@@ -4,6 +4,7 @@ import io
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from vireid.support.yaml_files import parse_yaml
 
 _UNFINISHED = ("queued", "running", "failed")
 _LAST = "evaluate"  # the stage whose numbers a table reads
+_PAUSES = (1.0, 3.0)  # seconds before DVC is asked again
 
 
 class DVCError(UserError):
@@ -74,7 +76,7 @@ def all_experiments() -> list[Experiment]:
         UserError: If DVC cannot say.
     """
     with console.status("reading DVC's experiments"):
-        listed = json.loads(dvc("exp", "show", "--json", "--all-commits"))
+        listed = json.loads(_shown())
     experiments = []
     for base in listed:
         for item in base["experiments"] or ():
@@ -97,6 +99,16 @@ def all_experiments() -> list[Experiment]:
                 )
             )
     return experiments
+
+
+def _shown() -> str:
+    """What DVC says of all experiments; asked again if a queue at work has removed what it was reading."""
+    for pause in _PAUSES:
+        try:
+            return dvc("exp", "show", "--json", "--all-commits")
+        except DVCError:
+            time.sleep(pause)
+    return dvc("exp", "show", "--json", "--all-commits")
 
 
 def _content(files: dict[str, Any] | None, name: str) -> dict[str, Any]:
