@@ -441,7 +441,8 @@ def test_sweep_curves_hold_the_numbers_over_the_values_for_each_seed(monkeypatch
     plan = planned("mutual_prediction/alpha")
     rows = list(plan.grid.rows)
     runs = [made(plan, row, seed, mAP=30.0 + place) for place, row in enumerate(rows) for seed in (0, 1)]
-    found = collect(plan, runs[:-1])  # the last value lacks a seed
+    found = collect(plan, runs)
+    found = {"a12_2": found["a12_2"]} | found  # as a row that the others are compared with
     trained = {row: [pd.Series([5.0, 9.0 + r.seed, 7.0]) for r in part.finished] for row, part in found.items()}
     monkeypatch.setattr(
         summary,
@@ -452,11 +453,14 @@ def test_sweep_curves_hold_the_numbers_over_the_values_for_each_seed(monkeypatch
     assert places == ["0.1", "1.0", "5.0", "12.2", "20.0", "35.0"]
     assert [curve.to_dict() for curve in curves["mAP"]] == [
         {place: 30.0 + place for place in range(6)},
-        {place: 30.0 + place for place in range(5)},
-    ]
-    assert [len(curve) for curve in curves["rank1"]] == [6, 5]
+    ] * 2
+    assert [len(curve) for curve in curves["rank1"]] == [6, 6]
     held_out = curves["held-out mAP of the chosen epoch"]
-    assert [curve.tolist() for curve in held_out] == [[9.0] * 6, [10.0] * 5]
+    assert [curve.tolist() for curve in held_out] == [[9.0] * 6, [10.0] * 6]
+    del found["a35_0"].finished[Repetition(0, 0)]
+    trained["a35_0"] = trained["a35_0"][1:]
+    _, curves = summary.sweep_curves(plan, found, PROTOCOL)
+    assert [curve.tolist() for curve in curves["held-out mAP of the chosen epoch"]] == [[10.0] * 6]
 
 
 def test_row_that_does_not_set_what_a_table_sweeps_is_refused():

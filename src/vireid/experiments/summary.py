@@ -213,21 +213,32 @@ def sweep_curves(
         protocol: As `synthetic/all_search/single_shot`.
 
     Returns:
-        The values in the rows' order, as text; and per metric, and of the held-out mAP of the chosen epochs, a
-        list over the repetitions of curves in percent, indexed by the value's place.
+        The values in the table's order, as text; and per metric, and of the held-out mAP of the chosen epochs, a
+        list over the repetitions of curves in percent, indexed by the value's place. Repetitions that only some
+        values have are left out, as a line through other runs at each value would say nothing.
     """
     grid = plan.grid
-    values = [str((grid.rows[row].set or {})[grid.sweep or ""]) for row in collected]
+    rows = [row for row in grid.rows if row in collected]
+    values = [str((grid.rows[row].set or {})[grid.sweep or ""]) for row in rows]
     holdout = training_curves(plan, collected, [HOLDOUT])[HOLDOUT]
+    shared = _shared([collected[row] for row in rows])
     curves: dict[str, dict[Repetition, dict[int, float]]] = {}
-    for place, (row, part) in enumerate(collected.items()):
-        for number, (repetition, run) in enumerate(sorted(part.finished.items())):
+    for place, row in enumerate(rows):
+        for number, (repetition, run) in enumerate(sorted(collected[row].finished.items())):
+            if repetition not in shared:
+                continue
             ours = numbers(run, protocol, grid.rows[row].result, grid.metrics)
             if trained := holdout.get(grid.rows[row].label):
                 ours["held-out mAP of the chosen epoch"] = trained[number].max()
             for name, value in ours.items():
                 curves.setdefault(name, {}).setdefault(repetition, {})[place] = value
     return values, {name: [pd.Series(run) for run in runs.values()] for name, runs in curves.items()}
+
+
+def _shared(parts: Sequence[RowExperiments]) -> set[Repetition]:
+    """Repetitions that all rows with finished runs have."""
+    finished = [set(part.finished) for part in parts if part.finished]
+    return set.intersection(*finished) if finished else set()
 
 
 def _ranks(run: Experiment, protocol: str, result: str | None, ranks: Sequence[int]) -> pd.Series:
