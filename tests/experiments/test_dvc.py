@@ -146,10 +146,37 @@ def test_code_unknown_to_git_is_found(repository, tmp_path):
     assert dvc.untracked_code() == ["src/new.py"]
 
 
+def test_experiments_of_all_their_bases_are_asked_for(repository, monkeypatch):
+    first = repository.revision
+    identity = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
+    for message in ("second", "queued", "third"):
+        subprocess.run(["git", *identity, "commit", "--quiet", "--allow-empty", "--message", message], check=True)
+    third, queued, second = (
+        subprocess.run(
+            ["git", "rev-parse", f"HEAD~{n}"], check=True, capture_output=True, text=True
+        ).stdout.strip()
+        for n in range(3)
+    )
+    for name in (f"{first[:2]}/{first[2:]}/one", f"{first[:2]}/{first[2:]}/other", "exec/EXEC_HEAD", "stash"):
+        subprocess.run(["git", "update-ref", f"refs/exps/{name}", second], check=True)
+    asked = []
+
+    def answer(*arguments):
+        asked.append(arguments)
+        return f"Task     Name  Status\n{queued[:7]}  deadbeef  Queued\n" if arguments[0] == "queue" else "[]"
+
+    monkeypatch.setattr(dvc, "dvc", answer)
+    assert dvc.bases() == [third, first, second]  # second is the parent of what is queued
+    assert dvc.all_experiments() == []
+    assert asked[-1] == ("exp", "show", "--json", "--rev", third, "--rev", first, "--rev", second)
+
+
 def test_dvc_is_asked_again_where_a_queue_at_work_disturbs_it(monkeypatch):
     pauses, answers = [], ["disturbed", "disturbed", "[]"]
 
     def dvc_of_a_busy_project(*arguments):
+        if arguments == ("queue", "status"):
+            return ""
         answer = answers.pop(0)
         if answer == "disturbed":
             raise dvc.DVCError(arguments, ["directory 'tmpk0vc9vva/.dvc' does not exist"], 255)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import subprocess
 import sys
 import time
@@ -105,10 +106,31 @@ def _shown() -> str:
     """What DVC says of all experiments; asked again if a queue at work has removed what it was reading."""
     for pause in _PAUSES:
         try:
-            return dvc("exp", "show", "--json", "--all-commits")
+            return _shown_once()
         except DVCError:
             time.sleep(pause)
-    return dvc("exp", "show", "--json", "--all-commits")
+    return _shown_once()
+
+
+def _shown_once() -> str:
+    revisions = (part for revision in bases() for part in ("--rev", revision))
+    return dvc("exp", "show", "--json", *revisions)
+
+
+def bases() -> list[str]:
+    """Commits that experiments started from, and the present one.
+
+    DVC can look through all commits by itself, but takes seconds for each ten of them. The names of experiments'
+    Git references hold their base, and the parent of what is queued is its base.
+    """
+    names = call("git", "for-each-ref", "--format=%(refname)", "refs/exps").stdout.decode().split()
+    saved = [f"{parts[2]}{parts[3]}" for parts in (name.split("/") for name in names) if len(parts[2]) == 2]
+    tasks = re.findall(r"^([0-9a-f]{7,40})\b", dvc("queue", "status"), flags=re.MULTILINE)
+    parents = [
+        call("git", "rev-parse", "--verify", "--quiet", f"{task}^").stdout.decode().strip() for task in tasks
+    ]
+    head = call("git", "rev-parse", "HEAD").stdout.decode().strip()
+    return list(dict.fromkeys(base for base in (head, *saved, *parents) if base))
 
 
 def _content(files: dict[str, Any] | None, name: str) -> dict[str, Any]:
