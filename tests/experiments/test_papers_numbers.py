@@ -18,7 +18,15 @@ SUMS = {
     "tffn/table3": {"rank1": 1539.25, "rank10": 2499.76, "mAP": 1482.21},
 }
 SUMS |= {f"fprnet/table{number}_trained": SUMS[f"fprnet/table{number}"] for number in (4, 6)}
-OF_NO_PAPER = ("fprnet/gap", "fprnet/choices", "tffn/glfm", "hpiln/fig7", "hpiln/fig8", "hpiln/margin")
+OF_NO_PAPER = (
+    "results/methods",
+    "fprnet/gap",
+    "fprnet/choices",
+    "tffn/glfm",
+    "hpiln/fig7",
+    "hpiln/fig8",
+    "hpiln/margin",
+)
 OF_NO_PAPER += tuple(f"mutual_prediction/{name}" for name in ("alpha", "beta", "readings"))
 SUMS |= {comparison: {} for comparison in OF_NO_PAPER}
 # Of HPILN's tables, whose numbers stand by setting: all-search single- and multi-shot, indoor search likewise.

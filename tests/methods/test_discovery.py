@@ -7,7 +7,7 @@ import pytest
 from tests.made import ROOT
 from vireid import methods
 from vireid.methods import method_class, method_names
-from vireid.methods.base import Embedder, Method
+from vireid.methods.base import Embedder, Fitted, Method
 from vireid.support.errors import UserError
 
 CLASS = "class {}({}):\n    def embed(self, images, modality):\n        return {{}}\n"
@@ -32,7 +32,7 @@ def room(tmp_path, monkeypatch):
 def test_methods_are_the_rooms_of_the_package():
     rooms = {path.parent.name for path in (ROOT / "src" / "vireid" / "methods").glob("*/method.py")}
     assert rooms == set(method_names()) >= {"baseline", "fprnet", "tffn"}
-    assert all(issubclass(method_class(name), Method) for name in method_names())
+    assert all(issubclass(method_class(name), Method | Fitted) for name in method_names())
 
 
 def test_folder_without_a_method_is_none(room, tmp_path):

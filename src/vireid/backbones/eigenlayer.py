@@ -46,7 +46,8 @@ class Eigenlayer(LinearNorm):
     """
 
     def __init__(self, inputs: int, outputs: int):
-        require_narrowing(inputs, outputs)
+        remedy = "lower model.joint_dims or fusion_dims, or widen model.trunk or model.pyramid_width"
+        require_narrowing(inputs, outputs, remedy)
         super().__init__(inputs, outputs, bias=False)
         with torch.no_grad():
             self.linear.weight.copy_(_orthogonal(self.linear.weight))
@@ -97,8 +98,13 @@ def decorrelated(weight: Tensor) -> Tensor:
     return result
 
 
-def require_narrowing(inputs: int, outputs: int) -> None:
+def require_narrowing(inputs: int, outputs: int, remedy: str) -> None:
     """Let the widths of a layer pass whose weight vectors can be orthogonal.
+
+    Args:
+        inputs: Width of the input.
+        outputs: Number of weight vectors.
+        remedy: Which parameters to change.
 
     Raises:
         UserError: If it has more outputs than inputs.
@@ -109,7 +115,7 @@ def require_narrowing(inputs: int, outputs: int) -> None:
             "a decorrelated layer is wider than its input",
             expected=f"at most {inputs} outputs",
             found=outputs,
-            remedy="lower the widths of these layers in the section model, or take a wider model.trunk",
+            remedy=remedy,
         )
 
 

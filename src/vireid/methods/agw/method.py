@@ -36,7 +36,7 @@ from vireid.losses.gather import Gather
 from vireid.losses.identity import identity_loss
 from vireid.losses.triplet import pairwise_euclidean
 from vireid.methods.base import Batch, Method, trunk_and_new
-from vireid.params import Count, Section
+from vireid.params import Count, NonNegative, Section
 
 ATTENDED = {1: 2, 2: 3}  # stage, from 0: how many of its last blocks are followed by attention
 
@@ -50,7 +50,10 @@ class Architecture(Section):
 
 
 class Objective(Section):
-    """Both terms, identity loss and weighted triplet loss, have weight 1 and no setting."""
+    """Weights of the two terms."""
+
+    identity: NonNegative
+    triplet: NonNegative
 
 
 @dataclass
@@ -75,7 +78,7 @@ class Agw(Method[Outputs]):
         width = self.backbone.channels[-1]
         self.neck = Neck(width, num_pids)
         self.embedding_dims = {"neck": width, "pooled": width}
-        self.loss_weights = {"identity": 1.0, "triplet": 1.0}
+        self.loss_weights = {"identity": loss.identity, "triplet": loss.triplet}
 
     def outputs(self, batch: Batch) -> Outputs:
         """See `Method.outputs`."""

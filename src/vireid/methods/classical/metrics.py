@@ -44,13 +44,13 @@ def lfda(features: Sides, labels: Sides, columns: int) -> np.ndarray:
     total, (count, width) = rows.sum(axis=0), rows.shape
     between, within = np.zeros((width, width)), np.zeros((width, width))
     for label in np.unique(identities):
-        own_rows = rows[identities == label]
-        affinity = local_affinity(own_rows)
-        near = own_rows.T @ (affinity.sum(axis=1)[:, None] * own_rows) - own_rows.T @ affinity @ own_rows
-        spread = own_rows.T @ own_rows
-        summed = own_rows.sum(axis=0)
-        between += near / count + (1 - len(own_rows) / count) * spread + np.outer(summed, summed) / count
-        within += near / len(own_rows)
+        members = rows[identities == label]
+        affinity = local_affinity(members)
+        near = members.T @ (affinity.sum(axis=1)[:, None] * members) - members.T @ affinity @ members
+        spread = members.T @ members
+        summed = members.sum(axis=0)
+        between += near / count + (1 - len(members) / count) * spread + np.outer(summed, summed) / count
+        within += near / len(members)
     between -= np.outer(total, total) / count + within
     return np.stack([_largest(between, within, columns)] * 2)
 
@@ -86,8 +86,8 @@ def cdfe(features: Sides, labels: Sides, columns: int) -> np.ndarray:
         block = slice(side * width, (side + 1) * width)
         local = np.exp(-(cdist(rows, rows) ** 2) / np.median(cdist(rows, rows)) ** 2)
         laplacian = np.diag(local.sum(axis=1)) - local
-        own = rows.T @ (weights.sum(axis=1 - side)[:, None] * rows)
-        objective[block, block] = own + LOCAL * 2 * rows.T @ laplacian @ rows / local.sum()
+        weighted = rows.T @ (weights.sum(axis=1 - side)[:, None] * rows)
+        objective[block, block] = weighted + LOCAL * 2 * rows.T @ laplacian @ rows / local.sum()
         scatter[block, block] = rows.T @ rows / len(rows)
     objective[:width, width:], objective[width:, :width] = -cross, -cross.T
     return _largest(-objective, scatter, columns).reshape(2, width, -1)

@@ -61,7 +61,7 @@ class SvdNet(Classified):
     def __init__(self, num_pids: int, model: Architecture, loss: ClassifiedLoss):
         trunk = build_trunk(model.trunk)
         channels = trunk.channels[-1]
-        require_narrowing(channels, model.width)
+        require_narrowing(channels, model.width, "lower model.width, or take a wider model.trunk")
         eigenlayer = nn.Linear(channels, model.width, bias=False)
         nn.init.kaiming_normal_(eigenlayer.weight, mode="fan_out")
         super().__init__(num_pids, trunk, channels, model.trunk.lr_factor, loss, eigenlayer, model.width)
