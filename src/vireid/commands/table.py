@@ -75,16 +75,16 @@ def _draw(folder: Path, plan: "Plan", collected: "Mapping[str, RowExperiments]",
     """Draw what there is to draw, and say what."""
     from vireid.experiments.curves import Diagram, draw_curves
     from vireid.experiments.summary import rank_curves, sweep_curves
-    from vireid.experiments.training_curves import training_curves
+    from vireid.experiments.training_curves import HOLDOUT, training_curves
 
-    holdout, loss = ("holdout", "mAP"), ("loss", "total")
-    trained = training_curves(plan, collected, [holdout, loss])
+    loss = ("loss", "total")
+    trained = training_curves(plan, collected, [HOLDOUT, loss])
     by_rank = Diagram(f"Cumulative matching, {protocol}", "rank", "queries found (%)", told=0)
     mean_ap = Diagram("Held-out training identities by epoch", "epoch", "mAP (%)", told=-1)
     losses = Diagram("Training loss by epoch", "epoch", "weighted sum of the losses", told=-1)
     figures = {
         "cmc.png": (rank_curves(plan, collected, protocol), by_rank),
-        "holdout_map.png": (trained[holdout], mean_ap),
+        "holdout_map.png": (trained[HOLDOUT], mean_ap),
         "loss.png": (trained[loss], losses),
     }
     if plan.grid.sweep is not None:

@@ -7,7 +7,14 @@ from pathlib import Path
 import numpy as np
 from rich.text import Text
 
-from vireid.experiments.pairing import LEVEL, Units, holm_levels, paired_difference, paired_probability
+from vireid.experiments.pairing import (
+    LEVEL,
+    Units,
+    holm_levels,
+    means_of_units,
+    paired_difference,
+    paired_probability,
+)
 from vireid.support.files import replacing
 from vireid.support.tables import NOTHING, Column, print_table
 
@@ -145,10 +152,7 @@ def _rows(comparison: ComparisonTable) -> list[list[str]]:
 
 
 def _mean_and_spread(units: Units, metric: str) -> str:
-    runs_of_units = [
-        [numbers[metric] for numbers in runs.values() if metric in numbers] for runs in units.values()
-    ]
-    values = [np.mean(runs) for runs in runs_of_units if runs]
+    values = means_of_units(units, metric)
     if not values:
         return NOTHING
     spread = f" {_PLUS_MINUS} {np.std(values, ddof=1):.1f}" if len(values) > 1 else ""

@@ -95,7 +95,7 @@ def groups_of_equals(rows: Sequence[Units], metric: str) -> list[str]:
         rows: Numbers of each row.
         metric: What is compared.
     """
-    means = {n: mean for n, row in enumerate(rows) if (mean := mean_over_units(row, metric)) is not None}
+    means = {n: np.mean(units) for n, row in enumerate(rows) if (units := means_of_units(row, metric))}
     pairs = list(combinations(means, 2))
     probabilities = [paired_probability(rows[one], rows[other], metric) for one, other in pairs]
     graph = networkx.Graph()
@@ -113,11 +113,10 @@ def groups_of_equals(rows: Sequence[Units], metric: str) -> list[str]:
     ]
 
 
-def mean_over_units(row: Units, metric: str) -> float | None:
-    """Mean over the units of the means over their runs; None without any."""
+def means_of_units(row: Units, metric: str) -> list[float]:
+    """Mean of each unit over its runs, percent; units without a number are left out."""
     units = [[numbers[metric] for numbers in runs.values() if metric in numbers] for runs in row.values()]
-    means = [np.mean(unit) for unit in units if unit]
-    return float(np.mean(means)) if means else None
+    return [float(np.mean(runs)) for runs in units if runs]
 
 
 def _letter(place: int) -> str:

@@ -6,7 +6,7 @@ between embeddings stay, and the vectors are orthogonal. Then the network adapts
 free.
 
     paper                              here
-    Eigenlayer, W                      `eigenlayer`, without bias, normalisation or activation behind it
+    Eigenlayer, W                      `layer`, without bias, normalisation or activation behind it
     decorrelation                      `decorrelated`, at the beginning of a cycle
     restraint, relaxation              model.svd, in epochs
     S(W)                               measure `orthogonality`
