@@ -21,8 +21,9 @@ ERASED_AREA = (0.02, 0.2)
 ERASED_ASPECT = (0.3, 1 / 0.3)
 # Factor on height and width before an image is cropped back to its size (torchreid, Zhou and Xiang, 2019).
 ZOOM = 1.125
-# What channel exchange shows of an image, in thousandths of its channels: one, or the luminance (ITU-R BT.601).
-EXCHANGES = np.array([[1000, 0, 0], [0, 1000, 0], [0, 0, 1000], [299, 587, 114]])
+LUMINANCE = (0.299, 0.587, 0.114)  # of red, green and blue (ITU-R BT.601)
+# What channel exchange shows of an image, in thousandths of its channels: one, or the luminance.
+EXCHANGES = np.rint(1000 * np.array([*np.eye(3), LUMINANCE])).astype(int)
 
 
 def normalise(images: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from vireid.losses.gather import Gather
-from vireid.losses.triplet import pairwise_euclidean
+from vireid.losses.triplet import hardest_hinges, pairwise_euclidean
 
 
 def hetero_centre_triplet_loss(
@@ -34,12 +34,9 @@ def hetero_centre_triplet_loss(
     here = (labels[:, None] == all_labels) & (infrared[:, None] == all_infrared)
     same = labels[:, None] == all_labels
     partners = same & (infrared[:, None] != all_infrared)
-    positive = distances.masked_fill(~partners, 0).amax(dim=1)
-    negative = distances.masked_fill(same, torch.inf).amin(dim=1)
-    valid = partners.any(dim=1) & ~same.all(dim=1)
+    hinges, valid = hardest_hinges(distances, partners, ~same, margin)
     weight = valid / here.sum(dim=1)
-    hinge = (margin + positive - negative).relu()
-    return (hinge * weight).sum() / weight.sum().clamp(min=torch.finfo(weight.dtype).tiny)
+    return (hinges * weight).sum() / weight.sum().clamp(min=torch.finfo(weight.dtype).tiny)
 
 
 def centres_of(identities: tuple[Tensor, Tensor], rows: tuple[Tensor, Tensor, Tensor]) -> Tensor:

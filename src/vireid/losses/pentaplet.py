@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from vireid.losses.gather import Gather
-from vireid.losses.triplet import batch_hard_triplet_loss, pairwise_euclidean
+from vireid.losses.triplet import batch_hard_triplet_loss, hard_triplet_loss, pairwise_euclidean
 
 
 def pentaplet_loss(embeddings: Tensor, labels: Tensor, visible: int, margin: float, everyone: Gather) -> Tensor:
@@ -53,9 +53,4 @@ def hard_cross_modality_triplet_loss(
     infrared = torch.arange(len(labels), device=labels.device) >= visible
     across = infrared[:, None] != everyone(infrared)[None, :]
     same = labels[:, None] == everyone(labels)[None, :]
-    positives, negatives = across & same, across & ~same
-    positive = distances.masked_fill(~positives, 0).amax(dim=1)
-    negative = distances.masked_fill(~negatives, torch.inf).amin(dim=1)
-    valid = positives.any(dim=1) & negatives.any(dim=1)
-    hinge = (margin + positive - negative).relu().masked_fill(~valid, 0)
-    return hinge.sum() / valid.sum().clamp(min=1)
+    return hard_triplet_loss(distances, across & same, across & ~same, margin)

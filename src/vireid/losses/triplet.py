@@ -15,6 +15,32 @@ def pairwise_euclidean(first: Tensor, second: Tensor) -> Tensor:
     return (squares - 2 * first @ second.T).clamp(min=_SMALLEST_SQUARE).sqrt()
 
 
+def hardest_hinges(
+    distances: Tensor, positives: Tensor, negatives: Tensor, margin: float
+) -> tuple[Tensor, Tensor]:
+    """[margin + d(a, farthest positive) - d(a, nearest negative)]_+ of every anchor a.
+
+    Args:
+        distances: (B, M) float, of B anchors.
+        positives: (B, M) bool.
+        negatives: (B, M) bool.
+        margin: In units of the distance.
+
+    Returns:
+        The hinges (B,), zero for anchors without a positive or without a negative; and (B,) bool, which have both.
+    """
+    farthest = distances.masked_fill(~positives, 0).amax(dim=1)
+    nearest = distances.masked_fill(~negatives, torch.inf).amin(dim=1)
+    valid = positives.any(dim=1) & negatives.any(dim=1)
+    return (margin + farthest - nearest).relu().masked_fill(~valid, 0), valid
+
+
+def hard_triplet_loss(distances: Tensor, positives: Tensor, negatives: Tensor, margin: float) -> Tensor:
+    """Mean of `hardest_hinges` over the anchors that have both; without any zero, attached to the graph."""
+    hinges, valid = hardest_hinges(distances, positives, negatives, margin)
+    return hinges.sum() / valid.sum().clamp(min=1)
+
+
 def batch_hard_triplet_loss(embeddings: Tensor, labels: Tensor, margin: float, everyone: Gather) -> Tensor:
     """Mean of [margin + d(a, hardest positive) - d(a, hardest negative)]_+ over the anchors (Hermans et al. 2017).
 
@@ -28,10 +54,5 @@ def batch_hard_triplet_loss(embeddings: Tensor, labels: Tensor, margin: float, e
         margin: In units of the distance.
         everyone: Gathers rows over all processes.
     """
-    distances = pairwise_euclidean(embeddings, everyone(embeddings))
     same = labels[:, None] == everyone(labels)[None, :]
-    positive = distances.masked_fill(~same, 0).amax(dim=1)
-    negative = distances.masked_fill(same, torch.inf).amin(dim=1)
-    valid = ~same.all(dim=1)  # others are infinitely far from their hardest negative: their hinge is zero
-    hinge = (margin + positive - negative).relu()
-    return hinge.sum() / valid.sum().clamp(min=1)
+    return hard_triplet_loss(pairwise_euclidean(embeddings, everyone(embeddings)), same, ~same, margin)

@@ -10,7 +10,8 @@ from tests.made import recipe_of, small_trunk
 from tests.methods.batches import embed_all, losses_of, paired_batch, weighted_sum
 from vireid.backbones.pooling import pool
 from vireid.losses.gather import alone
-from vireid.methods.baseline.method import Architecture, Baseline, Objective, Outputs
+from vireid.methods.baseline.method import Architecture, Baseline, Objective
+from vireid.methods.necked import NeckedOutputs
 
 PAPER = recipe_of("baseline", "paper")
 BATCH = paired_batch([0, 1], 48, 24, seed=1)
@@ -42,7 +43,7 @@ def test_identity_loss_starts_at_the_logarithm_of_the_number_of_identities():
 
 def test_triplet_sees_the_pooled_features_and_identity_the_logits():
     method = built()
-    outputs = Outputs(torch.zeros(4, 256, requires_grad=True), torch.zeros(4, 2, requires_grad=True))
+    outputs = NeckedOutputs(torch.zeros(4, 256, requires_grad=True), torch.zeros(4, 2, requires_grad=True))
     losses = method.losses(outputs, BATCH, alone)
     assert losses["triplet"].item() == pytest.approx(PAPER["loss"]["margin"], abs=1e-5)
     assert losses["identity"].item() == pytest.approx(math.log(2), rel=1e-5)
@@ -66,7 +67,7 @@ def test_weights_margin_and_smoothing_reach_the_losses():
     assert method.loss_weights == {"identity": 2.0, "triplet": 0.5}
     logits = torch.tensor([[5.0, 0.0]] * 4)
     batch = replace(BATCH, labels=torch.tensor([0, 0, 0, 1]))
-    losses = method.losses(Outputs(torch.zeros(4, 8), logits), batch, alone)
+    losses = method.losses(NeckedOutputs(torch.zeros(4, 8), logits), batch, alone)
     right, wrong = math.log(1 + math.exp(-5)), math.log(1 + math.exp(-5)) + 5
     rows = [0.9 * right + 0.1 * wrong] * 3 + [0.9 * wrong + 0.1 * right]
     assert losses["identity"].item() == pytest.approx(sum(rows) / 4, rel=1e-4)
@@ -74,7 +75,7 @@ def test_weights_margin_and_smoothing_reach_the_losses():
 
 
 def test_accuracy_counts_right_predictions():
-    outputs = Outputs(torch.zeros(4, 8), torch.tensor([[1.0, 0.0]] * 4))
+    outputs = NeckedOutputs(torch.zeros(4, 8), torch.tensor([[1.0, 0.0]] * 4))
     assert built().measures(outputs, BATCH)["accuracy"].item() == 0.5
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vireid.methods.classical import metrics
-from vireid.methods.classical.metrics import METRICS, local_affinity, paired_rows
+from vireid.methods.classical.metrics import METRICS, local_affinity, paired_rows, subspace_likeness
 
 PIDS = np.repeat(np.arange(6), 5)
 
@@ -97,6 +97,51 @@ def test_cdfe_minimises_the_sum_of_its_paper():
     assert all(
         objective(maps + 0.05 * rng.normal(size=maps.shape) * np.abs(maps).max()) > least for _ in range(50)
     )
+
+
+def test_craft_gives_one_map_to_spectra_that_are_alike_and_two_to_strangers():
+    rng = np.random.default_rng(5)
+    main, rest = PIDS[:, None] + 0.1 * rng.normal(size=(30, 2)), 0.01 * rng.normal(size=(30, 2))
+    alike, stranger = np.hstack([main, rest]), np.hstack([rest, main])
+    assert subspace_likeness([alike, alike]) == pytest.approx(1)
+    assert subspace_likeness([alike, stranger]) == pytest.approx(0, abs=0.01)
+    visible, infrared = metrics.craft([alike, alike], [PIDS, PIDS], 2)
+    np.testing.assert_allclose(visible, infrared)
+    visible, infrared = metrics.craft([alike, stranger], [PIDS, PIDS], 2)
+    assert np.abs(visible - infrared).max() > 0.5 * np.abs(visible).max()
+
+
+def test_craft_undoes_a_rotation_where_no_noise_makes_the_spectra_look_alike():
+    trained, unseen = np.repeat(np.arange(30), 4), np.repeat(np.arange(30, 40), 3)
+    training, test = ([side[:, :5] for side in across(*args)] for args in ((1, trained), (2, unseen)))
+    likeness = subspace_likeness(training)
+    assert likeness < 0.8
+    maps = metrics.craft(training, [trained, trained], 5)
+    assert rank1(test, maps, unseen) > 0.9
+    assert rank1(test, METRICS["euclidean"](training, [trained, trained], 5), unseen) < 0.5
+
+
+def test_craft_maximises_its_ratio_over_the_augmented_features():
+    sides = across(6)
+    likeness = subspace_likeness(sides)
+    length = ((2 - likeness) ** 2 + likeness**2) ** 0.5
+    same, other = (2 - likeness) / length, likeness / length
+    rows = np.vstack(
+        [np.hstack([same * sides[0], other * sides[0]]), np.hstack([other * sides[1], same * sides[1]])]
+    )
+    identities, mean = np.tile(PIDS, 2), rows.mean(axis=0)
+    between, within = np.zeros((14, 14)), np.zeros((14, 14))
+    for row, pid in zip(rows, identities, strict=True):
+        centre = rows[identities == pid].mean(axis=0)
+        between += np.outer(centre - mean, centre - mean)
+        within += np.outer(row - centre, row - centre)
+    difference = np.eye(14)[:, :7] - np.eye(14)[:, 7:]  # of a vector, between its two blocks
+    within = within + metrics.DISCREPANCY * np.trace(within) / 14 * difference @ difference.T
+    within += metrics.RIDGE * np.trace(within) / 14 * np.eye(14)
+    values = np.linalg.eigvals(np.linalg.solve(within, between)).real
+    maps = metrics.craft(sides, [PIDS, PIDS], 1)
+    whole = np.linalg.solve([[same, other], [other, same]], maps[:, :, 0]).ravel()
+    assert (whole @ between @ whole) / (whole @ within @ whole) == pytest.approx(values.max(), rel=1e-6)
 
 
 def test_pairs_show_one_identity_and_repeat_what_there_is_less_of():

@@ -19,23 +19,18 @@ Deviations:
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from vireid.backbones.neck import Neck
-from vireid.backbones.pooling import Pooling, pool
+from vireid.backbones.pooling import Pooling
 from vireid.backbones.trunks import SharedTrunkSettings, Trunk, blocks_of, build_trunk
-from vireid.backbones.two_stream import TwoStream
-from vireid.data.records import Modality
-from vireid.losses.accuracy import top1_rate
 from vireid.losses.gather import Gather
 from vireid.losses.identity import identity_loss
 from vireid.losses.triplet import pairwise_euclidean
-from vireid.methods.base import Batch, Method, trunk_and_new
+from vireid.methods.base import Batch
+from vireid.methods.necked import Necked, NeckedOutputs
 from vireid.params import Count, NonNegative, Section
 
 ATTENDED = {1: 2, 2: 3}  # stage, from 0: how many of its last blocks are followed by attention
@@ -56,58 +51,23 @@ class Objective(Section):
     triplet: NonNegative
 
 
-@dataclass
-class Outputs:
-    """`pooled` (B, C5) is what the triplet loss sees, `logits` (B, N) come after the BN neck."""
-
-    pooled: Tensor
-    logits: Tensor
-
-
-class Agw(Method[Outputs]):
-    """Two stems, one shared trunk with attention, BN neck."""
+class Agw(Necked):
+    """Two stems, one shared trunk with attention, BN neck; attention learns as slowly as the trunk."""
 
     Model, Loss = Architecture, Objective
 
     def __init__(self, num_pids: int, model: Architecture, loss: Objective):
-        super().__init__()
         trunk = build_trunk(model.trunk)
         attend(trunk, model.inner_channels)
-        self.backbone = TwoStream(trunk, model.trunk.share_from)
-        self.pooling, self.lr_factor = model.pooling, model.trunk.lr_factor
-        width = self.backbone.channels[-1]
-        self.neck = Neck(width, num_pids)
-        self.embedding_dims = {"neck": width, "pooled": width}
+        super().__init__(num_pids, trunk, model.trunk, model.pooling)
         self.loss_weights = {"identity": loss.identity, "triplet": loss.triplet}
 
-    def outputs(self, batch: Batch) -> Outputs:
-        """See `Method.outputs`."""
-        pooled = pool(self.backbone(batch.images, batch.visible)[-1], self.pooling)
-        return Outputs(pooled, self.neck(pooled))
-
-    def losses(self, outputs: Outputs, batch: Batch, everyone: Gather) -> dict[str, Tensor]:
+    def losses(self, outputs: NeckedOutputs, batch: Batch, everyone: Gather) -> dict[str, Tensor]:
         """See `Method.losses`."""
         return {
             "identity": identity_loss(outputs.logits, batch.labels),
             "triplet": weighted_triplet_loss(outputs.pooled, batch.labels, everyone),
         }
-
-    def measures(self, outputs: Outputs, batch: Batch) -> dict[str, Tensor]:
-        """Training accuracy of the classifier."""
-        return {"accuracy": top1_rate(outputs.logits, batch.labels)}
-
-    def embed(self, images: Tensor, modality: Modality) -> dict[str, Tensor]:
-        """See `Embedder.embed`."""
-        pooled = pool(self.backbone.maps_of(images, modality)[-1], self.pooling)
-        return {"neck": self.neck.norm(pooled), "pooled": pooled}
-
-    def explained_layers(self, modality: Modality) -> dict[str, nn.Module]:
-        """See `Embedder.explained_layers`."""
-        return self.backbone.stages(modality)
-
-    def param_groups(self, lr: float) -> list[dict[str, Any]]:
-        """See `Method.param_groups`; the attention learns as slowly as the trunk that it stands in."""
-        return trunk_and_new(self, self.backbone, lr, self.lr_factor)
 
 
 class NonLocal(nn.Module):

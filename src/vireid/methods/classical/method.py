@@ -1,7 +1,7 @@
 """Classical re-identification: features made by hand, and a metric that is fitted in closed form.
 
-The upper half of HPILN's Table 2, from Wu et al. (ICCV 2017): HOG and LOMO with the Euclidean distance, CCA, LFDA
-and CDFE. CRAFT is not implemented.
+The upper half of HPILN's Table 2, from Wu et al. (ICCV 2017): HOG and LOMO with the Euclidean distance, CCA, LFDA,
+CDFE and CRAFT.
 
 Features are reduced by principal component analysis, fitted to both spectra, and mapped by the metric; ranked is
 what comes out. Everything else is in the files beside this one.
@@ -44,7 +44,7 @@ class Architecture(Section):
     """
 
     features: Literal["hog", "lomo"]
-    metric: Literal["euclidean", "cca", "lfda", "cdfe"]
+    metric: Literal["euclidean", "cca", "lfda", "cdfe", "craft"]
     components: Count
     width: Count
     images_per_pid: Count

@@ -17,6 +17,8 @@ NEIGHBOUR = 7  # whose distance is the scale of a point in LFDA (Sugiyama, JMLR 
 RIDGE = 1e-3  # of the mean variance, added where a matrix is inverted
 INTER = 1.0  # weight of the distances between identities in CDFE
 LOCAL = 0.1  # weight of the locality in CDFE
+SUBSPACE = 0.25  # share of the features whose principal directions are compared between the spectra in CRAFT
+DISCREPANCY = 1e-3  # weight of the difference between the two blocks of CRAFT's map, of the mean variance
 
 
 def euclidean(features: Sides, labels: Sides, columns: int) -> np.ndarray:
@@ -93,6 +95,53 @@ def cdfe(features: Sides, labels: Sides, columns: int) -> np.ndarray:
     return _largest(-objective, scatter, columns).reshape(2, width, -1)
 
 
+def craft(features: Sides, labels: Sides, columns: int) -> np.ndarray:
+    """CRAFT, camera correlation aware feature augmentation (Chen et al., TPAMI 2018): a map for each spectrum.
+
+    A visible feature x becomes [R x, M x] and an infrared one [M x, R x], with R = (2 - w) / n, M = w / n and
+    n^2 = (2 - w)^2 + w^2. How alike the spectra are says w (`subspace_likeness`): 0 gives each a map of its own,
+    1 one map for both. One metric is fitted to what comes out, and its two blocks are kept close to each other.
+    The paper's metric is marginal Fisher analysis, here it is Fisher's discriminant analysis.
+    """
+    likeness = subspace_likeness(features)
+    length = np.hypot(2 - likeness, likeness)
+    same, other = (2 - likeness) / length, likeness / length
+    weights = [(same, other), (other, same)]  # of each block, in each spectrum
+    augmented = [np.hstack([first * x, second * x]) for x, (first, second) in zip(features, weights, strict=True)]
+    between, within = fisher_scatters(np.concatenate(augmented), np.concatenate(list(labels)))
+    width = features[0].shape[1]
+    apart = np.kron([[1, -1], [-1, 1]], np.eye(width))
+    blocks = _largest(between, within + DISCREPANCY * np.trace(within) / (2 * width) * apart, columns)
+    return np.stack([first * blocks[:width] + second * blocks[width:] for first, second in weights])
+
+
+def fisher_scatters(rows: np.ndarray, identities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Scatter between and within identities.
+
+    Args:
+        rows: (N, P).
+        identities: (N,) int.
+
+    Returns:
+        (P, P) each.
+    """
+    _, members = np.unique(identities, return_inverse=True)
+    means = np.stack([rows[members == member].mean(axis=0) for member in range(members.max() + 1)])[members]
+    between, within = means - rows.mean(axis=0), rows - means
+    return between.T @ between, within.T @ within
+
+
+def subspace_likeness(features: Sides) -> float:
+    """Mean squared cosine of the principal angles between the main directions of both spectra, in [0, 1].
+
+    Main are a quarter of all directions, those of the largest variance.
+    """
+    width = features[0].shape[1]
+    count = max(1, round(SUBSPACE * width))
+    first, second = (eigh(rows.T @ rows, subset_by_index=[width - count, width - 1])[1] for rows in features)
+    return float(((first.T @ second) ** 2).sum() / count)
+
+
 def paired_rows(labels: Sides) -> tuple[np.ndarray, np.ndarray]:
     """Pair visible with infrared images of one identity; where one spectrum has fewer, its images are repeated.
 
@@ -122,4 +171,5 @@ METRICS: dict[str, Callable[[Sides, Sides, int], np.ndarray]] = {
     "cca": cca,
     "lfda": lfda,
     "cdfe": cdfe,
+    "craft": craft,
 }

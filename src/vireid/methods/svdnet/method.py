@@ -32,10 +32,9 @@ from torch import Tensor, nn
 
 from vireid.backbones.decorrelation import DecorrelationCycles
 from vireid.backbones.eigenlayer import decorrelated, orthogonality, require_narrowing
-from vireid.backbones.trunks import Trunk, TunedTrunkSettings, build_trunk
-from vireid.data.records import Modality
+from vireid.backbones.trunks import TunedTrunkSettings
 from vireid.methods.base import Batch
-from vireid.methods.classified import Classified, ClassifiedLoss, ClassifiedOutputs
+from vireid.methods.classified import ClassifiedLoss, ClassifiedOutputs, OneTrunk
 from vireid.params import Count, Params, Probability, Section
 
 NORMALISATIONS = (nn.BatchNorm2d, nn.BatchNorm1d, nn.GroupNorm, nn.LayerNorm)
@@ -50,35 +49,21 @@ class Architecture(Section):
     svd: DecorrelationCycles
 
 
-class SvdNet(Classified):
+class SvdNet(OneTrunk):
     """One trunk, the Eigenlayer, and a classifier."""
 
-    Model = Architecture
+    Model, Loss = Architecture, ClassifiedLoss
     one_stream = True
-    backbone: Trunk
     layer: nn.Linear
 
     def __init__(self, num_pids: int, model: Architecture, loss: ClassifiedLoss):
-        trunk = build_trunk(model.trunk)
-        channels = trunk.channels[-1]
-        require_narrowing(channels, model.width, "lower model.width, or take a wider model.trunk")
-        eigenlayer = nn.Linear(channels, model.width, bias=False)
-        nn.init.kaiming_normal_(eigenlayer.weight, mode="fan_out")
-        super().__init__(num_pids, trunk, channels, model.trunk.lr_factor, loss, eigenlayer, model.width)
+        super().__init__(num_pids, model.trunk, model.width, new_eigenlayer, loss.label_smoothing)
         self.svd, self.dropout = model.svd, nn.Dropout(model.dropout)
 
     @classmethod
     def check_recipe(cls, model: Architecture, loss: ClassifiedLoss, params: Params) -> None:
         """Refuse cycles that would begin after the last epoch; see `Embedder.check_recipe`."""
         model.svd.require_within(params.train.epochs, "model.svd")
-
-    def batch_map(self, batch: Batch) -> Tensor:
-        """See `Classified.batch_map`."""
-        return self.backbone(batch.images)[-1]
-
-    def feature_map(self, images: Tensor, modality: Modality) -> Tensor:
-        """See `Classified.feature_map`; the spectrum makes no difference."""
-        return self.backbone(images)[-1]
 
     def outputs(self, batch: Batch) -> ClassifiedOutputs:
         """See `Method.outputs`."""
@@ -88,10 +73,6 @@ class SvdNet(Classified):
     def measures(self, outputs: ClassifiedOutputs, batch: Batch) -> dict[str, Tensor]:
         """Training accuracy, and S(W)."""
         return super().measures(outputs, batch) | {"orthogonality": orthogonality(self.layer.weight)}
-
-    def explained_layers(self, modality: Modality) -> dict[str, nn.Module]:
-        """See `Embedder.explained_layers`."""
-        return self.backbone.named_stages()
 
     def param_groups(self, lr: float) -> list[dict[str, Any]]:
         """W, what is held while W is relaxed, the rest of the trunk, and the classifier; see `Method`."""
@@ -118,3 +99,15 @@ class SvdNet(Classified):
         """Decorrelate W where a cycle begins; see `Method.on_epoch`."""
         if self.svd.begins(epoch):
             self.layer.weight.copy_(decorrelated(self.layer.weight))
+
+
+def new_eigenlayer(channels: int, width: int) -> nn.Linear:
+    """Return W, (B, channels) to (B, width), without bias.
+
+    Raises:
+        UserError: If it is not narrower than what it sees, as then it cannot be orthogonal.
+    """
+    require_narrowing(channels, width, "lower model.width, or take a wider model.trunk")
+    eigenlayer = nn.Linear(channels, width, bias=False)
+    nn.init.kaiming_normal_(eigenlayer.weight, mode="fan_out")
+    return eigenlayer

@@ -9,14 +9,8 @@ Recipe: the plain baseline's. How many layers are the spectra's own is not said;
 Deviations: trunk and optimiser, as in the one-stream network.
 """
 
-from torch import Tensor, nn
-
-from vireid.backbones.eigenlayer import LinearNorm
-from vireid.backbones.trunks import SharedTrunkSettings, build_trunk
-from vireid.backbones.two_stream import TwoStream
-from vireid.data.records import Modality
-from vireid.methods.base import Batch
-from vireid.methods.classified import Classified, ClassifiedLoss
+from vireid.backbones.trunks import SharedTrunkSettings
+from vireid.methods.classified import ClassifiedLoss, TwoTrunks
 from vireid.params import Count, Section
 
 
@@ -31,26 +25,10 @@ class Architecture(Section):
     width: Count | None
 
 
-class TwoStreamNetwork(Classified):
-    """Two trunks that become one from a stage on."""
+class TwoStreamNetwork(TwoTrunks):
+    """Two trunks that become one from a stage on, and a classifier."""
 
-    Model = Architecture
-    backbone: TwoStream
+    Model, Loss = Architecture, ClassifiedLoss
 
     def __init__(self, num_pids: int, model: Architecture, loss: ClassifiedLoss):
-        backbone = TwoStream(build_trunk(model.trunk), model.trunk.share_from)
-        channels, width = backbone.channels[-1], model.width
-        layer = LinearNorm(channels, width) if width else None
-        super().__init__(num_pids, backbone, channels, model.trunk.lr_factor, loss, layer, width)
-
-    def batch_map(self, batch: Batch) -> Tensor:
-        """See `Classified.batch_map`."""
-        return self.backbone(batch.images, batch.visible)[-1]
-
-    def feature_map(self, images: Tensor, modality: Modality) -> Tensor:
-        """See `Classified.feature_map`."""
-        return self.backbone.maps_of(images, modality)[-1]
-
-    def explained_layers(self, modality: Modality) -> dict[str, nn.Module]:
-        """See `Embedder.explained_layers`."""
-        return self.backbone.stages(modality)
+        super().__init__(num_pids, model.trunk, model.width, loss.label_smoothing)

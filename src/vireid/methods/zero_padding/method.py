@@ -13,16 +13,14 @@ Deviations:
 """
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from vireid.backbones.trunks import Trunk, TunedTrunkSettings, build_trunk
-from vireid.data.augmentation import MEAN, STD
+from vireid.backbones.trunks import TunedTrunkSettings
+from vireid.data.augmentation import LUMINANCE, MEAN, STD
 from vireid.data.records import Modality
 from vireid.methods.base import Batch
-from vireid.methods.classified import Classified, ClassifiedLoss
+from vireid.methods.classified import ClassifiedLoss, OneTrunk
 from vireid.params import Section
-
-LUMINANCE = (0.299, 0.587, 0.114)  # of red, green and blue (ITU-R BT.601)
 
 
 class Architecture(Section):
@@ -31,15 +29,13 @@ class Architecture(Section):
     trunk: TunedTrunkSettings
 
 
-class ZeroPadding(Classified):
+class ZeroPadding(OneTrunk):
     """One trunk, and a channel of the input for each spectrum."""
 
-    Model = Architecture
-    backbone: Trunk
+    Model, Loss = Architecture, ClassifiedLoss
 
     def __init__(self, num_pids: int, model: Architecture, loss: ClassifiedLoss):
-        trunk = build_trunk(model.trunk)
-        super().__init__(num_pids, trunk, trunk.channels[-1], model.trunk.lr_factor, loss)
+        super().__init__(num_pids, model.trunk, label_smoothing=loss.label_smoothing)
 
     def batch_map(self, batch: Batch) -> Tensor:
         """See `Classified.batch_map`."""
@@ -49,10 +45,6 @@ class ZeroPadding(Classified):
     def feature_map(self, images: Tensor, modality: Modality) -> Tensor:
         """See `Classified.feature_map`."""
         return self.backbone(zero_padded(images, modality))[-1]
-
-    def explained_layers(self, modality: Modality) -> dict[str, nn.Module]:
-        """See `Embedder.explained_layers`."""
-        return self.backbone.named_stages()
 
 
 def zero_padded(images: Tensor, modality: Modality) -> Tensor:
