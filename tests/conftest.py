@@ -93,6 +93,18 @@ def model_folder(tmp_path_factory, params, images_file, overlay_file) -> Path:
     return folder / "model"
 
 
+@pytest.fixture(scope="session")
+def evaluation_file(tmp_path_factory, params, images_file, model_folder) -> Path:
+    """`evaluation.json` of that model; not to be changed."""
+    from vireid.steps.evaluate import evaluate
+    from vireid.steps.extract import extract
+
+    folder = tmp_path_factory.mktemp("evaluated")
+    extract(params, images_file, model_folder, folder / "features.h5")
+    evaluate(params, folder / "features.h5", *(folder / n for n in ("metrics.json", "evaluation.json", "cmc.csv")))
+    return folder / "evaluation.json"
+
+
 @pytest.fixture
 def workplace(tmp_path, monkeypatch) -> Path:
     """An empty project folder that is the working directory, and where resume points are kept."""

@@ -35,6 +35,7 @@ ROOMS = (
     "checks",
     "proposals",
     "reporting",
+    "export",
     "search",
     "explanation",
     "plane",

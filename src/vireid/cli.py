@@ -10,6 +10,7 @@ from vireid.commands.convert import convert
 from vireid.commands.evaluate import evaluate
 from vireid.commands.experiments import experiments
 from vireid.commands.explain import explain
+from vireid.commands.export import export
 from vireid.commands.inspect import inspect
 from vireid.commands.manifest import manifest
 from vireid.commands.new_method import new_method
@@ -54,6 +55,7 @@ app.command("evaluate")(evaluate)
 app.command("convert")(convert)
 app.command("search")(search)
 app.command("explain")(explain)
+app.command("export")(export)
 app.command("compare-losses")(compare_losses)
 app.command("experiments")(experiments)
 app.command("table")(table)

@@ -29,12 +29,14 @@ WRITES = ("--output", "--json", "--figures", "--save", "--sheet")
 
 
 @pytest.fixture
-def project(tmp_path, monkeypatch, dataset, images_file, model_folder):
+def project(tmp_path, monkeypatch, dataset, images_file, model_folder, evaluation_file):
     """A project after a run on the tiny data set, with what the pages call the pictures and files of the user."""
     shutil.copytree(CONF, tmp_path / "conf")
     shutil.copytree(model_folder, tmp_path / "artifacts" / "model")
     shutil.copy(images_file, tmp_path / "artifacts")
     shutil.copytree(dataset, tmp_path / "data")
+    (tmp_path / "results").mkdir()
+    shutil.copy(evaluation_file, tmp_path / "results")
     write_params(tmp_path / "params.yaml", "data")
     draw_photos(tmp_path / "photos", dataset)
     for name, camid in (("query.jpg", 3), ("another.jpg", 6), ("a.jpg", 1), ("b.jpg", 3)):

@@ -64,7 +64,7 @@ def test_parameters_that_a_page_names_are_in_params_yaml(page):
     known = parameters()
     for code in inline_codes(page):
         key = re.split(r"[ =:]", code)[0]
-        if PARAMETER.fullmatch(key) and not key.endswith((".py", ".h5", ".json")):
+        if PARAMETER.fullmatch(key) and not key.endswith((".py", ".h5", ".json", ".safetensors")):
             assert key in known, code
 
 

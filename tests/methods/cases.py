@@ -53,4 +53,13 @@ def on_timm_trunks(cases: dict[str, Case]) -> dict[str, Case]:
     return changed
 
 
+def first_of_each_preset() -> dict[str, Case]:
+    """The first case of each preset that differs from the others, and of each method on a trunk of timm."""
+    firsts: dict[str, tuple[str, Case]] = {}
+    for name, case in CASES.items():
+        preset, _, schedule = name.rpartition("-")
+        firsts.setdefault(name if schedule == "timm" else preset, (name, case))
+    return dict(firsts.values())
+
+
 CASES = different_cases()

@@ -8,12 +8,17 @@ from safetensors.torch import load_file, save_file
 
 from tests.methods import guards
 from tests.methods.batches import embed_all, losses_of, of_one_spectrum, paired_batch, step_on, weighted_sum
-from tests.methods.cases import CASES
+from tests.methods.cases import CASES, first_of_each_preset
 from vireid.data.records import Modality
 from vireid.methods import build_method, check_method
 from vireid.support.errors import UserError
 
 LABELS = [2, 0, 1, 3]
+# Each preset by the first of its schedules, and two of them every day.
+ONNX_CASES = [
+    pytest.param(case, id=name, marks=[] if name.startswith(("fprnet-", "one_stream-")) else pytest.mark.slow)
+    for name, case in first_of_each_preset().items()
+]
 EPOCHS = 100  # more than any recipe has
 
 
@@ -184,8 +189,10 @@ def test_gradient_needs_no_contents_of_a_tensor(method, batch):
     guards.learns_on_meta(method, batch)
 
 
-def test_embedders_can_be_exported_with_a_free_batch_size(method, batch):
-    guards.exports_with_a_free_batch_size(method, batch.images)
+@pytest.mark.parametrize("case", ONNX_CASES)
+def test_onnx_graph_gives_the_embeddings_of_any_number_of_images(case):
+    method = built(case)
+    guards.exports_with_a_free_batch_size(method, *(method.takes_only or (32, 16)))
 
 
 @pytest.mark.parametrize("section", ["model", "loss"])

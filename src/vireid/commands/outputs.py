@@ -36,13 +36,33 @@ def check_output_folder(option: str, path: Path, suffix: str) -> None:
     Raises:
         UserError: If it is a file, or holds anything else than that and what desktops leave.
     """
+    others = [name for name in _names_in(option, path) if Path(name).suffix != suffix]
+    if others:
+        raise _refused(option, path, f"a new folder, or one of {suffix} files only", others[0])
+
+
+def check_output_names(option: str, path: Path, names: Collection[str]) -> None:
+    """Check that a folder can be replaced: that it holds nothing but files of an earlier run's names.
+
+    Args:
+        option: What named the path, for the message.
+        path: The folder; an earlier one will be replaced.
+        names: Of the files that the command writes.
+
+    Raises:
+        UserError: If it is a file, or holds anything else than those and what desktops leave.
+    """
+    others = [name for name in _names_in(option, path) if name not in names]
+    if others:
+        raise _refused(option, path, f"a new folder, or one of {', '.join(sorted(names))} only", others[0])
+
+
+def _names_in(option: str, path: Path) -> list[str]:
+    """What a folder to write holds already, but for what desktops leave."""
     _check_parents(option, path)
     if path.exists() and not path.is_dir():
         raise _refused(option, path, "a folder to write", "a file")
-    children = [child for child in path.iterdir() if not is_leftover(child.name)] if path.is_dir() else []
-    others = sorted(child.name for child in children if child.suffix != suffix)
-    if others:
-        raise _refused(option, path, f"a new folder, or one of {suffix} files only", others[0])
+    return sorted(child.name for child in path.iterdir() if not is_leftover(child.name)) if path.is_dir() else []
 
 
 def _check_parents(option: str, path: Path) -> None:

@@ -33,7 +33,7 @@ class OnBadImage(StrEnum):
 
 QUERIES = typer.Argument(help="Pictures to search with.")
 GALLERY = typer.Option(help="Folder of pictures, a gallery saved by --save, or features.h5.")
-MODEL = typer.Option(help="Model folder, written by train.")
+MODEL = typer.Option(help="Model folder, written by train, or a .onnx file of `vireid export`.")
 QUERY_MODALITY = typer.Option(help="What the queries are.")
 GALLERY_MODALITY = typer.Option(help="What the gallery's pictures are.")
 EMBEDDING_OPTION = typer.Option(help="An embedding of the model, or the one its paper ranks.")

@@ -88,7 +88,7 @@ class Explainer:
             method = rebuild_model(folder, description)
         else:
             method, *_ = load_model(folder, description.method, images)
-        self.embedding = choose_embedding(folder, method, embedding)
+        self.embedding = choose_embedding(folder, method.embedding_dims, embedding)
         self.name = description.method
         self.size = (description.images["height"], description.images["width"])
         self.scaling = Scaling.parse(ImagesInfo(**description.images).sixteen_bit, folder)

@@ -1,29 +1,67 @@
 """A trained model, ready to embed picture files."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from vireid.compute import all_cores, choose_device
+from vireid.compute import Device, all_cores, choose_device
 from vireid.data.records import Modality
 from vireid.data.sixteen_bit import Scaling
 from vireid.data.store import ImagesInfo
-from vireid.methods.base import Embedder
 from vireid.params import DeviceSettings
 from vireid.retrieval.features import DEFAULT
 from vireid.search.pictures import decode_batches, unreadable
 from vireid.support.errors import UserError
+from vireid.support.files import remedy_of_missing
 from vireid.training.embedding import embed_batch, set_up
 from vireid.training.model_folder import read_description, rebuild_model
+
+if TYPE_CHECKING:
+    from vireid.export.onnx_model import OnnxModel
+
+ONNX_SUFFIX = ".onnx"
+
+
+class BatchEmbedder(Protocol):
+    """What embeds a batch of images: a model of torch, or an ONNX file."""
+
+    def embed_batch(self, images: np.ndarray, modality: Modality, flip: bool) -> dict[str, np.ndarray]:
+        """(B, H, W, 3) uint8 RGB of one spectrum to (B, D) float32 by name; `flip`: means with the mirrored."""
+
+
+class TorchModel:
+    """A model folder, ready to embed batches.
+
+    Args:
+        folder: Written by `train`, or by `vireid export --format huggingface`.
+        compute: Device, precision and threads.
+
+    Attributes:
+        model_hash: SHA-256 of the weights.
+        images: What is known of the images that it was trained on.
+        embeddings: Name and width of each embedding.
+    """
+
+    def __init__(self, folder: Path, compute: DeviceSettings):
+        description, self.model_hash = read_description(folder)
+        method = rebuild_model(folder, description)
+        self.images, self.embeddings = ImagesInfo(**description.images), method.embedding_dims
+        self._fabric = _as_trained(compute, description.compute).fabric()
+        self._method = set_up(method, self._fabric)
+
+    def embed_batch(self, images: np.ndarray, modality: Modality, flip: bool) -> dict[str, np.ndarray]:
+        """See `BatchEmbedder`."""
+        return embed_batch(self._method, images, modality, self._fabric.device, flip)
 
 
 class PictureEmbedder:
     """Embeds picture files as `extract` embeds a data set's images.
 
     Args:
-        folder: The model, written by `train`.
-        embedding: One that the method offers, or `default` for the one that its paper ranks.
+        model: A model folder, or an ONNX file of `vireid export`.
+        embedding: One that the model offers, or `default` for the one that its paper ranks.
         compute: Device, precision, and the threads to compute and workers to decode with; all there is without.
         batch_size: Images at a time.
 
@@ -39,19 +77,25 @@ class PictureEmbedder:
 
     def __init__(
         self,
-        folder: Path,
+        model: Path,
         embedding: str = DEFAULT,
         compute: DeviceSettings | None = None,
         batch_size: int = 64,
     ):
         compute = compute or all_cores()
-        description, self.model_hash = read_description(folder)
-        method = rebuild_model(folder, description)
-        self.embedding = choose_embedding(folder, method, embedding)
-        self.size = (description.images["height"], description.images["width"])
-        self.scaling = Scaling.parse(ImagesInfo(**description.images).sixteen_bit, folder)
-        self._fabric = choose_device(compute).fabric()
-        self._method = set_up(method, self._fabric)
+        self._model: BatchEmbedder
+        if model.suffix == ONNX_SUFFIX and not model.is_dir():
+            onnx_model = _open_onnx(model, compute)
+            known = onnx_model.description
+            self._model, self.model_hash, embeddings = onnx_model, known.model_hash, known.embeddings
+            self.size, sixteen_bit = (known.height, known.width), known.sixteen_bit
+        else:
+            torch_model = TorchModel(model, compute)
+            images = torch_model.images
+            self._model, self.model_hash, embeddings = torch_model, torch_model.model_hash, torch_model.embeddings
+            self.size, sixteen_bit = (images.height, images.width), images.sixteen_bit
+        self.embedding = choose_embedding(model, embeddings, embedding)
+        self.scaling = Scaling.parse(sixteen_bit, model)
         self._batch_size, self._workers = batch_size, compute.workers
 
     def embed(
@@ -92,8 +136,7 @@ class PictureEmbedder:
             bad |= problems
             images = [item.image for item in batch if item.image is not None]
             if images:
-                batch_of = embed_batch(self._method, np.stack(images), modality, self._fabric.device, flip)
-                vectors.append(batch_of[self.embedding])
+                vectors.append(self._model.embed_batch(np.stack(images), modality, flip)[self.embedding])
             start += len(batch)
             advance(len(batch))
         if not vectors:
@@ -101,22 +144,45 @@ class PictureEmbedder:
         return require_finite(np.concatenate(vectors)), bad
 
 
-def choose_embedding(folder: Path, method: Embedder, embedding: str) -> str:
+def _as_trained(compute: DeviceSettings, training: Mapping[str, Any]) -> Device:
+    """Choose a device, and where the precision is left open that of the training, on a device of its kind."""
+    device = choose_device(compute)
+    if compute.precision == "auto" and device.accelerator == training["accelerator"]:
+        return choose_device(compute.model_copy(update={"precision": training["precision"]}))
+    return device
+
+
+def _open_onnx(path: Path, compute: DeviceSettings) -> "OnnxModel":
+    """Open an ONNX file; what reads it is imported where one is given."""
+    if not path.is_file():
+        raise UserError(
+            path,
+            "there is no model",
+            expected="an ONNX file",
+            found="no such file",
+            remedy=remedy_of_missing(path, "write one with `vireid export`"),
+        )
+    from vireid.export.onnx_model import OnnxModel
+
+    return OnnxModel(path, compute)
+
+
+def choose_embedding(model: Path, embeddings: Mapping[str, int], embedding: str) -> str:
     """Name an embedding of a model.
 
     Args:
-        folder: Where the model lies, for the message.
-        method: The model.
-        embedding: One that it offers, or `default` for the one that its paper ranks.
+        model: Where it lies, for the message.
+        embeddings: Those that it offers; the first is the one that its paper ranks.
+        embedding: One of them, or `default` for the first.
 
     Raises:
         UserError: If it has no such embedding.
     """
-    names = list(method.embedding_dims)
+    names = list(embeddings)
     chosen = names[0] if embedding == DEFAULT else embedding
     if chosen not in names:
         raise UserError(
-            folder,
+            model,
             "the model has no such embedding",
             expected=f"one of {', '.join(names)}",
             found=embedding,

@@ -1,4 +1,8 @@
-"""`artifacts/model/`: weights in safetensors, and a JSON from which the model is rebuilt."""
+"""`artifacts/model/`: weights in safetensors, and a JSON from which the model is rebuilt.
+
+`vireid export --format huggingface` writes the same two files by the names that the Hugging Face hub expects, and
+such a folder is read like any other.
+"""
 
 import json
 from dataclasses import asdict, dataclass
@@ -19,7 +23,8 @@ from vireid.support.files import remedy_of_missing, replacing, sha256, write_jso
 from vireid.support.weights import load_weights
 
 SCHEMA = "vireid.model/2"
-_WEIGHTS, _DESCRIPTION = "weights.safetensors", "model.json"
+NAMES = ("weights.safetensors", "model.json")
+HUB_NAMES = ("model.safetensors", "config.json")
 _REMEDY = "train one with `dvc repro train`, or bring the right model back with `dvc checkout`"
 
 
@@ -57,27 +62,33 @@ def save_model(folder: Path, state: dict[str, Tensor], description: ModelDescrip
     with replacing(folder) as partial:
         partial.mkdir()
         # Not save_file, whose error on a full disk is no OSError.
-        (partial / _WEIGHTS).write_bytes(save({name: value.contiguous() for name, value in state.items()}))
-        weights_hash = sha256(partial / _WEIGHTS)
-        content = {"schema": SCHEMA, "weights_sha256": weights_hash} | asdict(description)
-        write_json(partial / _DESCRIPTION, content, decimals=None)
+        weights, json_file = (partial / name for name in NAMES)
+        weights.write_bytes(save({name: value.contiguous() for name, value in state.items()}))
+        content = {"schema": SCHEMA, "weights_sha256": sha256(weights)} | asdict(description)
+        write_json(json_file, content, decimals=None)
 
 
-def require_model(folder: Path) -> None:
-    """Check that a model's files are there.
+def require_model(folder: Path) -> tuple[Path, Path]:
+    """Check that a model's files are there, by the names of either layout.
+
+    Returns:
+        The weights, and the JSON.
 
     Raises:
-        UserError: If one is not.
+        UserError: If one is not there.
     """
-    missing = [name for name in (_WEIGHTS, _DESCRIPTION) if not (folder / name).is_file()]
+    names = HUB_NAMES if any((folder / name).is_file() for name in HUB_NAMES) else NAMES
+    missing = [name for name in names if not (folder / name).is_file()]
     if missing:
         raise UserError(
             folder,
             "the model is incomplete" if folder.is_dir() else "there is no model",
-            expected=f"a folder with {_WEIGHTS} and {_DESCRIPTION}",
+            expected=f"a folder with {' and '.join(names)}",
             found=f"no {' and no '.join(missing)}" if folder.is_dir() else "no such folder",
             remedy=remedy_of_missing(folder, _REMEDY),
         )
+    weights, json_file = (folder / name for name in names)
+    return weights, json_file
 
 
 def read_description(folder: Path) -> tuple[ModelDescription, str]:
@@ -89,21 +100,21 @@ def read_description(folder: Path) -> tuple[ModelDescription, str]:
     Raises:
         UserError: If the folder lacks a file, is of another format, or the weights are not those described.
     """
-    require_model(folder)
+    weights, json_file = require_model(folder)
     try:
-        content = dict(json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8")))
+        content = dict(json.loads(json_file.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
-        raise _unusable(folder / _DESCRIPTION, "not a JSON object", SCHEMA, error) from error
+        raise _unusable(json_file, "not a JSON object", SCHEMA, error) from error
     schema, expected_hash = content.pop("schema", None), content.pop("weights_sha256", None)
     if schema != SCHEMA:
-        raise _unusable(folder / _DESCRIPTION, "another format", SCHEMA, schema)
-    found_hash = sha256(folder / _WEIGHTS)
+        raise _unusable(json_file, "another format", SCHEMA, schema)
+    found_hash = sha256(weights)
     if found_hash != expected_hash:
-        raise _unusable(folder / _WEIGHTS, "not the weights that were saved", expected_hash, found_hash)
+        raise _unusable(weights, "not the weights that were saved", expected_hash, found_hash)
     try:
         return ModelDescription(**content), found_hash
     except TypeError as error:
-        raise _unusable(folder / _DESCRIPTION, "not a model's description", SCHEMA, error) from error
+        raise _unusable(json_file, "not a model's description", SCHEMA, error) from error
 
 
 def load_model(folder: Path, method: str, images: ImagesInfo) -> tuple[Embedder, ModelDescription, str]:
@@ -141,7 +152,8 @@ def rebuild_model(folder: Path, description: ModelDescription) -> Embedder:
     Raises:
         UserError: If the weights do not fit.
     """
-    path, pids = folder / _WEIGHTS, len(description.train_pids)
+    path, _ = require_model(folder)
+    pids = len(description.train_pids)
     rebuilt = build_method(description.method, pids, description.model, description.loss, from_scratch=True)
     try:
         state = load_file(path)

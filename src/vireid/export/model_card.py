@@ -1,0 +1,126 @@
+"""What a published model says about itself: data, protocols, numbers with intervals, licences, limits."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
+
+from vireid.training.model_folder import ModelDescription
+
+METRICS = {"rank1": "rank-1", "rank10": "rank-10", "mAP": "mAP", "mINP": "mINP"}
+_LIMITS = """## What it is for, and what not
+
+It ranks pictures of persons, cut to one person each, by how likely they show the person of a picture from another
+camera; query and gallery may be of different spectra. It was measured on the data set above and says nothing about
+other cameras. A near picture is no proof of identity. To search for real people may need their consent, or be
+against the law; whoever uses it answers for that.
+"""
+
+
+def model_card(description: ModelDescription, model_hash: str, evaluation: Mapping[str, Any] | None) -> ModelCard:
+    """Write a model's card.
+
+    Args:
+        description: Of the model.
+        model_hash: SHA-256 of the weights.
+        evaluation: Content of `results/evaluation.json`, of this model; None says that it was not evaluated.
+    """
+    name = f"vireid-{description.method}-{description.images['dataset']}"
+    data = ModelCardData(
+        library_name="vireid",
+        pipeline_tag="image-feature-extraction",
+        tags=["person-re-identification", "visible-infrared", description.method],
+        license="other",
+        model_name=name,
+        eval_results=_eval_results(evaluation) if evaluation else None,
+    )
+    parts = [
+        f"---\n{data.to_yaml()}\n---",
+        f"# {name}",
+        f"Embeddings of visible and infrared pictures of persons, by the method `{description.method}` of vireid.",
+        _use(description),
+        _training(description, model_hash),
+        _numbers(evaluation),
+        _licences(description),
+        _LIMITS,
+    ]
+    return ModelCard("\n\n".join(parts), ignore_metadata_errors=False)
+
+
+def _use(description: ModelDescription) -> str:
+    height, width = description.images["height"], description.images["width"]
+    return f"""## How to use it
+
+```console
+$ vireid search query.jpg --gallery photos --model THIS_FOLDER --query-modality infrared --gallery-modality visible
+```
+
+Pictures are scaled to {height}x{width} pixels (height x width), and ImageNet's mean and deviation are taken off;
+vireid does both. `config.json` holds everything that the network is built from."""
+
+
+def _training(description: ModelDescription, model_hash: str) -> str:
+    images = description.images
+    trained_on, chosen_by = len(description.train_pids), len(description.holdout_pids)
+    rows = {
+        "data set": images["dataset"] + (f", trial {images['trial']}" if images["trial"] else ""),
+        "training identities": f"{trained_on}, and {chosen_by} that chose the epoch",
+        "super-resolution": images["superresolve"],
+        "epoch": str(description.selected_epoch + 1),
+        "SHA-256 of the weights": f"`{model_hash}`",
+    }
+    return "## Training\n\n" + _table(("", ""), rows.items())
+
+
+def _numbers(evaluation: Mapping[str, Any] | None) -> str:
+    if evaluation is None:
+        return "## Numbers\n\nNot evaluated."
+    rows = []
+    for name, protocol in evaluation["protocols"].items():
+        values = [_with_interval(protocol, metric) for metric in METRICS if metric in protocol["mean"]]
+        rows.append((f"`{name}`", str(protocol["queries"]), str(protocol["gallery_size"]), *values))
+    present = [label for metric, label in METRICS.items() if metric in protocol["mean"]]
+    table = _table(("protocol", "queries", "gallery", *present), rows)
+    told = f"Percent, with 95 % intervals over the query identities; embedding `{evaluation['embedding']}`."
+    return f"## Numbers\n\n{told}\n\n{table}"
+
+
+def _with_interval(protocol: Mapping[str, Any], metric: str) -> str:
+    value = f"{protocol['mean'][metric]:.1f}"
+    if metric not in protocol["interval95"]:
+        return value
+    low, high = protocol["interval95"][metric]
+    return f"{value} ({low:.1f} to {high:.1f})"
+
+
+def _licences(description: ModelDescription) -> str:
+    started = [
+        f"- started from `{origin['name']}` ({origin['source']}), licence {origin['licence'] or 'not stated'}"
+        for origin in description.pretrained_weights
+    ] or ["- trained from random weights"]
+    terms = (
+        "- the data set has terms of its own, which may bind what was trained on it: state them before you publish"
+    )
+    return "## Licences\n\n" + "\n".join([*started, terms])
+
+
+def _table(head: tuple[str, ...], rows: Any) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _eval_results(evaluation: Mapping[str, Any]) -> list[EvalResult]:
+    return [
+        EvalResult(
+            task_type="image-feature-extraction",
+            dataset_config=name,
+            dataset_type=evaluation["dataset"],
+            dataset_name=evaluation["dataset"],
+            metric_type=metric,
+            metric_name=label,
+            metric_value=round(protocol["mean"][metric], 2),
+        )
+        for name, protocol in evaluation["protocols"].items()
+        for metric, label in METRICS.items()
+        if metric in protocol["mean"]
+    ]
