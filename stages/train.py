@@ -32,8 +32,11 @@ def main(
     """
     from vireid.params import load_params
     from vireid.steps.train import train
+    from vireid.support.progress import console
 
     description = train(load_params(params), images, overlay, model, curves)
+    if console.quiet:  # of processes that train together one speaks
+        return
     scores = ", ".join(f"{name} {value:.1f} %" for name, value in description.selected_by.items())
     typer.echo(f"{model}: epoch {description.selected_epoch + 1} ({scores or 'the last one'})")
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from vireid.data.identities import (
     require_both_modalities,
+    require_even_shares,
     require_superresolved_identities,
     require_training_identities,
 )
@@ -88,7 +89,7 @@ def problems(params: Params, images: Sequence[ImageRecord]) -> list[UserError]:
     """Find what would stop a run on a data set, some of it only at its end.
 
     Args:
-        params: Reads `dataset`, `superresolve`, `train` and `evaluate`.
+        params: Reads `dataset`, `superresolve`, `train`, `evaluate` and `compute.devices`.
         images: What the data set's layout lists.
     """
     visible, infrared = (_of(images, "train", modality) for modality in Modality)
@@ -98,6 +99,8 @@ def problems(params: Params, images: Sequence[ImageRecord]) -> list[UserError]:
         require_both_modalities(pids, infrared_pids)
     with _noted(wrong):
         require_training_identities(len(pids & infrared_pids), params.train)
+    with _noted(wrong):
+        require_even_shares(params.train.num_pids, params.compute.devices)
     if params.superresolve.enabled:
         camera = {r.pid for r in visible if r.camid == params.superresolve.camera}
         with _noted(wrong):

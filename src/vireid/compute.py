@@ -1,15 +1,18 @@
 """Which device, which arithmetic: what the machine has, what was asked for, and what is used."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+import psutil
 import torch
 from lightning_fabric import Fabric
-from lightning_fabric.plugins.environments import LightningEnvironment
+from lightning_fabric.plugins.environments import LightningEnvironment, TorchElasticEnvironment
 
-from vireid.params import DeviceSettings, check_section
+from vireid.params import Compute, DeviceSettings, check_section
 from vireid.support.errors import UserError
+from vireid.support.progress import console
+from vireid.support.surroundings import OF_SEVERAL
 
 _FABRIC_PRECISION: dict[str, Literal["32-true", "bf16-mixed"]] = {"fp32": "32-true", "bf16": "bf16-mixed"}
 
@@ -24,6 +27,7 @@ class Device:
         threads: CPU threads inside one operation; the last bits of a sum depend on it.
         memory_format: Always channels last, which convolutions in bf16 need to be fast.
         devices: How many of the accelerator, with a process each.
+        deterministic: Whether operations that do not repeat to the bit are refused, told (`warn`) or taken.
     """
 
     accelerator: str
@@ -31,24 +35,32 @@ class Device:
     threads: int
     memory_format: str = "channels_last"
     devices: int = 1
+    deterministic: bool | Literal["warn"] = True
 
     def fabric(self) -> Fabric:
-        """Set up deterministic arithmetic and a Fabric for this device.
+        """Set up the arithmetic and a Fabric for this device, and start the other processes if there are several.
 
-        It has the processes of `devices`, whatever a scheduler or a launcher has put into the environment.
+        There are as many as `devices`, whatever a scheduler has put into the environment; but `torchrun`, which
+        starts processes itself, decides how many there are over all machines.
         """
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS does not repeat
         torch.set_num_threads(self.threads)
-        torch.use_deterministic_algorithms(True)
+        torch.use_deterministic_algorithms(bool(self.deterministic), warn_only=self.deterministic == "warn")
         # Costs time in every allocation, and only matters to code that reads memory it never wrote.
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined] # set by torch
+        by_torchrun = TorchElasticEnvironment.detect() and self.devices > 1
+        environment = TorchElasticEnvironment() if by_torchrun else LightningEnvironment()
+        if self.devices > 1 and not by_torchrun:
+            os.environ[OF_SEVERAL] = "1"  # for the processes that are started now
         fabric = Fabric(
             accelerator=self.accelerator,
             devices=self.devices,
+            num_nodes=environment.world_size() // self.devices if by_torchrun else 1,
             precision=_FABRIC_PRECISION[self.precision],
-            plugins=LightningEnvironment(),  # named, so that none is looked for
+            plugins=environment,  # named, so that none is looked for
         )
         fabric.launch()
+        console.quiet = not fabric.is_global_zero  # one process speaks
         return fabric
 
 
@@ -84,6 +96,22 @@ def choose_device(compute: DeviceSettings) -> Device:
     if precision == "auto":
         precision = "bf16" if _multiplies_bf16(accelerator) else "fp32"
     return Device(accelerator, precision, compute.threads)
+
+
+def choose_training_device(compute: Compute) -> Device:
+    """The same for training, which alone takes several devices, and lets operations not repeat to the bit.
+
+    Raises:
+        UserError: If CUDA is asked for and there is none.
+    """
+    return replace(choose_device(compute), devices=compute.devices, deterministic=compute.deterministic)
+
+
+def memory_in_use(device: torch.device) -> int:
+    """Bytes that this process holds: the most so far of a GPU's memory, or the host's now."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    return int(psutil.Process().memory_info().rss)
 
 
 def _multiplies_bf16(accelerator: str) -> bool:

@@ -235,9 +235,19 @@ class DeviceSettings(Section):
 
 
 class Compute(DeviceSettings):
-    """The same for a run, and GiB that its training images may take."""
+    """The same for a run.
 
+    Attributes:
+        devices: How many of the device training uses, with a process each.
+        deterministic: Whether operations that do not repeat to the bit are refused (true), told (warn) or taken.
+        image_memory: GiB that the training images may take.
+        save_every: Steps between two states of a training within an epoch; 0 saves after epochs only.
+    """
+
+    devices: Count
+    deterministic: bool | Literal["warn"]
     image_memory: NonNegative
+    save_every: Annotated[int, Field(ge=0)]
 
 
 class Params(Section):

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from tests.lockstep import in_lockstep
 from tests.reference.centre import centre, moved
 from vireid.losses.centre import Centres, centre_loss, updated_centres
 from vireid.losses.gather import alone
@@ -123,15 +124,13 @@ def test_centres_are_saved_and_are_no_parameter():
 
 def test_centres_of_each_process_move_by_the_rows_of_all():
     embeddings, labels, _ = batch()
-
-    def everyone(rows):
-        return embeddings.detach() if rows.is_floating_point() else labels
-
     parts = (slice(6), slice(6, None))
     processes = [Centres(4, 5, rate=0.5).double() for _ in parts]
-    losses = [
-        centres(embeddings[part], labels[part], everyone) for centres, part in zip(processes, parts, strict=True)
-    ]
+
+    def loss(rank, everyone):
+        return processes[rank](embeddings[parts[rank]], labels[parts[rank]], everyone)
+
+    losses = in_lockstep(2, loss)
     whole = Centres(4, 5, rate=0.5).double()
     loss = whole(embeddings, labels, alone)
     assert sum(losses).item() / 2 == pytest.approx(loss.item(), rel=1e-12)

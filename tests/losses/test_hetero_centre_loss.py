@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from tests.lockstep import in_lockstep
 from tests.reference.hetero_centre import hetero_centre_triplet
 from vireid.losses.gather import alone
 from vireid.losses.hetero_centre import hetero_centre_triplet_loss
@@ -89,13 +90,12 @@ def test_centres_are_of_all_processes_rows(seed, identities, instances, margin):
     embeddings, _ = batch(seed, rows=2 * rows)
     infrared = (torch.arange(rows) >= rows // 2).repeat(2)
 
-    def everyone(part):
-        return {torch.bool: infrared, torch.int64: labels.repeat(2), torch.float64: embeddings}[part.dtype]
+    parts = (slice(rows), slice(rows, None))
 
-    losses = [
-        hetero_centre_triplet_loss(embeddings[part], labels, rows // 2, margin, everyone)
-        for part in (slice(rows), slice(rows, None))
-    ]
+    def loss(rank, everyone):
+        return hetero_centre_triplet_loss(embeddings[parts[rank]], labels, rows // 2, margin, everyone)
+
+    losses = in_lockstep(2, loss)
     order = infrared.int().argsort(stable=True)
     whole = hetero_centre_triplet_loss(embeddings[order], labels.repeat(2)[order], rows, margin, alone)
     assert sum(losses).item() / 2 == pytest.approx(whole.item(), rel=1e-6, abs=1e-9)

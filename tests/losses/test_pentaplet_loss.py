@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from tests.lockstep import in_lockstep
 from tests.reference.pentaplet import cross_modality, pentaplet
 from vireid.losses.gather import alone
 from vireid.losses.pentaplet import hard_cross_modality_triplet_loss, pentaplet_loss
@@ -153,13 +154,12 @@ def test_anchors_of_one_process_see_the_rows_of_all(seed, identities, pairs, mar
     labels = torch.cat([part[1] for part in parts])
     infrared = torch.tensor(2 * (pairs * [False] + pairs * [True]))
 
-    def everyone(rows):
-        return {torch.bool: infrared, torch.int64: labels, torch.float64: embeddings}[rows.dtype]
+    rows = (slice(2 * pairs), slice(2 * pairs, None))
 
-    losses = [
-        pentaplet_loss(embeddings[part], labels[part], pairs, margin, everyone)
-        for part in (slice(2 * pairs), slice(2 * pairs, None))
-    ]
+    def loss(rank, everyone):
+        return pentaplet_loss(embeddings[rows[rank]], labels[rows[rank]], pairs, margin, everyone)
+
+    losses = in_lockstep(2, loss)
     order = infrared.int().argsort(stable=True)
     whole = pentaplet_loss(embeddings[order], labels[order], 2 * pairs, margin, alone)
     expected = pentaplet(embeddings[order].tolist(), labels[order].tolist(), 2 * pairs, margin)

@@ -5,6 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.lockstep import in_lockstep
 from tests.reference.triplet import batch_hard_triplet, distance
 from vireid.losses.gather import alone
 from vireid.losses.triplet import batch_hard_triplet_loss, pairwise_euclidean
@@ -86,14 +87,12 @@ def test_gradient_is_that_of_finite_differences():
 def test_anchors_of_one_process_see_the_rows_of_all(seed, identities, half, margin):
     """The mean over processes with as many rows each is the loss of all rows, and so is its gradient."""
     embeddings, labels = batch(seed, identities, 2 * half)
+    parts = (slice(half), slice(half, None))
 
-    def everyone(rows):
-        return labels if rows.ndim == 1 else embeddings
+    def loss(rank, everyone):
+        return batch_hard_triplet_loss(embeddings[parts[rank]], labels[parts[rank]], margin, everyone)
 
-    losses = [
-        batch_hard_triplet_loss(embeddings[part], labels[part], margin, everyone)
-        for part in (slice(half), slice(half, None))
-    ]
+    losses = in_lockstep(2, loss)
     expected = batch_hard_triplet(embeddings.tolist(), labels.tolist(), margin)
     assert sum(losses).item() / 2 == pytest.approx(expected, rel=1e-6, abs=1e-5)
     gradient = torch.autograd.grad(sum(losses) / 2, embeddings, retain_graph=True)[0]

@@ -1,7 +1,6 @@
-"""Two processes that train methods together by gloo on the CPU, for the tests."""
+"""Processes that train methods together by gloo on the CPU, for the tests."""
 
 from copy import deepcopy
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -10,19 +9,13 @@ from torch.nn.parallel import DistributedDataParallel
 
 from tests.methods.batches import paired_batch, weighted_sum
 from tests.methods.cases import Case
+from tests.methods.shares import frozen, gradients_of, loss_of, share_of, whole_batch
 from vireid.losses.gather import gather_over
-from vireid.losses.pentaplet import pentaplet_loss
-from vireid.losses.triplet import batch_hard_triplet_loss
 from vireid.methods import build_method
 from vireid.methods.base import Method
 
 STEPS = 2  # in an epoch
 LABELS = ([2, 0, 1, 3], [1, 1, 3, 0])  # of each process's pairs
-# Losses that compare the rows of both, by name.
-COMPARING = {
-    "triplet": partial(batch_hard_triplet_loss, margin=1.0),
-    "pentaplet": partial(pentaplet_loss, visible=len(LABELS[0]), margin=1.0),
-}
 
 # The parameters by name after each epoch.
 Course = list[dict[str, Tensor]]
@@ -34,11 +27,37 @@ def train_in_two_processes(folder: Path, cases: dict[str, Case], epochs: int) ->
     return {name: tuple(torch.load(folder / f"{name}-{rank}.pt") for rank in range(2)) for name in cases}
 
 
-def _train(rank: int, folder: Path, cases: dict[str, Case], epochs: int) -> None:
+def shared_gradients(
+    folder: Path, cases: dict[str, Case], processes: int, identities: int
+) -> dict[str, dict[str, Tensor]]:
+    """The processes' average gradient of every case, in float64, each with its share of one batch."""
+    multiprocessing.spawn(_share, (folder, cases, processes, identities), nprocs=processes)
+    return {name: torch.load(folder / f"{name}.pt") for name in cases}
+
+
+def _join(rank: int, processes: int, folder: Path) -> None:
     torch.set_num_threads(1)
-    distributed.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
-    for name in COMPARING:
-        torch.save(_gradient(name, rank), folder / f"{name}-{rank}.pt")
+    store = f"file://{folder}/store"
+    distributed.init_process_group("gloo", init_method=store, rank=rank, world_size=processes)
+
+
+def _share(rank: int, folder: Path, cases: dict[str, Case], processes: int, identities: int) -> None:
+    _join(rank, processes, folder)
+    for name, case in cases.items():
+        torch.manual_seed(0)
+        method = frozen(build_method(*deepcopy(case)))
+        batch = share_of(whole_batch(identities, *(method.takes_only or (32, 16))), rank, processes)
+        gradients = gradients_of(loss_of(method, batch, gather_over(processes)), method)
+        for gradient in gradients.values():
+            distributed.all_reduce(gradient)
+            gradient /= processes
+        if rank == 0:
+            torch.save(gradients, folder / f"{name}.pt")
+    distributed.destroy_process_group()
+
+
+def _train(rank: int, folder: Path, cases: dict[str, Case], epochs: int) -> None:
+    _join(rank, 2, folder)
     for name, case in cases.items():
         torch.manual_seed(0)
         torch.save(_trained(build_method(*deepcopy(case)), rank, epochs), folder / f"{name}-{rank}.pt")
@@ -66,17 +85,3 @@ def _trained(method: Method, rank: int, epochs: int) -> Course:
         history.append({f"loss/{name}": 1.0 for name in result.losses})
         course.append({name: parameter.detach().clone() for name, parameter in method.named_parameters()})
     return course
-
-
-def compared_rows(rank: int) -> tuple[Tensor, Tensor]:
-    """Embeddings and labels of a process's pairs, for a loss that compares those of both."""
-    generator = torch.Generator().manual_seed(rank)
-    return torch.randn(8, 3, generator=generator), torch.tensor(2 * LABELS[rank])
-
-
-def _gradient(name: str, rank: int) -> Tensor:
-    """The gradient of both processes' losses of a name at the embeddings of one."""
-    embeddings, labels = compared_rows(rank)
-    embeddings.requires_grad_()
-    COMPARING[name](embeddings, labels, everyone=gather_over(2)).backward()
-    return embeddings.grad

@@ -1,38 +1,22 @@
-"""Two processes train every method together and end with the same weights. CPU, a minute."""
+"""Real processes train every method together: one gradient, the same weights. CPU, a minute."""
 
 import pytest
 import torch
 
-from tests.methods.cases import CASES
-from tests.methods.processes import COMPARING, compared_rows, train_in_two_processes
+from tests.methods.cases import CASES, NUM_PIDS, first_of_each_preset
+from tests.methods.processes import shared_gradients, train_in_two_processes
+from tests.methods.shares import agree, frozen, gradients_of, loss_of, whole_batch
+from vireid.losses.gather import alone
+from vireid.methods import build_method
 
 pytestmark = pytest.mark.slow
+# Of each method one; all cases share a batch in lockstep in test_shares.py.
+SHARING = {case[0]: case for case in reversed(first_of_each_preset().values())}
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("processes")
-
-
-@pytest.fixture(scope="module")
-def courses(folder):
-    return train_in_two_processes(folder, CASES, epochs=2)
-
-
-@pytest.mark.parametrize("name", COMPARING)
-def test_embeddings_get_the_gradient_of_the_losses_of_both_processes(folder, courses, name):
-    parts = [compared_rows(rank) for rank in range(2)]
-    embeddings, labels = (torch.cat(column) for column in zip(*parts, strict=True))
-    embeddings.requires_grad_()
-    infrared = torch.tensor(2 * (4 * [False] + 4 * [True]))
-    both = {rows.dtype: rows for rows in (embeddings, labels, infrared)}
-    total = sum(
-        COMPARING[name](embeddings[rows], labels[rows], everyone=lambda part: both[part.dtype])
-        for rows in (slice(0, 8), slice(8, 16))
-    )
-    total.backward()
-    gathered = torch.cat([torch.load(folder / f"{name}-{rank}.pt") for rank in range(2)])
-    torch.testing.assert_close(gathered, embeddings.grad)
+def courses(tmp_path_factory):
+    return train_in_two_processes(tmp_path_factory.mktemp("processes"), CASES, epochs=2)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -42,3 +26,13 @@ def test_two_processes_have_the_same_weights_after_every_epoch(courses, name):
         assert [key for key in ours if not torch.equal(ours[key], theirs[key])] == []
         assert all(torch.isfinite(value).all() for value in ours.values())
     assert any(not torch.equal(first[0][key], first[1][key]) for key in first[0])
+
+
+@pytest.mark.parametrize(("processes", "identities"), [(2, NUM_PIDS), (3, 3)])
+def test_processes_that_share_a_batch_have_the_gradient_of_one(tmp_path, processes, identities):
+    shared = shared_gradients(tmp_path, SHARING, processes, identities)
+    for name, case in SHARING.items():
+        torch.manual_seed(0)
+        method = frozen(build_method(*case))
+        batch = whole_batch(identities, *(method.takes_only or (32, 16)))
+        agree(shared[name], gradients_of(loss_of(method, batch, alone), method))

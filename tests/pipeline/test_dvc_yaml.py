@@ -34,7 +34,7 @@ UNTRACKED_CODE = (
     "src/vireid/support/yaml_files.py",
 )
 # Parameters that cannot move a result, or whose effect is another parameter's value.
-UNTRACKED_PARAMS = {"compute.workers", "compute.image_memory", "recipe", "schedule"}
+UNTRACKED_PARAMS = {"compute.workers", "compute.image_memory", "compute.save_every", "recipe", "schedule"}
 
 
 def imported_files(path: Path) -> Iterator[Path]:

@@ -48,7 +48,7 @@ def results(folder):
 
 
 def saved_states(folder):
-    return [path for path in (folder / ".ckpt").glob("*/*") if path.is_file()]
+    return sorted(path.name for path in (folder / ".ckpt").glob("*/*") if path.is_file())
 
 
 def interrupt(monkeypatch, epoch):
@@ -87,10 +87,47 @@ def test_interrupted_run_ends_as_if_it_had_not_been(trained, monkeypatch, method
         with pytest.raises(KeyboardInterrupt):
             trained(method, train__epochs=3)
     assert not (trained.folder / "model").exists()
-    assert len(saved_states(trained.folder)) == 1
+    assert saved_states(trained.folder) == (["last.pt"] if epoch == 1 else ["before.pt", "last.pt"])
     epochs = counted_epochs(monkeypatch)
     trained(method, train__epochs=3)
     assert epochs == list(range(epoch, 3))
+    assert results(trained.folder) == expected
+
+
+def interrupt_at_step(monkeypatch, number):
+    """Let a step fail, counted from 1 over all epochs, and count those that are made."""
+    made = []
+    original = Trainer._step
+
+    def step(self, batch):
+        if len(made) + 1 == number:
+            raise KeyboardInterrupt
+        made.append(batch)
+        return original(self, batch)
+
+    monkeypatch.setattr(Trainer, "_step", step)
+    return made
+
+
+CYCLES = {"orthogonal": True, "cycles": 1, "first_epoch": 1, "restraint": 1, "relaxation": 1}
+
+
+@pytest.mark.parametrize(
+    ("method", "changes"),
+    [("fprnet", {"model__svd": CYCLES}), ("tffn", {}), ("hpiln", {"loss__kind": "centre"}), ("ddag", {})],
+)
+def test_run_interrupted_within_an_epoch_ends_as_if_it_had_not_been(trained, monkeypatch, method, changes):
+    changes = changes | {"train__epochs": 3, "train__steps_per_epoch": 5, "compute__save_every": 2}
+    trained(method, **changes | {"compute__save_every": 0})
+    expected = results(trained.folder)
+    with monkeypatch.context() as patch:
+        interrupt_at_step(patch, 10)  # the last one of the second epoch, after whose fourth a state was saved
+        with pytest.raises(KeyboardInterrupt, match=r"in epoch 2 of 3, after step 4 of 5; .* goes on from there"):
+            trained(method, **changes)
+    with monkeypatch.context() as patch:
+        made = interrupt_at_step(patch, None)
+        trained(method, **changes)
+    assert len(made) == 1 + 5
     assert results(trained.folder) == expected
 
 
@@ -193,13 +230,13 @@ def test_run_with_other_parameters_does_not_resume(trained, monkeypatch):
         interrupt(patch, 1)
         with pytest.raises(KeyboardInterrupt):
             trained()
-    (state,) = saved_states(trained.folder)
+    assert saved_states(trained.folder) == ["last.pt"]
     epochs = counted_epochs(monkeypatch, stop=True)
     for changes in ({"train__lr": 0.01}, {"seed": 3}, {"loss__lambda1": 2.0}, {"train__epochs": 4}, {}):
         with pytest.raises(KeyboardInterrupt):
             trained(**changes)
     assert epochs == [0, 0, 0, 0, 1]
-    assert state.exists()
+    assert saved_states(trained.folder) == ["last.pt"]
 
 
 def test_run_on_other_images_does_not_resume(trained, monkeypatch, images_file):
@@ -289,18 +326,44 @@ def test_saved_state_is_replaced_as_a_whole(workplace):
         point.save({"history": [1]})
         point.save({"history": [1, 2]})
         assert point.load() == {"history": [1, 2]}
-        assert [path.name for path in point.folder.iterdir()] == ["last.pt"]
+        assert sorted(path.name for path in point.folder.iterdir()) == ["before.pt", "last.pt"]
         point.clear()
         assert point.load() is None
+
+
+@pytest.mark.parametrize("damage", [lambda s: s[:-1], lambda s: b"", lambda s: s[:50] + b"?" + s[51:]])
+def test_damaged_state_falls_back_to_the_one_before_it_and_says_so(workplace, damage, capsys):
+    with resume_point() as point:
+        for history in ([1], [1, 2], [1, 2, 3]):
+            point.save({"history": history})
+        last = point.folder / "last.pt"
+        last.write_bytes(damage(last.read_bytes()))
+        assert point.load() == {"history": [1, 2]}
+        assert "damaged" in capsys.readouterr().err
+        point.save({"history": [1, 2, 4]})  # replaces nothing sound
+        kept = [torch.load(point.folder / f"{name}.pt")["history"] for name in ("last", "before")]
+        assert kept == [[1, 2, 4], [1, 2]]
+        point.clear()
+        assert not point.folder.exists()
+
+
+def test_state_is_found_where_the_last_renaming_was_missed(workplace):
+    with resume_point() as point:
+        point.save({"history": [1]})
+        (point.folder / "last.pt").rename(point.folder / "before.pt")
+        assert point.load() == {"history": [1]}
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"PK\x03\x04 cut"])
 def test_unreadable_state_is_an_error_that_says_how_to_begin_anew(workplace, content):
     with resume_point() as point:
-        point.save({"history": [1]})
-        (point.folder / "last.pt").write_bytes(content)
-        with pytest.raises(UserError, match="cannot be read") as error:
-            point.load()
+        for history in ([1], [1, 2]):
+            point.save({"history": history})
+        for name in ("last.pt", "before.pt"):
+            (point.folder / name).write_bytes(content)
+        for _ in range(2):  # until somebody does something about it
+            with pytest.raises(UserError, match="cannot be read") as error:
+                point.load()
     assert f"move the folder {point.folder} elsewhere" in error.value.remedy
 
 
@@ -360,7 +423,7 @@ def test_every_epoch_logs_every_term(trained):
     layers = ("joint_1", "fusion_1", "fusion_2", "visible_1", "infrared_1")
     measures = {f"train/{name}" for name in ("accuracy", "accuracy_fusion", "joint_wins")}
     measures |= {f"train/orthogonality/{name}" for name in layers}
-    assert curves.keys() == losses | measures | {"lr", "holdout/mAP", "holdout/rank1"}
+    assert curves.keys() == losses | measures | {"lr", "gradient_norm", "holdout/mAP", "holdout/rank1"}
     for name, curve in curves.items():
         assert list(curve) == ([2, 3] if name.startswith("holdout") else [1, 2, 3])
     for epoch in (1, 2, 3):
@@ -456,6 +519,7 @@ def test_description_names_identities_images_and_arithmetic(trained, params):
         "threads": 1,
         "memory_format": "channels_last",
         "devices": 1,
+        "deterministic": True,
     }
     assert description.pretrained_weights == []
 
@@ -492,6 +556,7 @@ def test_loss_that_is_not_finite_stops_with_epoch_step_and_values(trained, clip_
         trained(train__lr=1e30, train__warmup_epochs=0, train__schedule="step", train__clip_norm=clip_norm)
     assert error.value.where.startswith("epoch 1, step 2")
     assert "joint" in error.value.found
+    assert "in a batch of cam" in error.value.found
     assert "train.lr" in error.value.remedy
     assert not (trained.folder / "model").exists()
 

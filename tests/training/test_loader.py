@@ -8,6 +8,7 @@ import torch
 
 from vireid.data.augmentation import normalise
 from vireid.data.randomness import Stream, generator
+from vireid.support.errors import UserError
 from vireid.support.progress import progress
 from vireid.training import data
 from vireid.training import loader as module
@@ -68,6 +69,35 @@ def test_batches_depend_on_seed_and_epoch_alone(images, settings):
 @pytest.mark.parametrize("workers", [1, 2, 5])
 def test_number_of_workers_changes_nothing(images, settings, workers):
     assert equal(epoch_of(images, settings), epoch_of(images, settings, workers=workers))
+
+
+@pytest.mark.parametrize("processes", [2, 4])
+def test_processes_share_each_batch_by_identities_and_change_its_images_alike(images, settings, processes):
+    shares = [list(Loader(images, settings, 0, CPU, 0, rank, processes).epoch(0)) for rank in range(processes)]
+    for step, whole in enumerate(epoch_of(images, settings)):
+        parts = [share[step] for share in shares]
+        for modality in (0, 1):
+            assert torch.equal(
+                torch.cat([p.images[p.rows(modality)] for p in parts]), whole.images[whole.rows(modality)]
+            )
+            assert torch.equal(
+                torch.cat([p.labels[p.rows(modality)] for p in parts]), whole.labels[whole.rows(modality)]
+            )
+        identities = [set(part.labels.tolist()) for part in parts]
+        assert sum(map(len, identities)) == len(set.union(*identities)) == settings.num_pids
+
+
+def test_batch_that_cannot_be_shared_evenly_is_refused(images, settings):
+    with pytest.raises(UserError, match="cannot share a batch evenly"):
+        Loader(images, settings, 0, CPU, 0, 0, 3)
+
+
+def test_epoch_can_begin_within_and_its_images_have_names(images, settings):
+    loader = Loader(images, settings, 0, CPU, 1)
+    assert equal(list(loader.epoch(2, 7)), list(loader.epoch(2))[7:])
+    visible, infrared = list(loader.sampler.epoch(2))[4]
+    expected = [*images.fitted[0].name[visible], *images.fitted[1].name[infrared]]
+    assert loader.names(2, 4) == expected
 
 
 def test_steps_of_an_epoch_change_images_in_ways_of_their_own(images, settings, monkeypatch):

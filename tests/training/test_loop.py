@@ -7,7 +7,8 @@ import torch
 
 from vireid.compute import Device
 from vireid.methods.base import Batch, Method
-from vireid.training.loop import Trainer, build_optimizer
+from vireid.training.loop import Trainer
+from vireid.training.optimizer import build_optimizer
 
 
 class _Slope(Method):
@@ -46,7 +47,10 @@ class _OneBatch:
     def __len__(self):
         return 1
 
-    def epoch(self, epoch):
+    def names(self, epoch, step):
+        return ["cam1/0001/0001.jpg", "cam3/0001/0001.jpg"]
+
+    def epoch(self, epoch, first=0):
         yield Batch(torch.zeros(2, 3, 4, 4), torch.zeros(2, dtype=torch.int64), 1)
 
 
@@ -56,9 +60,9 @@ def trained(params, factors, epochs=5, momentum=0.5):
     plain |= {"weight_decay": 0.0, "warmup_epochs": 0, "schedule": "step", "milestones": [99], "holdout_pids": 0}
     method, rates = _Slope(factors), []
     settings = params.train.model_copy(update=plain)
-    trainer = Trainer(method, None, settings, _OneBatch(), Device("cpu", "fp32", 1).fabric())
     resume = SimpleNamespace(load=lambda: None, save=lambda state: None)
-    trainer.run(resume, lambda epoch, curves: rates.append(curves["lr"]))
+    trainer = Trainer(method, None, settings, _OneBatch(), Device("cpu", "fp32", 1).fabric(), resume)
+    trainer.run(lambda epoch, curves: rates.append(curves["lr"]))
     return *([pair[n] for pair in method.course] for n in (0, 1)), rates
 
 

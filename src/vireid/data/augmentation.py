@@ -58,7 +58,7 @@ class Changes:
     zoom_left: np.ndarray
     exchange: np.ndarray
 
-    def part(self, rows: slice) -> "Changes":
+    def part(self, rows: slice | np.ndarray) -> "Changes":
         """Take the changes of some images."""
         return Changes(*(getattr(self, item.name)[rows] for item in fields(self)))
 

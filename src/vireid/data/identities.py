@@ -100,3 +100,19 @@ def fitting_training_identities(count: int, settings: Train) -> tuple[int, int]:
 def fitting_holdout(count: int) -> int:
     """How many of a camera's identities SRCNN can be scored on: a fifth, and at least one."""
     return max(count // _HELD_OUT, 1)
+
+
+def require_even_shares(num_pids: int, processes: int) -> None:
+    """Check that processes can share a batch.
+
+    Raises:
+        UserError: If its identities are no multiple of their number.
+    """
+    if num_pids % processes:
+        raise UserError(
+            "train.num_pids",
+            "processes cannot share a batch evenly",
+            expected=f"a multiple of the {processes} processes (compute.devices, or those of torchrun)",
+            found=num_pids,
+            remedy="change train.num_pids or compute.devices",
+        )

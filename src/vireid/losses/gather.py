@@ -1,4 +1,9 @@
-"""Losses that compare images see those of all processes."""
+"""Losses that compare images see those of all processes, and means are those of the whole batch.
+
+Processes add their gradients up and divide by their number. So a loss that is a mean over images has the gradient
+of one process on the whole batch by itself, as all processes have equally many. Where only some images count, or a
+function of a mean is no straight line, the mean over all processes is needed before (`mean_over_everyone`).
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +23,30 @@ def gather_over(processes: int) -> Gather:
 def alone(rows: Tensor) -> Tensor:
     """Gather on a single process: the rows themselves."""
     return rows
+
+
+def mean_over_everyone(values: Tensor, weights: Tensor, everyone: Gather) -> Tensor:
+    """Weighted mean over the rows of all processes, as this process's part of it.
+
+    The mean of these parts over the processes is the weighted mean over all rows.
+
+    Args:
+        values: (B,) float, of this process.
+        weights: (B,) bool or float, not negative; rows of weight zero do not count.
+        everyone: Gathers rows over all processes.
+
+    Returns:
+        Scalar, attached to the graph; zero where no row counts.
+    """
+    all_weights = everyone(weights)
+    processes = len(all_weights) // len(weights)
+    total = all_weights.sum(dtype=values.dtype).clamp(min=torch.finfo(values.dtype).tiny)
+    return processes * (values * weights).sum() / total
+
+
+def mean_of_processes(value: Tensor, everyone: Gather) -> Tensor:
+    """Mean of a scalar over all processes, with gradient."""
+    return everyone(value[None]).mean()
 
 
 class _AllRows(torch.autograd.Function):

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from vireid.losses.gather import Gather
+from vireid.losses.gather import Gather, mean_over_everyone
 from vireid.losses.triplet import hardest_hinges, pairwise_euclidean
 
 
@@ -35,8 +35,7 @@ def hetero_centre_triplet_loss(
     same = labels[:, None] == all_labels
     partners = same & (infrared[:, None] != all_infrared)
     hinges, valid = hardest_hinges(distances, partners, ~same, margin)
-    weight = valid / here.sum(dim=1)
-    return (hinges * weight).sum() / weight.sum().clamp(min=torch.finfo(weight.dtype).tiny)
+    return mean_over_everyone(hinges, valid / here.sum(dim=1), everyone)
 
 
 def centres_of(identities: tuple[Tensor, Tensor], rows: tuple[Tensor, Tensor, Tensor]) -> Tensor:

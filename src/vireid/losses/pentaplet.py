@@ -53,4 +53,4 @@ def hard_cross_modality_triplet_loss(
     infrared = torch.arange(len(labels), device=labels.device) >= visible
     across = infrared[:, None] != everyone(infrared)[None, :]
     same = labels[:, None] == everyone(labels)[None, :]
-    return hard_triplet_loss(distances, across & same, across & ~same, margin)
+    return hard_triplet_loss(distances, across & same, across & ~same, margin, everyone)

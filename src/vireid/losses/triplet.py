@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from vireid.losses.gather import Gather
+from vireid.losses.gather import Gather, mean_over_everyone
 
 # Below this a distance's square root would have an infinite gradient.
 _SMALLEST_SQUARE = 1e-12
@@ -35,10 +35,11 @@ def hardest_hinges(
     return (margin + farthest - nearest).relu().masked_fill(~valid, 0), valid
 
 
-def hard_triplet_loss(distances: Tensor, positives: Tensor, negatives: Tensor, margin: float) -> Tensor:
+def hard_triplet_loss(
+    distances: Tensor, positives: Tensor, negatives: Tensor, margin: float, everyone: Gather
+) -> Tensor:
     """Mean of `hardest_hinges` over the anchors that have both; without any zero, attached to the graph."""
-    hinges, valid = hardest_hinges(distances, positives, negatives, margin)
-    return hinges.sum() / valid.sum().clamp(min=1)
+    return mean_over_everyone(*hardest_hinges(distances, positives, negatives, margin), everyone)
 
 
 def batch_hard_triplet_loss(embeddings: Tensor, labels: Tensor, margin: float, everyone: Gather) -> Tensor:
@@ -55,4 +56,4 @@ def batch_hard_triplet_loss(embeddings: Tensor, labels: Tensor, margin: float, e
         everyone: Gathers rows over all processes.
     """
     same = labels[:, None] == everyone(labels)[None, :]
-    return hard_triplet_loss(pairwise_euclidean(embeddings, everyone(embeddings)), same, ~same, margin)
+    return hard_triplet_loss(pairwise_euclidean(embeddings, everyone(embeddings)), same, ~same, margin, everyone)

@@ -1,5 +1,6 @@
 """The step `train`: one method, on the training identities."""
 
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import torch
 from dvclive import Live
 
 from vireid.backbones.pretrained import origins_of
-from vireid.compute import choose_device
+from vireid.compute import choose_training_device
 from vireid.data.records import Modality
 from vireid.methods import build_method, check_recipe
 from vireid.methods.base import Fitted, Method
@@ -35,16 +36,17 @@ def train(params: Params, images: Path, overlay: Path, model: Path, curves: Path
             not fit, or the loss is not finite.
     """
     check_recipe(params)
-    device = choose_device(params.compute)
+    device = choose_training_device(params.compute)
     fabric = device.fabric()
     data = load_training_images(images, overlay, params.train, params.seed, params.compute.image_memory)
     torch.manual_seed(params.seed)
     method = build_method(params.method, len(data.pids), params.model, params.loss)
     origins = origins_of(method)
     decisive = params.model_dump(include={"seed", "method", "model", "loss", "train"}) | asdict(device)
+    del decisive["devices"]  # so that as many as there are then can go on
     with (
-        ResumePoint(decisive, [images, overlay]) as resume,
-        Live(str(curves), dvcyaml=None, save_dvc_exp=False) as live,
+        ResumePoint(decisive, [images, overlay], writes=fabric.is_global_zero) as resume,
+        Live(str(curves), dvcyaml=None, save_dvc_exp=False) if fabric.is_global_zero else nullcontext() as live,
     ):
         if isinstance(method, Fitted):
             best = fit(method, data, 2 * params.train.num_pids * params.train.num_instances, fabric)
@@ -52,9 +54,10 @@ def train(params: Params, images: Path, overlay: Path, model: Path, curves: Path
             _log(live, best.epoch, images_fitted | best.scores)  # so that there is a curve in any case
         else:
             assert isinstance(method, Method)
-            loader = Loader(data, params.train, params.seed, fabric.device, params.compute.workers)
-            trainer = Trainer(method, data, params.train, loader, fabric)
-            best = trainer.run(resume, lambda epoch, values: _log(live, epoch, values))
+            place = fabric.global_rank, fabric.world_size
+            loader = Loader(data, params.train, params.seed, fabric.device, params.compute.workers, *place)
+            trainer = Trainer(method, data, params.train, loader, fabric, resume, params.compute.save_every)
+            best = trainer.run(lambda epoch, values: _log(live, epoch, values))
         description = ModelDescription(
             method=params.method,
             model=params.model,
@@ -67,14 +70,17 @@ def train(params: Params, images: Path, overlay: Path, model: Path, curves: Path
             selected_by=best.scores,
             compute=asdict(device),
         )
-        save_model(model, best.weights, description)
-        _summarise(live, best)
+        if live is not None:
+            save_model(model, best.weights, description)
+            _summarise(live, best)
         resume.clear()
     return description
 
 
-def _log(live: Live, epoch: int, curves: Curves) -> None:
-    """Write an epoch's curves, counted from 1, to six digits."""
+def _log(live: Live | None, epoch: int, curves: Curves) -> None:
+    """Write an epoch's curves, counted from 1, to six digits; of several processes one writes."""
+    if live is None:
+        return
     live.step = epoch + 1
     for name, value in curves.items():
         live.log_metric(name, float(f"{value:.6g}"))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -32,6 +32,17 @@ class _Rate(ProgressColumn):
         return Text(f"{speed:,.{digits}f} {task.fields['unit']}/s", style="cyan")
 
 
+class _WithNote(Progress):
+    """Shows a task's note in a line of its own, as it would take the room of the bar."""
+
+    def get_renderables(self) -> Iterator[RenderableType]:
+        """See `Progress.get_renderables`."""
+        yield self.make_tasks_table(self.tasks)
+        for task in self.tasks:
+            if task.fields["note"]:
+                yield Text(task.fields["note"])
+
+
 @contextmanager
 def progress(description: str, total: int, unit: str) -> Iterator["Bar"]:
     """Show a bar with count, rate and remaining time for the body of a `with`.
@@ -47,9 +58,8 @@ def progress(description: str, total: int, unit: str) -> Iterator["Bar"]:
         MofNCompleteColumn(),
         _Rate(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}", markup=False),
     ]
-    with Progress(*columns, console=console) as display:
+    with _WithNote(*columns, console=console) as display:
         yield Bar(display, display.add_task(description, total=total, unit=unit, note=""))
 
 
@@ -60,7 +70,7 @@ class Bar:
         self._display, self._task = display, task
 
     def advance(self, count: int = 1, note: str | None = None) -> None:
-        """Count `count` items as done, and show `note` behind the bar."""
+        """Count `count` items as done, and show `note` below the bar."""
         if note is None:
             self._display.update(self._task, advance=count)
         else:

@@ -1,33 +1,32 @@
 """The training loop: sums `weight * loss`, logs every term, and knows no paper."""
 
-import math
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import cast
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor
+from torch import Tensor, nn
 
+from vireid.compute import memory_in_use
 from vireid.losses.gather import gather_over
 from vireid.methods.base import Batch, Method
 from vireid.params import Train
-from vireid.support.errors import UserError
 from vireid.support.progress import Bar, console, progress
 from vireid.support.weights import load_weights
 from vireid.training.data import TrainingImages
-from vireid.training.divergence import diverged
+from vireid.training.divergence import EVERY, LossWatch
 from vireid.training.holdout import score_holdout
 from vireid.training.loader import Loader
 from vireid.training.model_folder import cpu_state
+from vireid.training.optimizer import build_optimizer
 from vireid.training.resume import ResumePoint
 from vireid.training.schedule import lr_factor
 
 Curves = dict[str, float]
 
-# Adam adds its weight decay to the gradient, AdamW takes it off the weights.
-_ADAMS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+_SHOWN = 3  # terms of the loss below the progress bar
+_GIB = 1 << 30
 
 
 @dataclass
@@ -44,6 +43,19 @@ class Best:
             self.epoch, self.scores, self.weights = epoch, scores, cpu_state(method)
 
 
+@dataclass
+class Running:
+    """The epoch that is being trained: steps that are done, and the sums of their curves."""
+
+    steps: int = 0
+    sums: dict[str, Tensor] = field(default_factory=dict)
+
+    def add(self, values: dict[str, Tensor]) -> None:
+        """Count a step with its values, scalars."""
+        self.steps += 1
+        self.sums = {name: self.sums.get(name, 0.0) + value for name, value in values.items()}
+
+
 class Trainer:
     """One training run of one method.
 
@@ -52,93 +64,130 @@ class Trainer:
         images: What chooses its epoch.
         settings: The parameters' section `train`.
         loader: Its batches.
-        fabric: Device and precision.
+        fabric: Device, precision and processes.
+        resume: Where the state is saved, and restored from.
+        save_every: Steps between two saved states within an epoch; 0 saves after each epoch only.
     """
 
-    def __init__(self, method: Method, images: TrainingImages, settings: Train, loader: Loader, fabric: Fabric):
+    def __init__(
+        self,
+        method: Method,
+        images: TrainingImages,
+        settings: Train,
+        loader: Loader,
+        fabric: Fabric,
+        resume: ResumePoint,
+        save_every: int = 0,
+    ):
         self.images, self.settings, self.loader, self.fabric = images, settings, loader, fabric
-        self.steps = len(loader)
+        self.resume, self.steps, self.save_every = resume, len(loader), save_every
         self.everyone = gather_over(fabric.world_size)
+        on_gpu = fabric.device.type == "cuda"
+        if on_gpu and fabric.world_size > 1:
+            method = nn.SyncBatchNorm.convert_sync_batchnorm(method)
         method = method.to(memory_format=torch.channels_last)
         self.method, self.optimizer = fabric.setup(method, build_optimizer(method, settings))
         self.method.mark_forward_method("embed")
         self.base_lrs = [group["lr"] for group in self.optimizer.param_groups]
+        self.watch = LossWatch(EVERY if on_gpu else 1, loader.names)
         self.history: list[Curves] = []
+        self.running = Running()
         self.best = Best()
+        self._saved = (0, 0)  # epochs that are done, and steps of the next one
 
-    def run(self, resume: ResumePoint, log: Callable[[int, Curves], None]) -> Best:
+    def run(self, log: Callable[[int, Curves], None]) -> Best:
         """Train to the last epoch, from where a killed run stopped.
 
         Args:
-            resume: Where the state is saved after every epoch.
             log: Called with (epoch, curves) for every epoch, those before a resumption included.
 
         Raises:
             UserError: If the loss is no longer finite.
             KeyboardInterrupt: After Ctrl-C, with a text that says where the next run goes on.
         """
-        self._restore(resume)
-        saved, last = len(self.history), self.settings.epochs
-        if saved:
-            next_one = f"at epoch {saved + 1} of {last}" if saved < last else f"after epoch {last}, the last one"
-            console.print(f"resuming {next_one}")
+        self._restore()
+        if self._saved != (0, 0):
+            console.print(f"resuming {self._next_one()}")
         for epoch, curves in enumerate(self.history):
             log(epoch, curves)
         try:
-            for epoch in self._epochs(log):
-                resume.save(self._state())
-                saved = epoch + 1
+            for _ in self._epochs(log):
+                self._save()
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(_interrupted(saved, last)) from None
+            raise KeyboardInterrupt(self._interrupted()) from None
         return self.best
 
     def _epochs(self, log: Callable[[int, Curves], None]) -> Iterator[int]:
         """Train the epochs that are left and yield each that is done."""
-        total = self.settings.epochs * self.steps * self.settings.num_pids * self.settings.num_instances * 2
+        epochs = self.settings.epochs
+        images_per_step = self.settings.num_pids * self.settings.num_instances * 2
+        total = epochs * self.steps * images_per_step
         with progress(f"train {type(self.method.module).__name__}", total, "images") as bar:
-            bar.advance(total * len(self.history) // self.settings.epochs)
-            for epoch in range(len(self.history), self.settings.epochs):
+            bar.advance((len(self.history) * self.steps + self.running.steps) * images_per_step)
+            for epoch in range(len(self.history), epochs):
                 curves = self._epoch(epoch, bar) | self._validate(epoch)
                 self.history.append(curves)
+                self.running = Running()
                 log(epoch, curves)
                 yield epoch
 
     def _epoch(self, epoch: int, bar: Bar) -> Curves:
-        self.method.module.on_epoch(epoch, self.history)
+        if not self.running.steps:
+            self.method.module.on_epoch(epoch, self.history)
         self.method.train()
         factors = self.method.module.lr_factors(epoch) or [1.0] * len(self.base_lrs)
-        sums: dict[str, Tensor | float] = defaultdict(float)
-        before: Curves = {}
-        for step, batch in enumerate(self.loader.epoch(epoch)):
+        for batch in self.loader.epoch(epoch, self.running.steps):
+            step = self.running.steps
             factor = lr_factor(self.settings, epoch + (step + 1) / self.steps)
             for group, lr, of_method in zip(self.optimizer.param_groups, self.base_lrs, factors, strict=True):
                 group["lr"] = lr * factor * of_method
-            values = self._step(batch)
-            # A step behind: the values of this one would have to be waited for, where a GPU computes them.
-            _require_finite(before, epoch, step)
-            before = values
-            for name, value in values.items():
-                sums[name] += value
-            bar.advance(len(batch.labels), note=f"epoch {epoch + 1}/{self.settings.epochs}")
-        _require_finite(before, epoch, self.steps)
-        means = {name: float(value) / self.steps for name, value in sums.items()}
+            losses, others = self._step(batch)
+            self.running.add({f"loss/{name}": value for name, value in losses.items()} | others)
+            note = self._note(epoch, losses) if self.watch.add(epoch, step, losses) else None
+            bar.advance(len(batch.labels) * self.fabric.world_size, note)
+            if self.save_every and self.running.steps % self.save_every == 0 and self.running.steps < self.steps:
+                self.watch.look()
+                self._save()
+        self.watch.look()
+        means = {name: float(value) / self.steps for name, value in self._sums().items()}
         return means | {"lr": max(group["lr"] for group in self.optimizer.param_groups)}
 
-    def _step(self, batch: Batch) -> Curves:
+    def _sums(self) -> dict[str, Tensor]:
+        """Sums of the running epoch, means over the processes."""
+        names, values = list(self.running.sums), torch.stack(list(self.running.sums.values()))
+        return dict(zip(names, cast(Tensor, self.fabric.all_reduce(values)).unbind(), strict=True))
+
+    def _step(self, batch: Batch) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Make one step; return the losses, `total` first, and other scalars worth a curve, without a graph."""
         result = self.method(batch, self.everyone)
         weights = self.method.module.loss_weights
         total = sum(weights[name] * loss for name, loss in result.losses.items())
         self.optimizer.zero_grad()
         self.fabric.backward(total)
+        norm = self._clipped_norm()
+        self.optimizer.step()
+        losses = {"total": total} | result.losses
+        others = {f"train/{name}": value for name, value in result.measures.items()} | {"gradient_norm": norm}
+        return {n: v.detach() for n, v in losses.items()}, {n: v.detach() for n, v in others.items()}
+
+    def _clipped_norm(self) -> Tensor:
+        """Clip the gradients where that is asked for, and return their norm before; nothing waits for it."""
         if self.settings.clip_norm:
-            # What is not finite shows in the next losses, without waiting for the norm.
-            self.fabric.clip_gradients(
+            norm = self.fabric.clip_gradients(
                 self.method, self.optimizer, max_norm=self.settings.clip_norm, error_if_nonfinite=False
             )
-        self.optimizer.step()
-        curves = {"loss/total": total} | {f"loss/{name}": loss for name, loss in result.losses.items()}
-        curves |= {f"train/{name}": value for name, value in result.measures.items()}
-        return {name: value.detach() for name, value in curves.items()}
+            assert norm is not None
+            return norm
+        return nn.utils.get_total_norm([p.grad for p in self.method.parameters() if p.grad is not None])
+
+    def _note(self, epoch: int, losses: dict[str, Tensor]) -> str:
+        """What stands below the progress bar: the loss with its largest terms, and the memory in use."""
+        weights = self.method.module.loss_weights
+        terms = {name: weights[name] * float(value) for name, value in losses.items() if name != "total"}
+        largest = sorted(terms, key=lambda name: -abs(terms[name]))[:_SHOWN]
+        shown = ", ".join(f"{name} {terms[name]:.2f}" for name in largest)
+        memory = f"{memory_in_use(self.fabric.device) / _GIB:.1f} GiB"
+        return f"epoch {epoch + 1}/{self.settings.epochs}  loss {float(losses['total']):.2f} ({shown})  {memory}"
 
     def _validate(self, epoch: int) -> Curves:
         last = epoch + 1 == self.settings.epochs
@@ -153,64 +202,52 @@ class Trainer:
         size = 2 * self.settings.num_pids * self.settings.num_instances
         return score_holdout(self.method, self.images.holdout, size, self.fabric.device, f"epoch {epoch + 1}")
 
-    def _state(self) -> dict[str, Any]:
-        return {
-            "method": cpu_state(self.method.module),
-            "optimizer": self.optimizer.state_dict(),
-            "rng": torch.get_rng_state(),
-            "cuda_rng": torch.cuda.get_rng_state_all() if self.fabric.device.type == "cuda" else [],
-            "history": self.history,
-            "best": vars(self.best),
-        }
-
-    def _restore(self, resume: ResumePoint) -> None:
-        state = resume.load()
-        if state is None:
-            return
-        load_weights(self.method.module, state["method"], resume.folder, resume.anew)
-        self.optimizer.load_state_dict(state["optimizer"])
-        torch.set_rng_state(state["rng"])
-        if state["cuda_rng"]:
-            torch.cuda.set_rng_state_all(state["cuda_rng"])
-        self.history, self.best = state["history"], Best(**state["best"])
-
-
-def build_optimizer(method: Method, settings: Train) -> torch.optim.Optimizer:
-    """Build the optimiser of a recipe over a method's groups of parameters.
-
-    Raises:
-        UserError: If Nesterov's method is asked for without a momentum.
-    """
-    groups = method.param_groups(settings.lr)
-    if settings.optimizer in _ADAMS:
-        return _ADAMS[settings.optimizer](groups, settings.lr, weight_decay=settings.weight_decay)
-    if settings.nesterov and not settings.momentum:
-        raise UserError(
-            "train.nesterov",
-            "Nesterov's method needs a momentum",
-            expected="train.momentum above 0",
-            found=settings.momentum,
-            remedy="raise train.momentum, or set train.nesterov: false",
+    def _save(self) -> None:
+        sums = self._sums() if self.running.steps else {}
+        on_gpu = self.fabric.device.type == "cuda"
+        self.resume.save(
+            {
+                "method": cpu_state(self.method.module),
+                "optimizer": self.optimizer.state_dict(),
+                "rng": torch.get_rng_state(),
+                "cuda_rng": torch.cuda.get_rng_state(self.fabric.device) if on_gpu else None,
+                "history": self.history,
+                "steps": self.running.steps,
+                "sums": {name: value.cpu() for name, value in sums.items()},
+                "best": vars(self.best),
+            }
         )
-    return torch.optim.SGD(
-        groups,
-        settings.lr,
-        momentum=settings.momentum,
-        weight_decay=settings.weight_decay,
-        nesterov=settings.nesterov,
-    )
+        self._saved = len(self.history), self.running.steps
 
+    def _restore(self) -> None:
+        state = self.resume.load()
+        if state is not None:
+            self.history, self.best = state["history"], Best(**state["best"])
+            sums = {name: value.to(self.fabric.device) for name, value in state["sums"].items()}
+            self.running = Running(state["steps"], sums)
+            if self.running.steps:  # what it changes in the weights is in the state, what it decides is not
+                self.method.module.on_epoch(len(self.history), self.history)
+            load_weights(self.method.module, state["method"], self.resume.folder, self.resume.anew)
+            self.optimizer.load_state_dict(state["optimizer"])
+            torch.set_rng_state(state["rng"])
+            if state["cuda_rng"] is not None:
+                torch.cuda.set_rng_state(state["cuda_rng"], self.fabric.device)
+        self._saved = len(self.history), self.running.steps
 
-def _require_finite(curves: Curves, epoch: int, step: int) -> None:
-    """Refuse to go on with losses that are no numbers; epoch from 0, step from 1."""
-    losses = {name: value for name, value in curves.items() if name.startswith("loss/")}
-    if losses and not math.isfinite(losses["loss/total"]):
-        values = ", ".join(f"{name.removeprefix('loss/')} {float(value):g}" for name, value in losses.items())
-        raise diverged(f"epoch {epoch + 1}, step {step}", "losses", values)
+    def _next_one(self) -> str:
+        """Say where a resumed training goes on."""
+        (epochs, steps), last = self._saved, self.settings.epochs
+        if epochs == last:
+            return f"after epoch {last}, the last one"
+        within = f", step {steps + 1} of {self.steps}" if steps else ""
+        return f"at epoch {epochs + 1} of {last}{within}"
 
-
-def _interrupted(saved: int, last: int) -> str:
-    """Say what an interruption leaves and what to do; under DVC the same command is `dvc repro`."""
-    if not saved:
-        return f"interrupted in epoch 1 of {last}, before anything was saved"
-    return f"interrupted after epoch {saved} of {last}; the same command (`dvc repro`) goes on from there"
+    def _interrupted(self) -> str:
+        """Say what an interruption leaves and what to do; under DVC the same command is `dvc repro`."""
+        (epochs, steps), last = self._saved, self.settings.epochs
+        if not (epochs or steps):
+            return f"interrupted in epoch 1 of {last}, before anything was saved"
+        where = f"after epoch {epochs} of {last}"
+        if steps:
+            where = f"in epoch {epochs + 1} of {last}, after step {steps} of {self.steps}"
+        return f"interrupted {where}; the same command (`dvc repro`) goes on from there"

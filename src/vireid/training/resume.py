@@ -19,23 +19,29 @@ from filelock import FileLock, Timeout
 
 from vireid.support.errors import UserError
 from vireid.support.files import replacing, sha256
+from vireid.support.progress import console
 
+_DIGEST = 32  # bytes of a SHA-256
 _PACKAGE = Path(__file__).resolve().parents[1]
 # The code that decides the weights of every method; the method's own room comes on top.
 _CODE = ("backbones/*.py", "compute.py", "data/*.py", "losses/*.py", "methods/*.py", "training/*.py")
 
 
 class ResumePoint:
-    """The saved state of one training run, locked against a second run of the same.
+    """The saved states of one training run, locked against a second run of the same.
+
+    The last state and the one before it are kept, each with its SHA-256 behind it. Where the last one is damaged,
+    the one before it counts.
 
     Use as a context manager: holds the lock inside the `with`.
 
     Args:
         parameters: Everything in `params.yaml` that decides the weights, `method` among it.
         inputs: Files that do.
+        writes: Whether this process saves; of processes that train together one does, and all of them restore.
     """
 
-    def __init__(self, parameters: dict[str, Any], inputs: list[Path]):
+    def __init__(self, parameters: dict[str, Any], inputs: list[Path], writes: bool = True):
         key = {
             "parameters": parameters,
             "inputs": [sha256(path) for path in inputs],
@@ -44,10 +50,13 @@ class ResumePoint:
         }
         name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:12]
         self.folder = Path(os.environ.get("DVC_ROOT", ".")) / ".ckpt" / name
-        self._state = self.folder / "last.pt"
-        self._lock = FileLock(self.folder.with_suffix(".lock"))
+        self._last, self._before = self.folder / "last.pt", self.folder / "before.pt"
+        self._damaged = self.folder / "damaged.pt"
+        self._lock, self._writes = FileLock(self.folder.with_suffix(".lock")), writes
 
     def __enter__(self) -> "ResumePoint":
+        if not self._writes:
+            return self
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
             self._lock.acquire(timeout=0)
@@ -62,7 +71,8 @@ class ResumePoint:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._lock.release()
+        if self._writes:
+            self._lock.release()
 
     @property
     def anew(self) -> str:
@@ -70,32 +80,63 @@ class ResumePoint:
         return f"move the folder {self.folder} elsewhere to start this training anew"
 
     def load(self) -> dict[str, Any] | None:
-        """Return the last saved state, or None at a fresh start."""
-        if not self._state.is_file():
+        """Return the last state that is whole, or None at a fresh start.
+
+        Raises:
+            UserError: If there are states and none is whole, or one is and cannot be read all the same.
+        """
+        problems: list[str] = []
+        for path in (self._last, self._before):
+            if not path.is_file():
+                continue
+            content = path.read_bytes()
+            state, digest = content[:-_DIGEST], content[-_DIGEST:]
+            if hashlib.sha256(state).digest() == digest:
+                if problems:
+                    console.print(f"damaged: {problems[0]}; going on from the state before it")
+                    if self._writes:
+                        self._last.replace(self._damaged)  # so that nothing sound is replaced by it
+                return self._parsed(path, state)
+            problems.append(f"{path}, {len(content):,} bytes whose hash is another one")
+        if not problems:
             return None
+        raise self._unreadable(self.folder, "; ".join(problems))
+
+    def _parsed(self, path: Path, state: bytes) -> dict[str, Any]:
         try:
-            return torch.load(self._state, map_location="cpu", weights_only=True)
+            parsed: dict[str, Any] = torch.load(BytesIO(state), map_location="cpu", weights_only=True)
         except (RuntimeError, UnpicklingError, EOFError) as error:
-            raise UserError(
-                self._state,
-                "the state of an interrupted training cannot be read",
-                expected="what this training saved after its last epoch",
-                found=error,
-                remedy=f"{self.anew}; if memory was short, free some and run again",
-            ) from error
+            raise self._unreadable(path, error) from error
+        return parsed
+
+    def _unreadable(self, where: Path, found: object) -> UserError:
+        return UserError(
+            where,
+            "the state of an interrupted training cannot be read",
+            expected="what this training saved",
+            found=found,
+            remedy=f"{self.anew}; if memory was short, free some and run again",
+        )
 
     def save(self, state: dict[str, Any]) -> None:
-        """Save the state whole, in place of the one before."""
+        """Save the state whole; the one before it is kept until then, and still after it."""
+        if not self._writes:
+            return
         content = BytesIO()
         torch.save(state, content)
-        with replacing(self._state) as partial, partial.open("wb") as file:
-            file.write(content.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
+        with replacing(self._last) as partial:
+            with partial.open("wb") as file:
+                file.write(content.getbuffer())
+                file.write(hashlib.sha256(content.getbuffer()).digest())
+                file.flush()
+                os.fsync(file.fileno())
+            if self._last.exists():
+                self._last.replace(self._before)
 
     def clear(self) -> None:
-        """Forget the state, once the run's results are written."""
-        shutil.rmtree(self.folder)
+        """Forget the states, once the run's results are written."""
+        if self._writes:
+            shutil.rmtree(self.folder)
 
 
 def _code_hash(method: str) -> str:

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from vireid.losses.gather import alone
 from vireid.methods.fprnet.competition import first_wins
 
 
@@ -25,5 +26,5 @@ def block(hits, rows):
     ],
 )
 def test_more_rows_help_by_hits_and_not_by_rate_and_the_first_wins_where_equal(first, second, by_rate, by_hits):
-    assert bool(first_wins(block(*first), block(*second), "rate")) == by_rate
-    assert bool(first_wins(block(*first), block(*second), "hits")) == by_hits
+    assert bool(first_wins(block(*first), block(*second), "rate", alone)) == by_rate
+    assert bool(first_wins(block(*first), block(*second), "hits", alone)) == by_hits

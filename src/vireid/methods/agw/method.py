@@ -26,7 +26,7 @@ from torch.nn.functional import softplus
 
 from vireid.backbones.pooling import Pooling
 from vireid.backbones.trunks import SharedTrunkSettings, Trunk, blocks_of, build_trunk
-from vireid.losses.gather import Gather
+from vireid.losses.gather import Gather, mean_over_everyone
 from vireid.losses.identity import identity_loss
 from vireid.losses.triplet import pairwise_euclidean
 from vireid.methods.base import Batch
@@ -136,8 +136,7 @@ def weighted_triplet_loss(embeddings: Tensor, labels: Tensor, everyone: Gather) 
     positive = distances * _softmax_over(same, distances)
     negative = distances * _softmax_over(~same, -distances)
     valid = ~same.all(dim=1)
-    losses = softplus(positive.sum(dim=1) - negative.sum(dim=1)) * valid
-    return losses.sum() / valid.sum().clamp(min=1)
+    return mean_over_everyone(softplus(positive.sum(dim=1) - negative.sum(dim=1)), valid, everyone)
 
 
 def _softmax_over(chosen: Tensor, values: Tensor) -> Tensor:

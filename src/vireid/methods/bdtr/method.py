@@ -26,7 +26,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from vireid.backbones.trunks import SharedTrunkSettings
-from vireid.losses.gather import Gather
+from vireid.losses.gather import Gather, mean_over_everyone
 from vireid.losses.hetero_centre import centres_of
 from vireid.losses.triplet import hardest_hinges, pairwise_euclidean
 from vireid.methods.base import Batch
@@ -93,7 +93,7 @@ class TopRanking:
         self.distances = pairwise_euclidean(embeddings, targets)
         self.same = labels[:, None] == all_labels
         self.across = infrared[:, None] != all_infrared
-        self.infrared = infrared
+        self.infrared, self.everyone = infrared, everyone
 
     def cross_loss(self, margin: float) -> Tensor:
         """Sum over both directions of the mean of [margin + d(a, positive) - d(a, nearest negative)]_+ across."""
@@ -108,8 +108,5 @@ class TopRanking:
 
     def _of_both_directions(self, hinge: Tensor, valid: Tensor) -> Tensor:
         """Mean over the valid anchors of each spectrum, added up; zero, attached to the graph, without any."""
-        means = [
-            (hinge * anchors).sum() / anchors.sum().clamp(min=1)
-            for anchors in (valid & ~self.infrared, valid & self.infrared)
-        ]
-        return torch.stack(means).sum()
+        directions = (valid & ~self.infrared, valid & self.infrared)
+        return torch.stack([mean_over_everyone(hinge, anchors, self.everyone) for anchors in directions]).sum()

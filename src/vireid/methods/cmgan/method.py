@@ -72,7 +72,7 @@ class CmGan(OneTrunk):
         told = self.discriminator(against)[:, 0]
         return super().losses(outputs, batch, everyone) | {
             "triplet": hard_cross_modality_triplet_loss(*compared),
-            "spectrum": binary_cross_entropy_with_logits(told, _infrared(batch).float()),
+            "spectrum": binary_cross_entropy_with_logits(told, _infrared(batch).to(told)),
         }
 
     def measures(self, outputs: ClassifiedOutputs, batch: Batch) -> dict[str, Tensor]:

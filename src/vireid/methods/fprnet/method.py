@@ -80,7 +80,7 @@ from vireid.backbones.trunks import TrunkSettings, build_trunk
 from vireid.backbones.two_stream import TwoStream, per_modality
 from vireid.data.records import Modality
 from vireid.losses.accuracy import top1_rate
-from vireid.losses.gather import Gather
+from vireid.losses.gather import Gather, alone, mean_of_processes
 from vireid.losses.identity import identity_loss
 from vireid.losses.triplet import batch_hard_triplet_loss
 from vireid.methods.base import Batch, Method
@@ -314,29 +314,29 @@ class FPRNet(Method[Outputs]):
 
     def losses(self, outputs: Outputs, batch: Batch, everyone: Gather) -> dict[str, Tensor]:
         """Eqs. (3)-(7), none of which compares images, and the terms of ours that have a weight."""
-        losses = self._paper_losses(outputs, batch)
+        losses = self._paper_losses(outputs, batch, everyone)
         if "loser" in self.loss_weights:
-            losses["loser"] = self._block_losses(outputs, batch.labels)[1]
+            losses["loser"] = self._block_losses(outputs, batch.labels, everyone)[1]
         if "triplet" in self.loss_weights:
             embeddings = normalize(_built(outputs.embedding))
             losses["triplet"] = batch_hard_triplet_loss(embeddings, batch.labels, self.loss.margin, everyone)
         return losses
 
-    def _paper_losses(self, outputs: Outputs, batch: Batch) -> dict[str, Tensor]:
-        joint = self._block_losses(outputs, batch.labels)[0]
+    def _paper_losses(self, outputs: Outputs, batch: Batch, everyone: Gather) -> dict[str, Tensor]:
+        joint = self._block_losses(outputs, batch.labels, everyone)[0]
         if outputs.single is None:
             return {"joint": joint}
         visible, infrared = (  # Eqs. (4) and (5)
             identity_loss(outputs.single[batch.rows(m)], batch.labels[batch.rows(m)]) for m in Modality
         )
-        bias = ((visible + infrared) / 2 - joint).abs()  # Eq. (6)
+        bias = mean_of_processes((visible + infrared) / 2 - joint, everyone).abs()  # Eq. (6)
         if self.loss.correction_gradient:
             correction = torch.exp(bias.clamp(max=MAX_BIAS))  # Eq. (7)
         else:
             correction = torch.exp(bias.detach()) + 0 * bias  # attached to the graph, with a gradient of zero
         return {"joint": joint, "visible": visible, "infrared": infrared, "correction": correction}
 
-    def _block_losses(self, outputs: Outputs, labels: Tensor) -> tuple[Tensor, ...]:
+    def _block_losses(self, outputs: Outputs, labels: Tensor, everyone: Gather) -> tuple[Tensor, ...]:
         """Eq. (3): the loss of U, the block that wins the minimax game (Sec. 3.2); then the loser's, if any."""
         blocks = self._blocks(outputs, labels)
         first, *others = (identity_loss(*block) for block in blocks)
@@ -345,7 +345,7 @@ class FPRNet(Method[Outputs]):
         (second,) = others
         if self.loss.competition == "both":
             return ((first + second) / 2,)
-        wins = first_wins(blocks[0], blocks[1], self.loss.competition)
+        wins = first_wins(blocks[0], blocks[1], self.loss.competition, everyone)
         # What is not chosen gets a gradient of zero.
         return torch.where(wins, first, second), torch.where(wins, second, first)
 
@@ -364,7 +364,7 @@ class FPRNet(Method[Outputs]):
         measures = {name: top1_rate(*block) for name, block in zip(names, blocks, strict=True)}
         if len(blocks) == 2 and self.loss.competition != "both":  # under `both` nobody wins
             joint, fusion = blocks
-            measures["joint_wins"] = first_wins(joint, fusion, self.loss.competition).float()
+            measures["joint_wins"] = first_wins(joint, fusion, self.loss.competition, alone).float()
         return measures | {f"orthogonality/{name}": w.orthogonality() for name, w in self._layers().items()}
 
     def _layers(self) -> dict[str, LinearNorm]:

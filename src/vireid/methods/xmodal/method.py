@@ -90,16 +90,17 @@ class Xmodal(Method[Outputs]):
             for kind in (VISIBLE, X)
         ]
         alike = [(anchors == kind) & (others == kind) for kind in (VISIBLE, INFRARED, X)]
-        cross, respective = (
-            torch.stack(
-                [hard_triplet_loss(distances, chosen & same, chosen & ~same, self.margin) for chosen in masks]
-            )
-            for masks in (bridged, alike)
-        )
+
+        def triplets(compared: list[Tensor]) -> Tensor:
+            pairs = [(mask & same, mask & ~same) for mask in compared]
+            return torch.stack(
+                [hard_triplet_loss(distances, *pair, self.margin, everyone) for pair in pairs]
+            ).sum()
+
         return {
             "identity": identity_loss(outputs.logits, labels),
-            "cross": cross.sum(),
-            "respective": respective.sum(),
+            "cross": triplets(bridged),
+            "respective": triplets(alike),
         }
 
     def measures(self, outputs: Outputs, batch: Batch) -> dict[str, Tensor]:
