@@ -20,7 +20,7 @@ from vireid.losses.gather import alone
 from vireid.methods import build_method
 from vireid.methods.base import Batch, Method
 from vireid.params import Params, Train, check_section
-from vireid.training.loop import build_optimizer
+from vireid.training.optimizer import build_optimizer
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 NUM_PIDS = 395  # of SYSU-MM01

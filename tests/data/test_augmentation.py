@@ -5,6 +5,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from vireid.data.augmentation import (
     ERASED_AREA,
@@ -293,3 +294,11 @@ def test_exchange_shows_one_channel_or_the_luminance_of_visible_images_alone(ima
         exact = before.numpy() @ parts / 1000
         assert np.abs(image.numpy() - exact[..., None]).max() <= 0.5
     assert torch.equal(result[VISIBLE:], images[VISIBLE:])
+
+
+def test_batches_are_changed_where_they_lie_and_nothing_waits_for_a_device():
+    changes = draw_changes(VISIBLE, VISIBLE, HEIGHT, WIDTH, Augmentation(**EVERYTHING), rng())
+    with FakeTensorMode():
+        images = torch.empty(2 * VISIBLE, HEIGHT, WIDTH, 3, dtype=torch.uint8, device="cuda")
+        batch = augmented(images, changes, EVERYTHING["pad"])
+    assert (batch.device.type, batch.shape) == ("cuda", (2 * VISIBLE, 3, HEIGHT, WIDTH))

@@ -27,7 +27,8 @@ from vireid.support.errors import UserError
 
 NEW_METHOD = "mine"  # that the pages write by `vireid new-method`
 PLACEHOLDER, PLACEHOLDER_VALUE = "NAME", "KEY=VALUE"
-BY_EYE = ("git", "sed", "source", "pytest")  # programs that are not ours and change with none of our files
+# Programs that are not ours and change with none of our files.
+BY_EYE = ("git", "sed", "source", "pytest", "torchrun")
 
 
 def check_command(words: Sequence[str], folder: Path, *, may_lack_arguments: bool) -> None:

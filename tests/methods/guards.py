@@ -16,10 +16,11 @@ from vireid.data.records import Modality
 from vireid.export.onnx_graph import IMAGES, INFRARED, to_onnx
 from vireid.losses.gather import alone
 from vireid.methods.base import Batch, Embedder, Method
+from vireid.training.embedding import embed_pixels
 
 
 def runs_on_fake_cuda(method: Method, batch: Batch) -> None:
-    """A step and an embedding on `cuda` without its contents, as no GPU is needed for them.
+    """A step, and what validation, extraction and search do, on `cuda` without its contents: no GPU is needed.
 
     Shapes that depend on values (`nonzero`, boolean indexing), waiting for the device (`.item()`, `if tensor`) and
     tensors left on the CPU are errors here.
@@ -36,7 +37,8 @@ def runs_on_fake_cuda(method: Method, batch: Batch) -> None:
         for modality in Modality:
             embedder = _OfOneSpectrum(method, modality)
             of_embedder = {f"model.{name}": value for name, value in state.items()}
-            embeddings = torch.func.functional_call(embedder, of_embedder, (images,))
+            pixels = torch.empty(len(labels), *images.shape[2:], 3, dtype=torch.uint8, device="cuda")
+            embeddings = torch.func.functional_call(embedder, of_embedder, (pixels,))
             results |= {f"embedding {name}": value for name, value in embeddings.items()}
     assert {name: str(value.device) for name, value in results.items()} == dict.fromkeys(results, "cuda:0")
 
@@ -65,14 +67,14 @@ def exports_with_a_free_batch_size(model: Embedder, height: int, width: int) -> 
 
 
 class _OfOneSpectrum(nn.Module):
-    """An embedder of one spectrum, from images alone."""
+    """An embedder of one spectrum from pixels, with their mirror images."""
 
     def __init__(self, model: Embedder, modality: Modality):
         super().__init__()
         self.model, self.modality = model, modality
 
-    def forward(self, images: Tensor) -> dict[str, Tensor]:
-        return self.model.embed(images, self.modality)
+    def forward(self, pixels: Tensor) -> dict[str, Tensor]:
+        return embed_pixels(self.model, pixels, self.modality, flip=True)
 
 
 def keeps_what_requires_grad(method: Method, epochs: int) -> None:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -57,10 +58,8 @@ def end(process):
 
 
 def kill(process):
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 @pytest.mark.parametrize("program", [(), (sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2")])

@@ -6,6 +6,7 @@ from typing import cast
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from torch import Tensor
 
 from vireid.data.augmentation import normalise
 from vireid.data.records import Modality
@@ -45,12 +46,25 @@ def embed_batch(
     Returns:
         Name to (B, D) float32.
     """
-    pixels = normalise(torch.from_numpy(images).to(device))
-    embeddings = {name: values.float() for name, values in method.embed(pixels, modality).items()}
-    if flip:
-        mirrored = method.embed(pixels.flip(3), modality)
-        embeddings = {name: (values + mirrored[name].float()) / 2 for name, values in embeddings.items()}
+    embeddings = embed_pixels(method, torch.from_numpy(images).to(device), modality, flip)
     return {name: values.cpu().numpy() for name, values in embeddings.items()}
+
+
+def embed_pixels(method: Embedder, pixels: Tensor, modality: Modality, flip: bool) -> dict[str, Tensor]:
+    """Embed images that are on the device already; (B, H, W, 3) uint8 RGB to name and (B, D) float32.
+
+    Args:
+        method: As for `embed_batch`.
+        pixels: The images.
+        modality: As for `embed_batch`.
+        flip: As for `embed_batch`.
+    """
+    images = normalise(pixels)
+    embeddings = {name: values.float() for name, values in method.embed(images, modality).items()}
+    if flip:
+        mirrored = method.embed(images.flip(3), modality)
+        embeddings = {name: (values + mirrored[name].float()) / 2 for name, values in embeddings.items()}
+    return embeddings
 
 
 def concatenate(parts: Iterator[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:

@@ -1,15 +1,15 @@
-"""No step of HPILN uses what torch has no deterministic implementation of on CUDA. CPU, seconds, no GPU."""
+"""No step uses what torch has no deterministic implementation of on CUDA. CPU, seconds, no GPU."""
 
+import inspect
 import re
+from copy import deepcopy
 
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from tests.made import recipe_of
 from tests.methods.batches import losses_of, paired_batch, weighted_sum
-from tests.methods.hpiln.built import NETWORKS
-from tests.methods.hpiln.tiny import tiny
+from tests.methods.cases import CASES
 from vireid.methods import build_method
 
 # What torch's documentation lists as an error under deterministic algorithms, and the operations behind it.
@@ -45,6 +45,9 @@ NOT_DETERMINISTIC = {
     "torch.Tensor.resize_": {"resize_"},
 }
 
+# On CUDA `interpolate` computes it by other operations where deterministic ones are asked for.
+ON_REQUEST = {"upsample_bilinear2d_backward"}
+
 
 class Recorder(TorchDispatchMode):
     """Notes the name of every operation, those of the backward pass included."""
@@ -72,14 +75,26 @@ def test_recorder_sees_the_backward_pass():
     assert recorder.names & NOT_DETERMINISTIC["torch.nn.AdaptiveAvgPool2d"]
 
 
-@pytest.mark.parametrize(
-    ("name", "kind"), [*((name, "hpi") for name in NETWORKS), ("resnet50", "centre"), ("resnet50", "hti")]
-)
-def test_steps_have_deterministic_operations_only(name, kind):
-    recipe = recipe_of(f"hpiln_{name}")
-    method = build_method("hpiln", 4, tiny(recipe["model"]), recipe["loss"] | {"kind": kind})
+def test_torch_enlarges_maps_deterministically_where_it_is_asked_to():
+    source = inspect.getsource(torch.nn.functional.interpolate)
+    assert "are_deterministic_algorithms_enabled()" in source[source.index('mode == "bilinear"') :]
+
+
+def faults_of(method):
+    """What a step with its gradient uses that does not repeat on CUDA."""
     batch = paired_batch([0, 1, 2, 3], *(method.takes_only or (32, 16)))
     with Recorder() as recorder:
         weighted_sum(method, losses_of(method, batch)).backward()
     assert "convolution_backward" in recorder.names
-    assert recorder.names & set.union(*NOT_DETERMINISTIC.values()) == set()
+    return recorder.names & set.union(*NOT_DETERMINISTIC.values()) - ON_REQUEST
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_steps_have_deterministic_operations_only(case):
+    assert faults_of(build_method(*deepcopy(case))) == set()
+
+
+@pytest.mark.parametrize("kind", ["centre", "hti"])
+def test_steps_of_hpilns_other_losses_have_deterministic_operations_only(kind):
+    name, pids, model, loss = deepcopy(CASES["hpiln-demo"])
+    assert faults_of(build_method(name, pids, model, loss | {"kind": kind})) == set()
