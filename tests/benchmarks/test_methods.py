@@ -1,4 +1,4 @@
-"""The benchmark of HPILN's nine networks: which they are, and one row of its table. CPU, seconds."""
+"""The benchmark of presets: HPILN's networks, the compared methods, and a row of its table. CPU, seconds."""
 
 import sys
 from importlib import import_module
@@ -16,13 +16,13 @@ from vireid.methods.hpiln.architecture import NETWORKS
 def benchmark():
     sys.path.insert(0, str(ROOT / "benchmarks"))  # as for a script there, which imports its neighbour
     try:
-        yield import_module("networks")
+        yield import_module("methods")
     finally:
         sys.path.remove(str(ROOT / "benchmarks"))
 
 
 def test_all_networks_are_there_and_the_first_is_what_the_others_are_compared_with(benchmark):
-    names = benchmark.nine()
+    names = benchmark.named(["hpiln_*"])
     recipes = [benchmark.recipe_of(name, "paper", 0) for name in names]
     assert (len(names), names[0]) == (9, "hpiln_resnet50")
     assert {recipe.model["network"] for recipe in recipes} == set(NETWORKS)
@@ -32,7 +32,7 @@ def test_all_networks_are_there_and_the_first_is_what_the_others_are_compared_wi
 def test_row_tells_the_networks_size_and_a_steps_time(benchmark):
     app = Typer()
     app.command()(benchmark.main)
-    options = ["--networks", "hpiln_res_mid", "--schedule", "smoke", "--pids", "2", "--steps", "1"]
+    options = ["hpiln_res_mid", "--schedule", "smoke", "--pids", "2", "--steps", "1"]
     result = CliRunner().invoke(app, [*options, "--device", "cpu"])
     assert result.exit_code == 0, result.output
     recipe = benchmark.recipe_of("hpiln_res_mid", "smoke", 2)
@@ -40,8 +40,18 @@ def test_row_tells_the_networks_size_and_a_steps_time(benchmark):
     row = next(line for line in result.stdout.splitlines() if "res_mid" in line).split()
     parameters = sum(p.numel() for p in network.parameters())
     size = [str(recipe.ingest.height), str(recipe.ingest.width)]
-    assert row[:5] == ["res_mid", *size, str(network.embedding_dim), f"{parameters:,}"]
-    memory, seconds, times = (float(value.replace(",", "")) for value in row[5:])
+    assert row[:5] == ["hpiln_res_mid", *size, str(network.embedding_dim), f"{parameters:,}"]
+    memory, seconds, trained, embedded, times = (float(value.replace(",", "")) for value in row[5:])
     assert memory > 100
     assert seconds > 0
+    images = 2 * 2 * recipe.train.num_instances
+    assert trained == pytest.approx(images / seconds, rel=0.2)  # of rounded seconds
+    assert embedded > trained
     assert times == 1
+
+
+def test_compared_methods_are_those_of_the_results_that_are_trained(benchmark):
+    names = benchmark.compared()
+    assert names[:2] == ["baseline", "fprnet"]
+    assert {"agw", "ddag", "xmodal", "svdnet"} <= set(names)
+    assert not [name for name in names if name.startswith(("hog_", "lomo_"))]
