@@ -20,6 +20,7 @@ SUMS = {
 SUMS |= {f"fprnet/table{number}_trained": SUMS[f"fprnet/table{number}"] for number in (4, 6)}
 OF_NO_PAPER = (
     "results/methods",
+    "results/optimizers",
     "fprnet/gap",
     "fprnet/choices",
     "tffn/glfm",
