@@ -53,12 +53,12 @@ def on_timm_trunks(cases: dict[str, Case]) -> dict[str, Case]:
     return changed
 
 
-def first_of_each_preset() -> dict[str, Case]:
-    """The first case of each preset that differs from the others, and of each method on a trunk of timm."""
-    firsts: dict[str, tuple[str, Case]] = {}
+def first_of_each_network() -> dict[str, Case]:
+    """The first case of each method, and of each network of a method that has several."""
+    firsts: dict[tuple[str, str | None], tuple[str, Case]] = {}
     for name, case in CASES.items():
-        preset, _, schedule = name.rpartition("-")
-        firsts.setdefault(name if schedule == "timm" else preset, (name, case))
+        method, _, model, _ = case
+        firsts.setdefault((method, model.get("network")), (name, case))
     return dict(firsts.values())
 
 

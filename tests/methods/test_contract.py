@@ -8,16 +8,16 @@ from safetensors.torch import load_file, save_file
 
 from tests.methods import guards
 from tests.methods.batches import embed_all, losses_of, of_one_spectrum, paired_batch, step_on, weighted_sum
-from tests.methods.cases import CASES, first_of_each_preset
+from tests.methods.cases import CASES, first_of_each_network
 from vireid.data.records import Modality
 from vireid.methods import build_method, check_method
 from vireid.support.errors import UserError
 
 LABELS = [2, 0, 1, 3]
-# Each preset by the first of its schedules, and two of them every day.
+# Two of them every day, and one that stands on a trunk of timm.
 ONNX_CASES = [
     pytest.param(case, id=name, marks=[] if name.startswith(("fprnet-", "one_stream-")) else pytest.mark.slow)
-    for name, case in first_of_each_preset().items()
+    for name, case in (first_of_each_network() | {"baseline-timm": CASES["baseline-timm"]}).items()
 ]
 EPOCHS = 100  # more than any recipe has
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tests.methods.cases import CASES, NUM_PIDS, first_of_each_preset
+from tests.methods.cases import CASES, NUM_PIDS, first_of_each_network
 from tests.methods.processes import shared_gradients, train_in_two_processes
 from tests.methods.shares import agree, frozen, gradients_of, loss_of, whole_batch
 from vireid.losses.gather import alone
@@ -11,7 +11,7 @@ from vireid.methods import build_method
 
 pytestmark = pytest.mark.slow
 # Of each method one; all cases share a batch in lockstep in test_shares.py.
-SHARING = {case[0]: case for case in reversed(first_of_each_preset().values())}
+SHARING = {case[0]: case for case in reversed(first_of_each_network().values())}
 
 
 @pytest.fixture(scope="module")
