@@ -16,14 +16,16 @@ pytestmark = pytest.mark.slow
 SECONDS = 120
 CYCLES = {"orthogonal": True, "cycles": 1, "first_epoch": 1, "restraint": 1, "relaxation": 1}
 CHANGES = {"train__epochs": 4, "train__steps_per_epoch": 3, "model__svd": CYCLES}
+# Without batch normalisation nothing differs between one process and several.
+PLAIN = {"name": "timm:test_convnext", "pretrained": False, "last_stride": 2, "lr_factor": 1.0}
 
 
 @pytest.fixture
 def stage(workplace, dataset, images_file, overlay_file):
     """The stage as a process: the command before its options, and parameters to change."""
 
-    def start(*program, **changes):
-        write_params(workplace / "params.yaml", dataset, "fprnet", **CHANGES | changes)
+    def start(*program, method="fprnet", **changes):
+        write_params(workplace / "params.yaml", dataset, method, **changes)
         options = [
             "--images",
             str(images_file),
@@ -64,7 +66,7 @@ def kill(process):
 
 @pytest.mark.parametrize("program", [(), (sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2")])
 def test_two_processes_leave_one_model_and_one_of_them_speaks(stage, workplace, program):
-    output = end(stage(*program, compute__devices=2))
+    output = end(stage(*program, compute__devices=2, **CHANGES))
     assert output.count("model: epoch") == 1
     description, _ = read_description(workplace / "model")
     assert description.compute["devices"] == 2
@@ -73,7 +75,8 @@ def test_two_processes_leave_one_model_and_one_of_them_speaks(stage, workplace, 
 
 
 def test_training_of_two_processes_goes_on_with_one(stage, workplace):
-    process = stage(compute__devices=2, compute__save_every=1, train__epochs=40)
+    long = CHANGES | {"train__epochs": 12, "compute__save_every": 1}
+    process = stage(compute__devices=2, **long)
     try:
         deadline = time.monotonic() + SECONDS
         while not list((workplace / ".ckpt").glob("*/before.pt")):
@@ -84,5 +87,16 @@ def test_training_of_two_processes_goes_on_with_one(stage, workplace):
         kill(process)
         process.wait()
     assert not (workplace / "model").exists()
-    assert "resuming at epoch" in end(stage(compute__devices=1, train__epochs=40))
+    assert "resuming at epoch" in end(stage(compute__devices=1, **long))
     assert read_description(workplace / "model")[0].compute["devices"] == 1
+
+
+def test_curves_of_two_processes_are_those_of_one_where_nothing_is_normalised_over_a_batch(stage, workplace):
+    curves = []
+    for devices in (1, 2):
+        end(stage(method="one_stream", compute__devices=devices, model__trunk=PLAIN, train__steps_per_epoch=4))
+        folder = workplace / "curves" / "plots" / "metrics"
+        curves.append([(folder / name).read_text().split() for name in ("loss/total.tsv", "gradient_norm.tsv")])
+    for one, two in zip(*curves, strict=True):
+        assert len(one) == len(two) == 2 * (1 + 2)
+        assert [float(value) for value in two[2:]] == pytest.approx([float(value) for value in one[2:]], rel=1e-5)
