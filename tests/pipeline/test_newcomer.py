@@ -49,7 +49,7 @@ def test_contract_and_pipeline_tests_take_the_toy_up_by_themselves(newcomer):
     printed = pytest_of("tests/methods/toy") + pytest_of("-k", "toy", *contract)
     passed = set(re.findall(r"::(\w+)\S* PASSED", printed))
     for name in (
-        "test_embedders_can_be_exported_with_a_free_batch_size",
+        "test_onnx_graph_gives_the_embeddings_of_any_number_of_images",
         "test_step_has_no_shape_that_depends_on_values_and_waits_for_no_device",
         "test_identity_loss_starts_at_the_logarithm_of_the_number_of_identities",
         "test_thirty_steps_on_one_batch_lower_the_loss_clearly",
