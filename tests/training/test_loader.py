@@ -1,6 +1,7 @@
 """Batches: what is in them, and that neither threads nor the place of the images change a bit. CPU, seconds."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -98,6 +99,24 @@ def test_epoch_can_begin_within_and_its_images_have_names(images, settings):
     visible, infrared = list(loader.sampler.epoch(2))[4]
     expected = [*images.fitted[0].name[visible], *images.fitted[1].name[infrared]]
     assert loader.names(2, 4) == expected
+
+
+def test_workers_take_no_teams_of_threads_from_the_step(images, settings, monkeypatch):
+    teams, original = [], module.augmented
+    monkeypatch.setattr(
+        module, "augmented", lambda *given: teams.append(torch.get_num_threads()) or original(*given)
+    )
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        whole = epoch_of(images, settings, workers=2)
+        assert set(teams) == {1}
+        assert torch.get_num_threads() == 3
+        with ThreadPoolExecutor(1) as later:
+            assert later.submit(torch.get_num_threads).result() == 3
+        assert equal(whole, epoch_of(images, settings, workers=0))
+    finally:
+        torch.set_num_threads(threads)
 
 
 def test_steps_of_an_epoch_change_images_in_ways_of_their_own(images, settings, monkeypatch):

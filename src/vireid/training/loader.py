@@ -82,7 +82,8 @@ class Loader:
             yield from (self._batch(epoch, step, rows) for step, rows in steps)
             return
         pending: deque[Future[Batch]] = deque()
-        with ThreadPoolExecutor(self._workers) as pool:
+        threads = torch.get_num_threads()
+        with ThreadPoolExecutor(self._workers, initializer=_compute_alone) as pool:
             try:
                 for step, rows in steps:
                     pending.append(pool.submit(self._batch, epoch, step, rows))
@@ -92,6 +93,7 @@ class Loader:
                     yield pending.popleft().result()
             finally:
                 pool.shutdown(cancel_futures=True)  # where a step failed
+                torch.set_num_threads(threads)  # what threads that begin from now on take
 
     def _batch(self, epoch: int, step: int, rows: tuple[np.ndarray, np.ndarray]) -> Batch:
         rng = generator(self._seed, Stream.AUGMENTATION, epoch, step)
@@ -104,6 +106,11 @@ class Loader:
         of_share = np.concatenate([np.arange(visible)[self._share], visible + np.arange(infrared)[self._share]])
         images = augmented(pixels, changes.part(of_share), self._augmentation.pad)
         return Batch(images, torch.from_numpy(labels).to(self._device), len(own_rows[0]))
+
+
+def _compute_alone() -> None:
+    """Keep a worker's operations in its own thread: a team of threads takes the cores from the step, idle too."""
+    torch.set_num_threads(1)
 
 
 def _on_device(sources: Sequence[np.ndarray | StoredImages], device: torch.device) -> list[Source]:
