@@ -1,8 +1,8 @@
 """The training loop: sums `weight * loss`, logs every term, and knows no paper."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -111,14 +111,13 @@ class Trainer:
         for epoch, curves in enumerate(self.history):
             log(epoch, curves)
         try:
-            for _ in self._epochs(log):
-                self._save()
+            self._epochs(log)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(self._interrupted()) from None
         return self.best
 
-    def _epochs(self, log: Callable[[int, Curves], None]) -> Iterator[int]:
-        """Train the epochs that are left and yield each that is done."""
+    def _epochs(self, log: Callable[[int, Curves], None]) -> None:
+        """Train the epochs that are left, and save the state after each."""
         epochs = self.settings.epochs
         images_per_step = self.settings.num_pids * self.settings.num_instances * 2
         total = epochs * self.steps * images_per_step
@@ -129,7 +128,7 @@ class Trainer:
                 self.history.append(curves)
                 self.running = Running()
                 log(epoch, curves)
-                yield epoch
+                self._save()
 
     def _epoch(self, epoch: int, bar: Bar) -> Curves:
         if not self.running.steps:
@@ -203,21 +202,23 @@ class Trainer:
         return score_holdout(self.method, self.images.holdout, size, self.fabric.device, f"epoch {epoch + 1}")
 
     def _save(self) -> None:
-        sums = self._sums() if self.running.steps else {}
-        on_gpu = self.fabric.device.type == "cuda"
-        self.resume.save(
-            {
-                "method": cpu_state(self.method.module),
-                "optimizer": self.optimizer.state_dict(),
-                "rng": torch.get_rng_state(),
-                "cuda_rng": torch.cuda.get_rng_state(self.fabric.device) if on_gpu else None,
-                "history": self.history,
-                "steps": self.running.steps,
-                "sums": {name: value.cpu() for name, value in sums.items()},
-                "best": vars(self.best),
-            }
-        )
+        sums = self._sums() if self.running.steps else {}  # by all processes
+        if self.fabric.is_global_zero:
+            self.resume.save(self._state(sums))
         self._saved = len(self.history), self.running.steps
+
+    def _state(self, sums: dict[str, Tensor]) -> dict[str, Any]:
+        on_gpu = self.fabric.device.type == "cuda"
+        return {
+            "method": cpu_state(self.method.module),
+            "optimizer": self.optimizer.state_dict(),
+            "rng": torch.get_rng_state(),
+            "cuda_rng": torch.cuda.get_rng_state(self.fabric.device) if on_gpu else None,
+            "history": self.history,
+            "steps": self.running.steps,
+            "sums": {name: value.cpu() for name, value in sums.items()},
+            "best": vars(self.best),
+        }
 
     def _restore(self) -> None:
         state = self.resume.load()

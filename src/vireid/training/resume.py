@@ -120,8 +120,6 @@ class ResumePoint:
 
     def save(self, state: dict[str, Any]) -> None:
         """Save the state whole; the one before it is kept until then, and still after it."""
-        if not self._writes:
-            return
         content = BytesIO()
         torch.save(state, content)
         with replacing(self._last) as partial:

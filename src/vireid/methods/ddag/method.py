@@ -35,6 +35,7 @@ from vireid.backbones.two_stream import TwoStream
 from vireid.data.records import Modality
 from vireid.losses.accuracy import top1_rate
 from vireid.losses.gather import Gather
+from vireid.losses.growing_weight import growing_weight
 from vireid.losses.identity import identity_loss
 from vireid.losses.triplet import batch_hard_triplet_loss
 from vireid.methods.base import Batch, Method, trunk_and_new
@@ -112,9 +113,8 @@ class Ddag(Method[Outputs]):
 
     def on_epoch(self, epoch: int, history: Sequence[Mapping[str, float]]) -> None:
         """Set the graph's weight, which grows as the other losses fall; see `Method.on_epoch`."""
-        others = [name for name in self.loss_weights if name != "graph"]
-        total = sum(self.loss_weights[name] * history[-1][f"loss/{name}"] for name in others) if epoch else 0.0
-        self.loss_weights["graph"] = 1 / (1 + total) if epoch else 0.0
+        others = {name: weight for name, weight in self.loss_weights.items() if name != "graph"}
+        self.loss_weights["graph"] = growing_weight(history, others)
 
     def measures(self, outputs: Outputs, batch: Batch) -> dict[str, Tensor]:
         """Training accuracy of the ranked embedding, and the graph's weight."""

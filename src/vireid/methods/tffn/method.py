@@ -67,6 +67,7 @@ from vireid.backbones.two_stream import TwoStream
 from vireid.data.records import Modality
 from vireid.losses.accuracy import top1_rate
 from vireid.losses.gather import Gather
+from vireid.losses.growing_weight import growing_weight
 from vireid.losses.identity import identity_loss
 from vireid.losses.triplet import batch_hard_triplet_loss
 from vireid.methods.base import Batch, Method, trunk_and_new
@@ -267,8 +268,8 @@ class TFFN(Method[Outputs]):
         """Set lambda (Eq. 6), which needs no state: DDAG's rule reads the history; see `Method.on_epoch`."""
         if self.model.graph_fusion:
             others = [name for name in self.loss_weights if not name.endswith("/graph")]
-            count = len(others) if self.loss.lambda_from == "mean" else 1
-            weight = 1 / (1 + sum(history[-1][f"loss/{name}"] for name in others) / count) if epoch else 0.0
+            share = 1 / len(others) if self.loss.lambda_from == "mean" else 1.0
+            weight = growing_weight(history, dict.fromkeys(others, share))
             self.loss_weights |= dict.fromkeys(("identity/graph", "triplet/graph"), weight)
 
     def measures(self, outputs: Outputs, batch: Batch) -> dict[str, Tensor]:
