@@ -16,7 +16,7 @@ from vireid.experiments.pairing import (
     paired_probability,
 )
 from vireid.support.files import replacing
-from vireid.support.tables import NOTHING, Column, print_table
+from vireid.support.tables import NOTHING, Column, markdown_table, print_table
 
 _DELTA = "\N{GREEK CAPITAL LETTER DELTA}"
 _PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
@@ -124,10 +124,9 @@ def write_comparison_table(path: Path, comparison: ComparisonTable) -> None:
     if not comparison.has_paper:
         kept = [place for place, heading in enumerate(headings) if not heading.startswith("paper")]
         lines = [[line[place] for place in kept] for line in lines]
-    table = "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
     notes = "\n".join(f"- {note}" for note in comparison.notes)
     with replacing(path) as partial:
-        partial.write_text(f"# {comparison.title}\n\n{table}\n\n{notes}\n", encoding="utf-8")
+        partial.write_text(f"# {comparison.title}\n\n{markdown_table(lines)}\n\n{notes}\n", encoding="utf-8")
 
 
 def _names(comparison: ComparisonTable) -> list[str]:

@@ -1,10 +1,11 @@
 """What a published model says about itself: data, protocols, numbers with intervals, licences, limits."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
+from vireid.support.tables import markdown_table
 from vireid.training.model_folder import ModelDescription
 
 METRICS = {"rank1": "rank-1", "rank10": "rank-10", "mAP": "mAP", "mINP": "mINP"}
@@ -104,9 +105,8 @@ def _licences(description: ModelDescription) -> str:
     return "## Licences\n\n" + "\n".join([*started, terms])
 
 
-def _table(head: tuple[str, ...], rows: Any) -> str:
-    lines = [head, tuple("---" for _ in head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return markdown_table([head, ["---"] * len(head), *rows])
 
 
 def _eval_results(evaluation: Mapping[str, Any]) -> list[EvalResult]:

@@ -13,9 +13,9 @@ import torch
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper
 from torch import Tensor, nn
 
-from vireid.data.augmentation import normalise
 from vireid.data.records import Modality
 from vireid.methods.base import Embedder
+from vireid.training.embedding import embed_pixels
 
 OPSET, IR_VERSION = 20, 10
 IMAGES, INFRARED = "images", "infrared"
@@ -37,7 +37,7 @@ class PixelsToEmbeddings(nn.Module):
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """(N, H, W, 3) uint8 to the embeddings in the order of `embedding_dims`."""
-        embeddings = self.model.embed(normalise(images), self.modality)
+        embeddings = embed_pixels(self.model, images, self.modality, flip=False)
         return tuple(embeddings[name] for name in self.model.embedding_dims)
 
 

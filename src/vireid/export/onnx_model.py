@@ -83,7 +83,10 @@ class OnnxModel:
         compute: Device and threads.
 
     Attributes:
-        description: The file's metadata.
+        model_hash: SHA-256 of the weights that the file was made from.
+        embeddings: Name and width of each.
+        size: (height, width) in pixels.
+        sixteen_bit: How 16-bit pictures are read.
 
     Raises:
         UserError: If the file cannot be read, is not vireid's, or there is no such device.
@@ -99,7 +102,10 @@ class OnnxModel:
         except _UNREADABLE as error:
             problem = str(error).splitlines()[0]
             raise _unusable(path, "not an ONNX model that can be read", "an ONNX file", problem) from error
-        self.description = _read_description(path, self._session.get_modelmeta().custom_metadata_map)
+        told = _read_description(path, self._session.get_modelmeta().custom_metadata_map)
+        self.model_hash, self.size = told.model_hash, (told.height, told.width)
+        self.sixteen_bit = told.sixteen_bit
+        self.embeddings: Mapping[str, int] = told.embeddings
 
     def embed_batch(self, images: np.ndarray, modality: Modality, flip: bool) -> dict[str, np.ndarray]:
         """Embed images of one spectrum.
@@ -123,7 +129,7 @@ class OnnxModel:
             IMAGES: np.ascontiguousarray(images),
             INFRARED: np.array(modality is Modality.INFRARED),
         }
-        names = list(self.description.embeddings)
+        names = list(self.embeddings)
         return dict(zip(names, self._session.run(names, inputs), strict=True))
 
 

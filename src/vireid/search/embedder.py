@@ -1,6 +1,7 @@
 """A trained model, ready to embed picture files."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -25,29 +26,40 @@ ONNX_SUFFIX = ".onnx"
 
 
 class BatchEmbedder(Protocol):
-    """What embeds a batch of images: a model of torch, or an ONNX file."""
+    """What embeds a batch of images: a model of torch, or an ONNX file.
+
+    Attributes:
+        model_hash: SHA-256 of the model's weights.
+        embeddings: Name and width of each embedding; the first is the one that its paper ranks.
+        size: (height, width) in pixels of the images that it takes.
+        sixteen_bit: How 16-bit pictures are read, as `Scaling` writes it.
+    """
+
+    model_hash: str
+    embeddings: Mapping[str, int]
+    size: tuple[int, int]
+    sixteen_bit: str
 
     def embed_batch(self, images: np.ndarray, modality: Modality, flip: bool) -> dict[str, np.ndarray]:
         """(B, H, W, 3) uint8 RGB of one spectrum to (B, D) float32 by name; `flip`: means with the mirrored."""
 
 
 class TorchModel:
-    """A model folder, ready to embed batches.
+    """A model folder, ready to embed batches; attributes as of `BatchEmbedder`.
 
     Args:
         folder: Written by `train`, or by `vireid export --format huggingface`.
         compute: Device, precision and threads.
-
-    Attributes:
-        model_hash: SHA-256 of the weights.
-        images: What is known of the images that it was trained on.
-        embeddings: Name and width of each embedding.
     """
+
+    embeddings: Mapping[str, int]
 
     def __init__(self, folder: Path, compute: DeviceSettings):
         description, self.model_hash = read_description(folder)
         method = rebuild_model(folder, description)
-        self.images, self.embeddings = ImagesInfo(**description.images), method.embedding_dims
+        images = ImagesInfo(**description.images)
+        self.size, self.sixteen_bit = (images.height, images.width), images.sixteen_bit
+        self.embeddings = method.embedding_dims
         self._fabric = _as_trained(compute, description.compute).fabric()
         self._method = set_up(method, self._fabric)
 
@@ -83,19 +95,11 @@ class PictureEmbedder:
         batch_size: int = 64,
     ):
         compute = compute or all_cores()
-        self._model: BatchEmbedder
-        if model.suffix == ONNX_SUFFIX and not model.is_dir():
-            onnx_model = _open_onnx(model, compute)
-            known = onnx_model.description
-            self._model, self.model_hash, embeddings = onnx_model, known.model_hash, known.embeddings
-            self.size, sixteen_bit = (known.height, known.width), known.sixteen_bit
-        else:
-            torch_model = TorchModel(model, compute)
-            images = torch_model.images
-            self._model, self.model_hash, embeddings = torch_model, torch_model.model_hash, torch_model.embeddings
-            self.size, sixteen_bit = (images.height, images.width), images.sixteen_bit
-        self.embedding = choose_embedding(model, embeddings, embedding)
-        self.scaling = Scaling.parse(sixteen_bit, model)
+        is_onnx = model.suffix == ONNX_SUFFIX and not model.is_dir()
+        self._model: BatchEmbedder = _open_onnx(model, compute) if is_onnx else TorchModel(model, compute)
+        self.model_hash, self.size = self._model.model_hash, self._model.size
+        self.embedding = choose_embedding(model, self._model.embeddings, embedding)
+        self.scaling = Scaling.parse(self._model.sixteen_bit, model)
         self._batch_size, self._workers = batch_size, compute.workers
 
     def embed(
@@ -148,7 +152,7 @@ def _as_trained(compute: DeviceSettings, training: Mapping[str, Any]) -> Device:
     """Choose a device, and where the precision is left open that of the training, on a device of its kind."""
     device = choose_device(compute)
     if compute.precision == "auto" and device.accelerator == training["accelerator"]:
-        return choose_device(compute.model_copy(update={"precision": training["precision"]}))
+        return replace(device, precision=training["precision"])
     return device
 
 

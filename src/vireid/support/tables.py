@@ -1,4 +1,7 @@
-"""The table that commands and stages print: names fold where the terminal is narrow, numbers are never cut."""
+"""The tables that commands and stages print: names fold where the terminal is narrow, numbers are never cut.
+
+And tables of Markdown.
+"""
 
 import os
 from collections.abc import Sequence
@@ -66,6 +69,15 @@ def print_table(
     Console(width=_total(widths), height=console.height).print(table)
     for note in notes:
         console.print(Text(printable(note)), soft_wrap=not bounded)
+
+
+def markdown_table(lines: Sequence[Sequence[str]]) -> str:
+    """Write a table as Markdown, without a line break at its end.
+
+    Args:
+        lines: Headings, the rule below them, and rows; a cell's own bars are escaped.
+    """
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
 
 
 def column_widths(columns: Sequence[Column], rows: Sequence[Sequence[Text]], available: int | None) -> list[int]:
