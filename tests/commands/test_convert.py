@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from tests.commands.authors_files import CAMERAS, COUNTS, TEST, cells, write_authors_files, write_features
 from tests.reference.ranking import evaluate_official
+from tests.refusals import refused
 from vireid.cli import app
 from vireid.retrieval.features import read_features
 
@@ -26,13 +27,6 @@ def authors(tmp_path):
 def run(root, *options):
     arguments = (root / "feature" / "mine", root / "features.h5", "--split", root / "data_split", *options)
     return CliRunner().invoke(app, ["convert", *map(str, arguments)])
-
-
-def refused(result, *parts):
-    assert result.exit_code == 1
-    assert "Traceback" not in result.output
-    for part in ("expected:", "found:", "remedy:", *parts):
-        assert part in result.stderr
 
 
 @pytest.mark.parametrize("name", ["mine_cam4.mat", "test_id.mat", "rand_perm_cam.mat"])

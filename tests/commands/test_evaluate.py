@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.made import ROOT
+from tests.refusals import refused
 from tests.retrieval.made import random_features
 from vireid.cli import app
 from vireid.data.records import ImageRecord, Modality
@@ -27,13 +28,6 @@ SINGLE = "synthetic/all_search/single_shot"
 
 def run(*options):
     return CliRunner().invoke(app, ["evaluate", *map(str, options)])
-
-
-def refused(result, *parts):
-    assert result.exit_code == 1
-    assert "Traceback" not in result.output
-    for part in ("expected:", "found:", "remedy:", *parts):
-        assert part in result.stderr
 
 
 def write(path, features):

@@ -13,6 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from tests.made import recipe_of, tiny_model
+from tests.refusals import refused
 from vireid.cli import app
 from vireid.methods import build_method
 from vireid.training.model_folder import cpu_state, read_description, save_model
@@ -49,13 +50,6 @@ def baseline_folder(model_folder, tmp_path):
     described = replace(description, method="baseline", model=model, loss=loss)
     save_model(tmp_path / "baseline", cpu_state(method), described)
     return tmp_path / "baseline"
-
-
-def refused(result, *parts):
-    assert result.exit_code == 1, result.output
-    assert "Traceback" not in result.output
-    for part in ("expected:", "found:", "remedy:", *parts):
-        assert part in result.stderr
 
 
 def similarity(result):

@@ -13,6 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from tests.made import CAMERAS
+from tests.refusals import refused
 from vireid.cli import app
 from vireid.search import gallery as gallery_file
 from vireid.search.gallery import read_gallery
@@ -52,13 +53,6 @@ def run(model_folder):
         return CliRunner().invoke(app, list(map(str, arguments)))
 
     return search
-
-
-def refused(result, *parts):
-    assert result.exit_code == 1
-    assert "Traceback" not in result.output
-    for part in ("expected:", "found:", "remedy:", *parts):
-        assert part in result.stderr
 
 
 def ranking(result):

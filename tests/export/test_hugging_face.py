@@ -8,6 +8,7 @@ import pytest
 from huggingface_hub import ModelCard
 from typer.testing import CliRunner
 
+from tests.refusals import refused
 from vireid.cli import app
 from vireid.compute import all_cores
 from vireid.data.records import Modality
@@ -21,13 +22,6 @@ def run(*arguments):
     return CliRunner().invoke(app, ["export", *map(str, arguments), "--format", "huggingface"])
 
 
-def refused(result, *parts):
-    assert result.exit_code == 1
-    assert "Traceback" not in result.output
-    for part in ("expected:", "found:", "remedy:", *parts):
-        assert part in result.stderr
-
-
 def test_folder_has_three_files_and_loads_back(model_folder, evaluation_file, workplace):
     result = run(model_folder, "--evaluation", evaluation_file)
     assert result.exit_code == 0, result.output
@@ -35,7 +29,7 @@ def test_folder_has_three_files_and_loads_back(model_folder, evaluation_file, wo
     assert sorted(path.name for path in hub.iterdir()) == ["README.md", "config.json", "model.safetensors"]
     assert read_description(hub) == read_description(model_folder)
     original, loaded = TorchModel(model_folder, CPU), TorchModel(hub, CPU)
-    pixels = np.zeros((2, loaded.images.height, loaded.images.width, 3), np.uint8)
+    pixels = np.zeros((2, *loaded.size, 3), np.uint8)
     for modality in Modality:
         expected = original.embed_batch(pixels, modality, False)
         for name, values in loaded.embed_batch(pixels, modality, False).items():

@@ -11,6 +11,7 @@ import torch
 from typer.testing import CliRunner
 
 from tests.made import CAMERAS, recipe_of, tiny_model
+from tests.refusals import refused
 from vireid.cli import app
 from vireid.compute import all_cores
 from vireid.data.records import Modality
@@ -34,17 +35,9 @@ def exported(model_folder, tmp_path_factory):
     return path
 
 
-def refused(result, *parts):
-    assert result.exit_code == 1
-    assert "Traceback" not in result.output
-    for part in ("expected:", "found:", "remedy:", *parts):
-        assert part in result.stderr
-
-
 def test_file_gives_the_embeddings_of_the_folder_with_and_without_mirror_images(exported, model_folder):
     onnx_model, torch_model = OnnxModel(exported, CPU), TorchModel(model_folder, CPU)
-    size = onnx_model.description.height, onnx_model.description.width
-    pixels = np.random.default_rng(0).integers(0, 256, (4, *size, 3), dtype=np.uint8)
+    pixels = np.random.default_rng(0).integers(0, 256, (4, *onnx_model.size, 3), dtype=np.uint8)
     for modality in Modality:
         for flip in (False, True):
             expected = torch_model.embed_batch(pixels, modality, flip)

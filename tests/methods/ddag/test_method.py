@@ -4,11 +4,12 @@ import math
 
 import pytest
 import torch
-from torch.nn.functional import elu, leaky_relu
+from torch.nn.functional import elu
 
 from tests.made import recipe_of
 from tests.methods.batches import losses_of, paired_batch, step_on
 from tests.methods.ddag.tiny import tiny
+from tests.reference.identity_graph import attention, projected
 from vireid.methods import build_method
 from vireid.methods.ddag.method import GraphLayer, PartAttention
 
@@ -39,16 +40,12 @@ def test_parts_are_means_over_all_parts_weighted_by_likeness_and_added_up_by_imp
 def test_graph_layer_puts_the_heads_in_a_row_each_a_weighted_mean_within_the_identity():
     torch.manual_seed(2)
     layer, nodes, labels = GraphLayer(5, 3, 2), torch.randn(4, 5), torch.tensor([0, 1, 0, 0])
-    expected = torch.zeros(4, 6)
+    weights, expected = attention(layer, nodes, labels), torch.zeros(4, 6)
     for head in range(2):
-        columns = slice(3 * head, 3 * head + 3)
-        h = [layer.project.weight[columns] @ node + layer.project.bias[columns] for node in nodes]
-        w = layer.score[head].flatten()
+        h = projected(layer, nodes, head)
         for i in range(4):
-            neighbours = [j for j in range(4) if labels[j] == labels[i]]
-            powers = [math.exp(leaky_relu(w @ torch.cat([h[i], h[j]]), 0.2)) for j in neighbours]
-            mixed = sum(power / sum(powers) * h[j] for power, j in zip(powers, neighbours, strict=True))
-            expected[i, columns] = elu(mixed)
+            mixed = sum(weights[head, i, j] * h[j] for j in range(4))
+            expected[i, 3 * head : 3 * head + 3] = elu(mixed)
     torch.testing.assert_close(layer(nodes, labels), expected)
 
 

@@ -4,10 +4,11 @@ import math
 
 import pytest
 import torch
-from torch.nn.functional import cross_entropy, leaky_relu, normalize
+from torch.nn.functional import cross_entropy, normalize
 
 from tests.made import ROOT, read_yaml, recipe_of, small_trunk
 from tests.methods.batches import embed_all, losses_of, of_one_spectrum, paired_batch, step_on
+from tests.reference.identity_graph import attention
 from vireid.data.records import Modality
 from vireid.losses.gather import alone
 from vireid.losses.triplet import batch_hard_triplet_loss
@@ -49,27 +50,11 @@ def graph(width=6, heads=3):
     return GraphFusion(width, heads)
 
 
-def attention_by_loops(fusion, nodes, labels):
-    """Eq. (4), a head, a node and a neighbour at a time."""
-    half = nodes.shape[1] // 2
-    found = torch.zeros(fusion.heads, len(nodes), len(nodes))
-    for head in range(fusion.heads):
-        rows = slice(head * half, (head + 1) * half)
-        h = [fusion.project.weight[rows] @ node + fusion.project.bias[rows] for node in nodes]
-        w = fusion.score[head].flatten()
-        for i in range(len(nodes)):
-            neighbours = [j for j in range(len(nodes)) if labels[j] == labels[i]]
-            powers = [math.exp(leaky_relu(w @ torch.cat([h[i], h[j]]), 0.2)) for j in neighbours]
-            for j, power in zip(neighbours, powers, strict=True):
-                found[head, i, j] = power / sum(powers)
-    return found
-
-
 def test_graph_attention_is_that_of_a_slow_loop_over_nodes():
     fusion, given = graph(), nodes()
     labels = torch.tensor([2, 0, 0, 1, 2, 0, 2, 0])
     with torch.inference_mode():
-        expected = attention_by_loops(fusion, given, labels)
+        expected = attention(fusion, given, labels)
         assert torch.allclose(fusion.attention(given, labels)[0], expected, atol=1e-6)
         averaged = torch.stack([sum(expected[:, i, j].mean() * given[j] for j in range(8)) for i in range(8)])
         assert torch.allclose(fusion(given, labels), averaged, atol=1e-6)
