@@ -1,5 +1,6 @@
 """Finding the experiments of a table, and the table made of them. CPU, seconds."""
 
+from dataclasses import replace
 from functools import partial
 
 import pandas as pd
@@ -475,6 +476,7 @@ def test_overview_tells_group_size_and_speed_of_each_method(monkeypatch, tmp_pat
     numbers = {"baseline": 30.0, "one_stream": 10.0, "hog_lfda": 9.9}
     runs = [made(plan, row, seed, mAP=mean + seed) for row, mean in numbers.items() for seed in range(4)]
     runs[-1].metrics["synthetic"]["all_search"]["single_shot"]["mAP"] += 0.3
+    runs[1] = replace(runs[1], base="1234567890")
     for run in runs:
         run.metrics["synthetic"]["all_search"]["single_shot"]["mINP"] = 5.0
     course = pd.Series([4.0, 11.0, 18.0, 20.0], index=[2, 4, 6, 8])
@@ -482,15 +484,18 @@ def test_overview_tells_group_size_and_speed_of_each_method(monkeypatch, tmp_pat
     monkeypatch.setattr(facts, "training_curves", lambda *_: {("holdout", "mAP"): learnt})
     table = summary.comparison(plan, collect(plan, runs), list(numbers), PROTOCOL)
     told = [list(row.facts.values()) for row in table.rows]
-    assert list(table.rows[0].facts) == ["group", "parameters", "epochs to half", "epochs to 90 %"]
+    assert list(table.rows[0].facts) == ["group", "parameters", "epochs to half", "epochs to 90 %", "commit"]
     assert [row[0] for row in told] == ["a", "b", "b"]
-    assert [row[2:] for row in told] == [["4", "6"], ["4", "6"], ["\N{EN DASH}"] * 2]
+    assert [row[2:4] for row in told] == [["4", "6"], ["4", "6"], ["\N{EN DASH}"] * 2]
+    assert [row[4] for row in told] == ["abcdef0, 1234567", "abcdef0", "abcdef0"]
     assert 2.9 < float(told[1][1]) <= float(told[0][1]) < 3.1  # EfficientNet-Lite0's trunk, and one with two stems
     assert told[2][1] == "\N{EN DASH}"
     write_comparison_table(tmp_path / "table.md", table)
     lines = (tmp_path / "table.md").read_text().splitlines()
-    assert [cell.strip() for cell in lines[2].split("|")][-5:-1] == list(table.rows[0].facts)
+    assert [cell.strip() for cell in lines[2].split("|")][-6:-1] == list(table.rows[0].facts)
     assert any("hold together (Holm)" in line for line in lines)
+    assert any("one row by `vireid experiments results/methods --dataset synthetic" in line for line in lines)
+    assert any("--queue --rows baseline` or another name" in line for line in lines)
 
 
 def test_every_method_is_in_the_overview():

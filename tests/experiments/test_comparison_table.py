@@ -100,6 +100,15 @@ def test_comparison_without_a_paper_has_no_columns_of_one(tmp_path, capsys):
     assert "-10.0 ± 0.1" in out
 
 
+def test_papers_columns_without_any_number_are_left_out(tmp_path):
+    units = {0: {0: {"mINP": 20.0, "mAP": 30.0}}}
+    comparison = ComparisonTable("Title", ["mINP", "mAP"], [ComparedRow("only", {"mAP": 31.4}, units, "1")])
+    write_comparison_table(tmp_path / "table.md", comparison)
+    heading, _, row = (tmp_path / "table.md").read_text(encoding="utf-8").splitlines()[2:5]
+    assert heading == "|  | paper mAP | ours mINP | ours mAP | runs | ours \N{GREEK CAPITAL LETTER DELTA} mAP |"
+    assert row == f"| only | 31.40 | 20.0 | 30.0 | 1 | {NOTHING} |"
+
+
 @pytest.mark.parametrize("columns", ["200", "80", "40", None])
 def test_printed_numbers_are_whole_at_every_width(capsys, monkeypatch, columns):
     monkeypatch.delenv("COLUMNS", raising=False) if columns is None else monkeypatch.setenv("COLUMNS", columns)

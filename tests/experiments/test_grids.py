@@ -115,7 +115,7 @@ def test_tables_have_the_papers_rows():
     fprnet = {"table3": 10, "table4": 24, "table5": 5, "table6": 5, "table8": 11}
     fprnet |= {"table4_trained": 24, "table6_trained": 5, "gap": 0, "choices": 0}
     tffn = {"table1": 7, "table2": 7, "table3": 7, "glfm": 0}
-    results = {"methods": 0, "optimizers": 0}
+    results = {"methods": 18, "optimizers": 0}
     hpiln = {"table2": 22, "table4": 15, "table5": 9, "fig7": 0, "fig8": 0, "margin": 0}
     mutual = {"table2": 20, "table3": 21, "table4": 3, "table4_regdb": 3, "alpha": 0, "beta": 0, "readings": 0}
     papers = {"fprnet": fprnet, "tffn": tffn, "hpiln": hpiln, "mutual_prediction": mutual, "results": results}
@@ -141,6 +141,28 @@ def test_numbers_of_hpilns_rows_agree_between_its_tables():
             key: value for key, value in tables["table4"][f"{network}_hpi"].paper.items() if "all" in key
         }
         assert tables["table5"][network].paper == of_all_search
+
+
+def test_comparison_of_all_methods_has_the_numbers_of_every_paper_that_prints_them():
+    rows = load_grid(CONF, "results/methods").rows
+    compared = set()
+    for table in ("fprnet/table8", "tffn/table2", "hpiln/table2", "mutual_prediction/table3"):
+        grid = load_grid(CONF, table)
+        for name, row in grid.rows.items():
+            method = (row.presets or {}).get("method", grid.presets["method"] if row.set == {} else None)
+            if method == "hpiln_res_mid":
+                method = "hpiln"
+            printed = row.paper_numbers("sysu_mm01/all_search/single_shot")
+            if method in rows and printed and set(row.presets or {}) <= {"method"}:
+                assert rows[method].paper == {key: printed[key] for key in ("rank1", "mAP")}, (table, name)
+                compared.add(method)
+    assert compared == {name for name, row in rows.items() if row.paper}
+
+
+def test_rows_of_the_comparison_of_all_methods_are_called_what_rows_takes():
+    assert {name: row.label for name, row in load_grid(CONF, "results/methods").rows.items()} == {
+        name: name for name in load_grid(CONF, "results/methods").rows
+    }
 
 
 def test_papers_numbers_are_those_of_the_protocols_setting():

@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from vireid.experiments.collect import RowExperiments
+    from vireid.experiments.comparison_table import ComparisonTable
     from vireid.experiments.plan import Plan
 
 FIGURES = typer.Option(
-    help="Folder to draw into: cmc.png, holdout_map.png and loss.png, a line for each row; and sweep.png, the "
-    "numbers over the values that a table tries."
+    help="Folder to draw into: cmc.png, holdout_map.png and loss.png, a line for each row; sweep.png, the "
+    "numbers over the values that a table tries; and rows.png, the methods of results/methods from the best on."
 )
 PROTOCOL = typer.Option(help="A protocol by name; the first of evaluate.protocols without it.")
 
@@ -68,12 +69,19 @@ def table(
         typer.echo(f"written: {output}")
     if figures is not None:
         drawn = {row: part for row, part in collected.items() if row in shown}
-        _draw(figures, plan, drawn, protocol or protocols[0])
+        _draw(figures, plan, drawn, compared, protocol or protocols[0])
 
 
-def _draw(folder: Path, plan: "Plan", collected: "Mapping[str, RowExperiments]", protocol: str) -> None:
+def _draw(
+    folder: Path,
+    plan: "Plan",
+    collected: "Mapping[str, RowExperiments]",
+    compared: "ComparisonTable",
+    protocol: str,
+) -> None:
     """Draw what there is to draw, and say what."""
     from vireid.experiments.curves import Diagram, draw_curves
+    from vireid.experiments.ranked_rows import draw_ranked_rows
     from vireid.experiments.summary import rank_curves, sweep_curves
     from vireid.experiments.training_curves import HOLDOUT, training_curves
 
@@ -95,3 +103,6 @@ def _draw(folder: Path, plan: "Plan", collected: "Mapping[str, RowExperiments]",
         if curves:
             draw_curves(folder / name, curves, diagram)
         typer.echo(f"written: {folder / name}" if curves else f"not drawn, no curves: {name}")
+    if plan.grid.overview and any(part.finished for part in collected.values()):
+        draw_ranked_rows(folder / "rows.png", compared, protocol, plan.grid.paper_protocol)
+        typer.echo(f"written: {folder / 'rows.png'}")

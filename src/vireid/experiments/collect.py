@@ -1,7 +1,7 @@
 """The finished experiments of a table's rows."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -99,6 +99,11 @@ def numbers(experiment: Experiment, protocol: str, result: str | None, metrics: 
             remedy="choose another --protocol, or add the rank to evaluate.ranks and run again",
         )
     return {metric: float(values[metric]) for metric in metrics if metric in values}
+
+
+def short_bases(experiments: Iterable[Experiment]) -> list[str]:
+    """The commits that experiments started from, each once, in seven digits."""
+    return list(dict.fromkeys(experiment.base[:7] for experiment in experiments))
 
 
 def closest(plan: Plan, experiments: Sequence[Experiment]) -> str:

@@ -116,14 +116,18 @@ def print_comparison_table(comparison: ComparisonTable) -> None:
 
 
 def write_comparison_table(path: Path, comparison: ComparisonTable) -> None:
-    """Write a table as Markdown."""
+    """Write a table as Markdown, without the papers' columns in which none has a number."""
     names, compared = _names(comparison), comparison.metrics[-1]
     headings = ["", *(f"paper {name}" for name in names), *(f"ours {name}" for name in names), "runs"]
     headings += [f"paper {_DELTA} {compared}", f"ours {_DELTA} {compared}", *comparison.facts]
-    lines = [headings, ["---", *["---:"] * (len(headings) - 1)], *_rows(comparison)]
-    if not comparison.has_paper:
-        kept = [place for place, heading in enumerate(headings) if not heading.startswith("paper")]
-        lines = [[line[place] for place in kept] for line in lines]
+    rows = _rows(comparison)
+    kept = [
+        place
+        for place, heading in enumerate(headings)
+        if not heading.startswith("paper") or any(row[place] != NOTHING for row in rows)
+    ]
+    lines = [headings, ["---", *["---:"] * (len(headings) - 1)], *rows]
+    lines = [[line[place] for place in kept] for line in lines]
     notes = "\n".join(f"- {note}" for note in comparison.notes)
     with replacing(path) as partial:
         partial.write_text(f"# {comparison.title}\n\n{markdown_table(lines)}\n\n{notes}\n", encoding="utf-8")

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from vireid.experiments.collect import RowExperiments
+from vireid.experiments.collect import RowExperiments, short_bases
 from vireid.experiments.pairing import Units, groups_of_equals
 from vireid.experiments.plan import Plan
 from vireid.experiments.training_curves import HOLDOUT, training_curves
@@ -20,6 +20,7 @@ NOTES_ON_FACTS = (
     "corrected for their number (Holm).",
     "Parameters, million, with the classifiers of a single identity; of fitted methods nothing is counted.",
     "Epochs until the held-out mAP is at half and at 90 % of its run's best, as far as it was looked at; mean.",
+    "Commit: what a row's runs started from.",
 )
 
 
@@ -43,7 +44,13 @@ def facts_of_methods(
         settings, runs = plan.settings.get(row), curves.get(plan.grid.rows[row].label, [])
         facts[row] = {"group": group or NOTHING, "parameters": _parameters(settings) if settings else NOTHING}
         facts[row] |= {f"epochs to {name}": _mean_epoch(runs, share) for name, share in SHARES.items()}
+        facts[row]["commit"] = _commits(collected.get(row)) or NOTHING
     return facts
+
+
+def _commits(collected: RowExperiments | None) -> str:
+    """Name the commits that a row's finished experiments started from."""
+    return ", ".join(short_bases(collected.finished.values() if collected else []))
 
 
 def _parameters(settings: Mapping[str, Any]) -> str:

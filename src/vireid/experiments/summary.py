@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from vireid.experiments.collect import RowExperiments, differences, numbers
+from vireid.experiments.collect import RowExperiments, differences, numbers, short_bases
 from vireid.experiments.comparison_table import ComparedRow, ComparisonTable
 from vireid.experiments.dvc import Experiment
 from vireid.experiments.facts import NOTES_ON_FACTS, facts_of_methods
@@ -110,7 +110,9 @@ def _notes(plan: Plan, collected: Mapping[str, RowExperiments], rows: Sequence[s
     options = f"--dataset {plan.dataset['name']} --schedule {runs[0].params['schedule']}"
     options += f" --seeds {','.join(map(str, seeds))}"
     options += f" --trials {','.join(map(str, trials))}" * bool(trials)
-    notes.append(f"To run all of it: `vireid experiments {plan.table} {options} --queue`, then `dvc queue start`.")
+    command = f"vireid experiments {plan.table} {options} --queue"
+    one = f"; one row by `{command} --rows {rows[0]}` or another name" if grid.overview else ""
+    notes.append(f"To run all of it: `{command}`{one}, then `dvc queue start`.")
     return [*notes, *_origins(plan, collected)]
 
 
@@ -140,7 +142,7 @@ def _uneven(plan: Plan, collected: Mapping[str, RowExperiments]) -> list[str]:
 def _origins(plan: Plan, collected: Mapping[str, RowExperiments]) -> list[str]:
     """Say what about the experiments themselves may surprise."""
     named = {plan.name(row, r): run for row, part in collected.items() for r, run in part.finished.items()}
-    bases = list(dict.fromkeys(run.base[:7] for run in named.values()))
+    bases = short_bases(named.values())
     plural = "s" if len(bases) > 1 else ""
     notes = [f"Started from commit{plural} {', '.join(bases)}" + (": the code may differ." if plural else ".")]
     for key, values in differences(collected).items():
