@@ -1,13 +1,15 @@
 """`vireid experiments` and `vireid table` without DVC: what is checked, queued, refused, shown. CPU, seconds."""
 
 import shutil
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from tests.made import ROOT
 from vireid.cli import app
-from vireid.experiments import dvc
+from vireid.experiments import dvc, training_curves
 from vireid.experiments.dvc import Experiment
 from vireid.experiments.grid import grids, load_grid
 from vireid.experiments.plan import make_plan
@@ -15,7 +17,7 @@ from vireid.layers import flat
 
 TABLE = "fprnet/table5"
 PREFIX = "fprnet-table5-synthetic-quick"
-NUMBERS = {"rank1": 10.0, "rank5": 40.0, "rank10": 50.0, "rank20": 60.0, "mAP": 20.0}
+NUMBERS = {"rank1": 10.0, "rank5": 40.0, "rank10": 50.0, "rank20": 60.0, "mAP": 20.0, "mINP": 5.0}
 
 
 @pytest.fixture
@@ -37,16 +39,16 @@ def run(*options):
     return CliRunner().invoke(app, [str(option) for option in options])
 
 
-def experiment(row, seed, state="finished", name=None, dataset="synthetic", **params):
-    grid = load_grid(ROOT / "conf", TABLE)
+def experiment(row, seed, state="finished", name=None, dataset="synthetic", table=TABLE, **params):
+    grid = load_grid(ROOT / "conf", table)
     presets = {"schedule": "quick", "dataset": dataset}
-    plan = make_plan(grid, TABLE, ROOT / "params.yaml", ROOT / "conf", presets, grid.rows)
+    plan = make_plan(grid, table, ROOT / "params.yaml", ROOT / "conf", presets, grid.rows)
     metrics = {
         "synthetic": {"all_search": {"single_shot": NUMBERS}},
         "synthetic_regdb": {"visible_to_infrared": NUMBERS},
     }
     params = flat(plan.settings[row] | {"seed": seed}) | params
-    name = name or f"{PREFIX}-{row}-s{seed}"
+    name = name or f"{plan.prefix}-{row}-s{seed}"
     return Experiment(name, state, "c" * 40, "abcdef0", "2026-01-01", params, metrics)
 
 
@@ -291,3 +293,23 @@ def test_command_outside_a_project_says_what_dvc_said(tmp_path, monkeypatch):
 def test_missing_parameters_are_refused(project):
     (project.root / "params.yaml").unlink()
     fails(run("experiments", TABLE, "--queue"), "params.yaml: the file is missing")
+
+
+def test_comparison_of_all_methods_is_written_and_drawn(project, monkeypatch):
+    @contextmanager
+    def recorded(run, path):
+        yield ROOT / path
+
+    monkeypatch.setattr(training_curves, "files_of", recorded)
+    methods = ("baseline", "agw")
+    project.there += [experiment(row, seed, table="results/methods") for row in methods for seed in (0, 1)]
+    written = ("--output", "table.md", "--figures", "drawn")
+    result = run("table", "results/methods", "--schedule", "quick", "--rows", ",".join(methods), *written)
+    assert result.exit_code == 0, result.output
+    assert "| agw | 47.50 | 47.65 | 10.0 ± 0.0 | 5.0 ± 0.0 | 20.0 ± 0.0 | 2 |" in Path("table.md").read_text()
+    assert {path.name for path in Path("drawn").iterdir()} == {
+        "cmc.png",
+        "holdout_map.png",
+        "loss.png",
+        "rows.png",
+    }
