@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import average_precision_score
-from torchmetrics.functional.retrieval import retrieval_average_precision
 
 from tests.reference.ranking import score_query
 from vireid.retrieval import distances, galleries, ranking, scoring
@@ -171,16 +170,13 @@ def test_scores_agree_with_slow_oracle(seed, levels):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_average_precision_agrees_with_two_libraries(seed):
+def test_average_precision_agrees_with_a_library(seed):
     distmat, _, gallery_pids, _ = random_case(seed)
     query_pids = gallery_pids[: len(distmat)]  # each has a match
     precision = scores_of(distmat, query_pids, gallery_pids)[2]
     for query, pid in enumerate(query_pids):
         match = gallery_pids == pid
         assert precision[query] == pytest.approx(average_precision_score(match, -distmat[query]))
-        scores = torch.from_numpy(1 - distmat[query])  # torchmetrics ignores negative scores
-        other = retrieval_average_precision(scores, torch.from_numpy(match))
-        assert precision[query] == pytest.approx(other.item(), rel=1e-5)
 
 
 distance_matrices = arrays(np.float32, (4, 12), elements=st.floats(0, 100, width=32))

@@ -127,6 +127,25 @@ def test_psnr_is_ten_times_the_logarithm_of_one_over_the_mean_square_per_image(s
     assert 0 < found["ssim"]["bicubic"] < 1
 
 
+def test_ssim_is_the_mean_of_what_its_authors_compute_in_every_window(smooth):
+    network, image = SRCNN(True, 0.0).eval(), smooth[:1]
+    luma = torch.from_numpy(image @ np.array([0.299, 0.587, 0.114])).float()[None] / 255
+    redrawn = bicubic(bicubic(luma, 0.25), 4).clamp(0, 1)[0, 0].double().numpy()
+    target = luma[0, 0].double().numpy()
+    bell = np.exp(-(np.arange(-5, 6) ** 2) / (2 * 1.5**2))
+    weights = np.outer(bell, bell) / bell.sum() ** 2
+    similarities = []
+    for top, left in np.ndindex(target.shape[0] - 10, target.shape[1] - 10):
+        x, y = (part[top : top + 11, left : left + 11] for part in (target, redrawn))
+        mean_x, mean_y = (weights * x).sum(), (weights * y).sum()
+        spread = (weights * (x - mean_x) ** 2).sum() + (weights * (y - mean_y) ** 2).sum()
+        together = (weights * (x - mean_x) * (y - mean_y)).sum()
+        brightness = (2 * mean_x * mean_y + 1e-4) / (mean_x**2 + mean_y**2 + 1e-4)
+        similarities.append(brightness * (2 * together + 9e-4) / (spread + 9e-4))
+    found = score_against_bicubic(network, image, CPU)["ssim"]["bicubic"]
+    assert found == pytest.approx(np.mean(similarities), abs=1e-4)
+
+
 def test_scores_are_means_over_images_whatever_the_batches(smooth, monkeypatch):
     from vireid.superresolution import srcnn
 

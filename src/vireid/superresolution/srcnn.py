@@ -15,15 +15,17 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 from PIL import Image
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, mse_loss
-from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
 from vireid.params import Superresolve
 from vireid.support.progress import progress
 
 # From luma (B, 1, h, w) to luma (B, 1, 4h, 4w).
 Enlarge = Callable[[Tensor], Tensor]
+# From the luma of an image (H, W) and the luma that is to be as like it as possible to a number.
+Measure = Callable[[np.ndarray, np.ndarray], float]
 
 SCALE = 4
 CURVE_POINTS = 20
@@ -146,13 +148,11 @@ def _draw(images: np.ndarray, settings: Superresolve, generator: torch.Generator
     return torch.where(mirrored[:, None, None, None], luma.flip(-1), luma)
 
 
-@torch.inference_mode()
 def mean_psnr(enlarge: Enlarge, images: np.ndarray, device: torch.device) -> float:
     """Mean PSNR (dB) of enlarged reductions of images (N, 4h, 4w, 3) uint8 against the images, on luma."""
-    return sum(_psnr(enlarge, part).sum().item() for part in _lumas(images, device)) / len(images)
+    return _mean(_psnr, enlarge, images, device)
 
 
-@torch.inference_mode()
 def score_against_bicubic(network: SRCNN, images: np.ndarray, device: torch.device) -> dict[str, dict[str, float]]:
     """Compare both enlargements of images' reductions with the images, on luma.
 
@@ -164,26 +164,33 @@ def score_against_bicubic(network: SRCNN, images: np.ndarray, device: torch.devi
     Returns:
         `psnr` (dB) and `ssim`, each of `bicubic`, of `srcnn`, and the `gain` of the second over the first.
     """
-    means: dict[str, dict[str, float]] = {measure: {} for measure in ("psnr", "ssim")}
-    for name, enlarge in (("bicubic", bicubic4), ("srcnn", network)):
-        means["psnr"][name] = mean_psnr(enlarge, images, device)
-        similarity = 0.0
-        for target in _lumas(images, device):
-            drawn = _redrawn(enlarge, target)
-            ssim = structural_similarity_index_measure(drawn, target, reduction="none", data_range=1.0)
-            assert isinstance(ssim, Tensor)  # no further results were asked for
-            similarity += ssim.sum().item()
-        means["ssim"][name] = similarity / len(images)
-    return {measure: values | {"gain": values["srcnn"] - values["bicubic"]} for measure, values in means.items()}
+    means: dict[str, dict[str, float]] = {}
+    for name, measure in (("psnr", _psnr), ("ssim", _ssim)):
+        old, new = (_mean(measure, enlarge, images, device) for enlarge in (bicubic4, network))
+        means[name] = {"bicubic": old, "srcnn": new, "gain": new - old}
+    return means
 
 
-def _redrawn(enlarge: Enlarge, target: Tensor) -> Tensor:
-    return enlarge(bicubic(target, 1 / SCALE)).clamp(0, 1)
+@torch.inference_mode()
+def _mean(measure: Measure, enlarge: Enlarge, images: np.ndarray, device: torch.device) -> float:
+    """Mean over images of a measure of their enlarged reductions, on luma."""
+    total = 0.0
+    for target in _lumas(images, device):
+        redrawn = enlarge(bicubic(target, 1 / SCALE)).clamp(0, 1)
+        pairs = zip(target[:, 0].cpu().numpy(), redrawn[:, 0].cpu().numpy(), strict=True)
+        total += sum(measure(*pair) for pair in pairs)
+    return total / len(images)
 
 
-def _psnr(enlarge: Enlarge, target: Tensor) -> Tensor:
-    psnr = peak_signal_noise_ratio(_redrawn(enlarge, target), target, 1.0, reduction="none", dim=(1, 2, 3))
-    return psnr.clamp(max=_MAX_PSNR)
+def _psnr(target: np.ndarray, redrawn: np.ndarray) -> float:
+    with np.errstate(divide="ignore"):  # of an image that is reproduced exactly it is infinite
+        return min(float(peak_signal_noise_ratio(target, redrawn, data_range=1.0)), _MAX_PSNR)
+
+
+def _ssim(target: np.ndarray, redrawn: np.ndarray) -> float:
+    """Structural similarity with the Gaussian window of its authors (Wang et al., TIP 2004)."""
+    weights = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    return float(structural_similarity(target, redrawn, data_range=1.0, **weights))
 
 
 def _lumas(images: np.ndarray, device: torch.device) -> Iterator[Tensor]:
