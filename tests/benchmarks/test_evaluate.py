@@ -19,6 +19,7 @@ def run(*arguments):
     ("name", "printed"),
     [
         ("sysu", ["vireid", "plain / vireid: ", "plain, vectorised / vireid: ", "MiB"]),
+        ("reranked", ["vireid, 4 galleries", "row by row / vireid, a gallery: "]),
         ("gallery", ["200 x 2,000", "200 x 4,000", "ns for a distance", "gallery x 2.0: time x "]),
     ],
 )

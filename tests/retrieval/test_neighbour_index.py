@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from vireid.retrieval import neighbour_index
+from vireid.retrieval.distance_blocks import VectorDistances
 from vireid.retrieval.neighbour_index import find_neighbours_by_index
-from vireid.retrieval.neighbours import distances_of_vectors, find_neighbours
+from vireid.retrieval.neighbours import find_neighbours
 
 RNG = np.random.default_rng(0)
 SPREAD = RNG.standard_normal((300, 24))
@@ -28,7 +29,7 @@ CLOUDS = {
 def both(vectors, distance, count):
     points = torch.from_numpy(vectors)
     (expected,) = find_neighbours(
-        distances_of_vectors(points, distance), [np.arange(len(points))], count, lambda images: None
+        VectorDistances(points, distance), [np.arange(len(points))], count, lambda images: None
     )
     return find_neighbours_by_index(points, distance, count, lambda images: None), expected
 

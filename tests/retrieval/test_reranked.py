@@ -114,8 +114,27 @@ def test_a_large_single_trial_is_searched_by_index_with_the_same_result(features
     np.testing.assert_array_equal(by_index.reranked.average_precision, by_blocks.reranked.average_precision)
 
 
-def test_progress_ends_at_its_total(features):
-    work = reranked._RerankedEvaluation(features, evaluate(features, ALL, RANKS), FEW)
+@pytest.mark.parametrize("held", [0, 1 << 27])
+def test_progress_ends_at_its_total(features, monkeypatch, held):
+    monkeypatch.setattr(reranked, "_HELD", held)
+    original = evaluate(features, ALL, RANKS)
+    work = reranked._RerankedEvaluations(features, [original, original], FEW)
     steps = []
     work.evaluate(steps.append)
     assert sum(steps) == work.distances
+
+
+@pytest.mark.parametrize("held", [0, 1 << 27])
+def test_protocols_that_share_their_distances_are_reranked_as_if_alone(features, monkeypatch, held):
+    protocols = [replace(ALL, shots=shots, trials=trials) for shots, trials in ((1, 3), (2, 1))]
+    protocols += [
+        replace(ALL, distance="cosine"),
+        protocol_named("synthetic/indoor_search/single_shot"),
+    ]
+    originals = [evaluate(features, protocol, RANKS) for protocol in protocols]
+    alone = [rerank(features, [original], FEW)[0] for original in originals]
+    monkeypatch.setattr(reranked, "_HELD", held)
+    for single, together in zip(alone, rerank(features, originals, FEW), strict=True):
+        np.testing.assert_array_equal(single.reranked.match_ranks, together.reranked.match_ranks)
+        np.testing.assert_array_equal(single.reranked.average_precision, together.reranked.average_precision)
+        assert together.reranked.protocol == single.protocol

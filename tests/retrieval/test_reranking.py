@@ -12,8 +12,9 @@ from scipy.spatial.distance import cdist
 
 from tests.reference import reranking as oracle
 from vireid.params import Reranking
-from vireid.retrieval import neighbours, reranking
-from vireid.retrieval.neighbours import distances_of_matrix, distances_of_vectors, find_neighbours
+from vireid.retrieval import distance_blocks, reranking
+from vireid.retrieval.distance_blocks import MatrixDistances, VectorDistances
+from vireid.retrieval.neighbours import find_neighbours
 from vireid.retrieval.reranking import (
     EXPONENTS,
     Reranker,
@@ -49,7 +50,7 @@ def squared(vectors):
 
 def from_vectors(vectors, num_queries, distance, settings):
     """Re-rank without a matrix of all pairs."""
-    block = distances_of_vectors(torch.from_numpy(vectors), distance)
+    block = VectorDistances(torch.from_numpy(vectors), distance)
     items = np.arange(len(vectors))
     (near,) = find_neighbours(block, [items], neighbours_needed(settings), lambda images: None)
     reranker = Reranker(block, near, num_queries, EXPONENTS[distance], settings)
@@ -75,7 +76,7 @@ def test_reranking_agrees_with_slow_oracle(count, data, chosen, seed):
 @given(st.integers(2, 40), any_parameters, st.integers(0, 99), st.sampled_from(list(EXPONENTS)))
 def test_reranking_of_vectors_agrees_with_slow_oracle(count, chosen, seed, distance):
     vectors = points(count, seed)
-    distmat = distances_of_vectors(torch.from_numpy(vectors), distance)(np.arange(count), slice(None))
+    distmat = VectorDistances(torch.from_numpy(vectors), distance)(np.arange(count), slice(None))
     expected = slow(distmat.astype(np.float64) ** EXPONENTS[distance], 1, chosen)
     np.testing.assert_allclose(from_vectors(vectors, 1, distance, chosen), expected, rtol=0, atol=1e-7)
 
@@ -140,7 +141,7 @@ def test_two_thirds_of_a_neighbourhood_are_not_enough():
 
 def test_half_of_k1_is_rounded_to_the_even_number():
     distmat = squared(points(60))
-    nearest = find_neighbours(distances_of_matrix(distmat), [np.arange(60)], 12, lambda images: None)[0].nearest
+    nearest = find_neighbours(MatrixDistances(distmat), [np.arange(60)], 12, lambda images: None)[0].nearest
     for k1, half in ((7, 4), (9, 4), (10, 5), (11, 6)):
         own = reciprocal_neighbours(nearest, k1).toarray() > 0
         halves = reciprocal_neighbours(nearest, half).toarray() > 0
@@ -155,9 +156,9 @@ def test_half_of_k1_is_rounded_to_the_even_number():
 def test_encodings_sum_to_one_and_keep_only_neighbours():
     distmat = squared(points(2000, identities=100))
     (near,) = find_neighbours(
-        distances_of_matrix(distmat), [np.arange(2000)], neighbours_needed(PAPER), lambda images: None
+        MatrixDistances(distmat), [np.arange(2000)], neighbours_needed(PAPER), lambda images: None
     )
-    encodings = encode(distances_of_matrix(distmat), near, 1, PAPER)
+    encodings = encode(MatrixDistances(distmat), near, 1, PAPER)
     np.testing.assert_allclose(encodings.sum(axis=1), 1, rtol=1e-12)
     expanded = expanded_neighbours(near.nearest, PAPER.k1)
     assert np.diff(expanded.indptr).max() <= (PAPER.k1 + 1) * (PAPER.k1 // 2 + 2)
@@ -169,7 +170,7 @@ def test_memory_grows_with_the_images_and_not_with_their_pairs():
     kept = []
     for count in (1000, 4000):
         distmat = squared(points(count, identities=count // 20))
-        block = distances_of_matrix(distmat)
+        block = MatrixDistances(distmat)
         (near,) = find_neighbours(block, [np.arange(count)], neighbours_needed(PAPER), lambda images: None)
         kept.append(encode(block, near, 1, PAPER).nnz)
     assert 3 < kept[1] / kept[0] < 5
@@ -177,8 +178,8 @@ def test_memory_grows_with_the_images_and_not_with_their_pairs():
 
 def test_no_query_expansion_for_k2_of_1():
     distmat = squared(points(40))
-    (near,) = find_neighbours(distances_of_matrix(distmat), [np.arange(40)], 21, lambda images: None)
-    encodings = encode(distances_of_matrix(distmat), near, 1, parameters(20, 1, 0.3))
+    (near,) = find_neighbours(MatrixDistances(distmat), [np.arange(40)], 21, lambda images: None)
+    encodings = encode(MatrixDistances(distmat), near, 1, parameters(20, 1, 0.3))
     pattern = expanded_neighbours(near.nearest, 20)
     assert ((encodings.toarray() > 0) == (pattern.toarray() > 0)).all()
 
@@ -186,7 +187,7 @@ def test_no_query_expansion_for_k2_of_1():
 @pytest.mark.parametrize("distance", EXPONENTS)
 def test_lambda_of_1_keeps_the_order(distance):
     vectors = points(60)
-    original = distances_of_vectors(torch.from_numpy(vectors), distance)(np.arange(20), np.arange(20, 60))
+    original = VectorDistances(torch.from_numpy(vectors), distance)(np.arange(20), np.arange(20, 60))
     result = from_vectors(vectors, 20, distance, parameters(20, 6, 1.0))
     np.testing.assert_array_equal(result.argsort(axis=1, kind="stable"), original.argsort(axis=1, kind="stable"))
 
@@ -267,13 +268,13 @@ def test_jaccard_distances_are_those_of_the_dense_definition(monkeypatch):
 def test_results_do_not_depend_on_how_many_rows_are_compared_at_a_time(monkeypatch):
     vectors = points(50)
     whole = from_vectors(vectors, 20, "euclidean", PAPER)
-    monkeypatch.setattr(neighbours, "_ROWS_COMPARED", 3)
+    monkeypatch.setattr(distance_blocks, "_ROWS_COMPARED", 3)
     np.testing.assert_array_equal(from_vectors(vectors, 20, "euclidean", PAPER), whole)
 
 
 def test_queries_and_gallery_can_be_reranked_in_parts():
     distmat = squared(points(50))
-    block = distances_of_matrix(distmat)
+    block = MatrixDistances(distmat)
     (near,) = find_neighbours(block, [np.arange(50)], neighbours_needed(PAPER), lambda images: None)
     reranker = Reranker(block, near, 20, 1, PAPER)
     some = np.array([17, 3, 4])

@@ -134,17 +134,21 @@ def evaluate_protocols(
         UserError: As `evaluate`; all protocols are checked before the first is evaluated.
     """
     selections = [select_images(features, protocol) for protocol in protocols]
-    groups: dict[tuple, list[int]] = {}
-    for index, protocol in enumerate(protocols):
-        groups.setdefault(tuple(getattr(protocol, name) for name in _SHARED), []).append(index)
-    works = [
-        _SharedDistances(features, [(protocols[i], selections[i]) for i in group]) for group in groups.values()
-    ]
+    groups = sharing_distances(protocols)
+    works = [_SharedDistances(features, [(protocols[i], selections[i]) for i in group]) for group in groups]
     evaluations: dict[int, Evaluation] = {}
     with progress("evaluate", sum(work.distances for work in works), "distances") as bar:
-        for group, work in zip(groups.values(), works, strict=True):
+        for group, work in zip(groups, works, strict=True):
             evaluations |= zip(group, work.evaluate(ranks, bar.advance), strict=True)
     return [evaluations[index] for index in range(len(protocols))]
+
+
+def sharing_distances(protocols: Sequence[Protocol]) -> list[list[int]]:
+    """Group protocols, by their places in the sequence, that compare images by the same distances."""
+    groups: dict[tuple, list[int]] = {}
+    for place, protocol in enumerate(protocols):
+        groups.setdefault(tuple(getattr(protocol, name) for name in _SHARED), []).append(place)
+    return list(groups.values())
 
 
 def evaluate(features: Features, protocol: Protocol, ranks: Sequence[int]) -> Evaluation:

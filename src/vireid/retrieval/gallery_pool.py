@@ -116,10 +116,15 @@ class GalleryPool:
 
     def _compared(self, modality: Modality, rows: np.ndarray) -> Compared:
         images = self._features.group(modality)
+        vectors = self._vectors(modality, rows)
+        return Compared(rows, vectors, images.pid[rows], _places(self._protocol, images, rows))
+
+    def _vectors(self, modality: Modality, rows: np.ndarray) -> Tensor:
+        """Prepare embeddings, (len(rows), D) float64."""
         vectors = torch.from_numpy(self._features.vectors(modality, rows)).double()
         if self._protocol.normalise:
             normalize(vectors, dim=1, out=vectors)  # in place: galleries are large
-        return Compared(rows, vectors, images.pid[rows], _places(self._protocol, images, rows))
+        return vectors
 
 
 def _places(protocol: Protocol, images: FeatureSet, rows: np.ndarray) -> np.ndarray:

@@ -16,17 +16,9 @@ from torch import Tensor
 from torch.linalg import vector_norm
 
 from vireid.retrieval.blocks import blocks
+from vireid.retrieval.distance_blocks import DistanceBlocks, VectorDistances
 from vireid.retrieval.distances import unit_length
-from vireid.retrieval.neighbours import (
-    DistanceBlock,
-    Neighbours,
-    compare_with_all,
-    distances_at,
-    distances_of_vectors,
-    positions,
-    smallest,
-    sorting_keys,
-)
+from vireid.retrieval.neighbours import Neighbours, compare_with_all, positions, smallest, sorting_keys
 
 _SPARE = 11  # candidates beyond the neighbours asked for
 _FURTHEST = 4  # candidates for the furthest image
@@ -89,7 +81,7 @@ def find_neighbours_by_index(
         advance: Called with the number of images done.
     """
     size, scores = len(vectors), _SCORES[distance](vectors)
-    block = distances_of_vectors(vectors, distance)
+    block = VectorDistances(vectors, distance)
     near = np.empty((size, min(count + _SPARE, size)), np.int64)
     far = np.empty((size, min(_FURTHEST, size)), np.int64)
     nearer, further = _propose(scores, near, far, advance)
@@ -128,7 +120,7 @@ def _propose(
     return nearer, further
 
 
-def _nearest(block: DistanceBlock, candidates: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+def _nearest(block: DistanceBlocks, candidates: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Choose the nearest candidates, behind the image itself: (N, count), and the largest distance, (N,)."""
     itself = np.arange(len(candidates))[:, None]
     keys = sorting_keys(_distances(block, candidates), candidates)
@@ -138,6 +130,6 @@ def _nearest(block: DistanceBlock, candidates: np.ndarray, count: int) -> tuple[
     return np.hstack([itself, positions(kept)]).astype(np.int32), last
 
 
-def _distances(block: DistanceBlock, candidates: np.ndarray) -> np.ndarray:
+def _distances(block: DistanceBlocks, candidates: np.ndarray) -> np.ndarray:
     starts = np.arange(0, candidates.size + 1, candidates.shape[1])
-    return distances_at(block, starts, candidates.ravel()).reshape(candidates.shape)
+    return block.of_each(np.arange(len(candidates)), starts, candidates.ravel()).reshape(candidates.shape)

@@ -1,21 +1,18 @@
-"""Nearest neighbours within sets of images, exact and by blocks: never a matrix of all pairs."""
+"""Nearest neighbours within sets of images, exact, block by block."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from vireid.retrieval.blocks import blocks
-from vireid.retrieval.distances import DISTANCES
+from vireid.retrieval.distance_blocks import DistanceBlocks
 from vireid.retrieval.ranking import ordering_bits
 
-# (rows, columns) -> (R, C) float32, finite and not negative: distances between the images at these positions.
-DistanceBlock = Callable[[np.ndarray, np.ndarray | slice], np.ndarray]
-
 _BLOCK_ITEMS = 1 << 20  # distances held at a time; about 40 MB with keys and copies
-_ROWS_COMPARED = 16  # images that are compared at a time with the few others of each
+_SPARE = 2  # how many times more of the nearest are taken than a set needs, if its images are spread evenly
+_FURTHEST = 16  # images of which the furthest of a set is one, mostly
 
 
 @dataclass(frozen=True)
@@ -32,63 +29,8 @@ class Neighbours:
     furthest: np.ndarray
 
 
-def distances_of_vectors(vectors: Tensor, distance: str) -> DistanceBlock:
-    """Compute distances between embeddings where they are asked for.
-
-    Args:
-        vectors: (M, D) float64.
-        distance: A key of `distances.DISTANCES`.
-    """
-
-    def block(rows: np.ndarray, columns: np.ndarray | slice) -> np.ndarray:
-        return DISTANCES[distance](vectors[rows], vectors[columns]).numpy()
-
-    return block
-
-
-def distances_of_matrix(distmat: np.ndarray) -> DistanceBlock:
-    """Look distances up in a matrix of all pairs.
-
-    Args:
-        distmat: (M, M) float32; column i holds the distances of image i. Where it is not symmetric, columns count,
-            as in the published program, which normalises columns and then transposes.
-
-    Raises:
-        ValueError: If the matrix is not square, not float32, or holds negative numbers, infinities or NaN.
-    """
-    if distmat.dtype != np.float32 or distmat.ndim != 2 or distmat.shape[0] != distmat.shape[1]:
-        raise ValueError(f"distances of all pairs are (M, M) float32, not {distmat.shape} {distmat.dtype}")
-    if not (distmat.min() >= 0 and distmat.max() < np.inf):
-        raise ValueError("distances of all pairs are finite and not negative")
-
-    def block(rows: np.ndarray, columns: np.ndarray | slice) -> np.ndarray:
-        return distmat[:, rows].T if isinstance(columns, slice) else distmat[np.ix_(columns, rows)].T
-
-    return block
-
-
-def distances_at(block: DistanceBlock, starts: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Compute the distances of each image to a few others.
-
-    Args:
-        block: Distances between the images.
-        starts: (N + 1,) int; image i is compared with `columns[starts[i] : starts[i + 1]]`.
-        columns: (P,) int positions.
-
-    Returns:
-        (P,) float32, the same as in a block of all.
-    """
-    distances = np.empty(len(columns), np.float32)
-    for rows in blocks(len(starts) - 1, _ROWS_COMPARED):
-        bounds = starts[rows[0] : rows[-1] + 2]
-        others, place = np.unique(columns[bounds[0] : bounds[-1]], return_inverse=True)
-        row = np.repeat(np.arange(len(rows)), np.diff(bounds))
-        distances[bounds[0] : bounds[-1]] = block(rows, others)[row, place]
-    return distances
-
-
 def find_neighbours(
-    block: DistanceBlock,
+    block: DistanceBlocks,
     sets: Sequence[np.ndarray],
     count: int,
     advance: Callable[[int], None],
@@ -105,26 +47,74 @@ def find_neighbours(
         One for each set, in positions of that set.
     """
     size = 1 + max(int(items[-1]) for items in sets)
-    neighbours_of_sets = [
-        Neighbours(np.empty((len(items), min(count, len(items))), np.int32), np.empty(len(items), np.float32))
-        for items in sets
-    ]
-    places = [_inverse(items, size) for items in sets]
+    searched = [_Set(items, size, count) for items in sets]
+    widest = max(-(-count * size // len(items)) for items in sets)
+    near = min(size, count if widest == count else _SPARE * widest)
     for rows in blocks(size, max(1, _BLOCK_ITEMS // size)):
-        distances = block(rows, slice(None))
-        keys = _own_first(sorting_keys(distances, np.arange(size)), rows)
-        for items, place, neighbours in zip(sets, places, neighbours_of_sets, strict=True):
-            members = np.flatnonzero(place[rows] >= 0)
-            if len(members):
-                rows_of_set = place[rows[members]]
-                kept = smallest(_part(keys, members, items), neighbours.nearest.shape[1])
-                neighbours.nearest[rows_of_set] = place[positions(kept)]
-                neighbours.furthest[rows_of_set] = _part(distances, members, items).max(axis=1)
+        ranked = _Ranked(rows, block(rows, slice(None)), near)
+        for one in searched:
+            one.search(ranked)
         advance(len(rows))
-    return neighbours_of_sets
+    return [one.neighbours for one in searched]
 
 
-def compare_with_all(block: DistanceBlock, rows: np.ndarray, neighbours: Neighbours) -> None:
+class _Ranked:
+    """Some images, with the nearest and the furthest of all images to each.
+
+    Attributes:
+        rows: (R,) positions.
+        distances: (R, M) float32, to all images.
+        keys: (R, M) int64, what they are sorted by: each image itself first.
+        near: (R, W) positions of the nearest images, nearest first.
+        far: (R, F) positions of the furthest images, furthest first.
+    """
+
+    def __init__(self, rows: np.ndarray, distances: np.ndarray, near: int):
+        self.rows, self.distances, size = rows, distances, distances.shape[1]
+        self.keys = _own_first(sorting_keys(distances, np.arange(size)), rows)
+        far = min(_FURTHEST, size)
+        ends = np.partition(self.keys, (near - 1, size - far), axis=1)
+        self.near = positions(np.sort(ends[:, :near], axis=1))
+        self.far = positions(np.sort(ends[:, size - far :], axis=1)[:, ::-1])
+
+
+class _Set:
+    """One set of images, among which neighbours are sought.
+
+    Attributes:
+        neighbours: Filled in by `search`, block by block.
+    """
+
+    def __init__(self, items: np.ndarray, size: int, count: int):
+        self._items, self._place = items, _inverse(items, size)
+        shape = len(items), min(count, len(items))
+        self.neighbours = Neighbours(np.empty(shape, np.int32), np.empty(len(items), np.float32))
+
+    def search(self, ranked: _Ranked) -> None:
+        """Fill in the neighbours of those of some images that are in the set.
+
+        The nearest of all images that are in the set are its nearest, as far as enough of them are; the few images
+        of which too few are have all of the set's compared.
+        """
+        members = np.flatnonzero(self._place[ranked.rows] >= 0)
+        rows, count = self._place[ranked.rows[members]], self.neighbours.nearest.shape[1]
+        near = self._place[ranked.near[members]]
+        enough = (near >= 0).sum(axis=1) >= count
+        near = near[enough]
+        first = (near >= 0) & ((near >= 0).cumsum(axis=1) <= count)
+        self.neighbours.nearest[rows[enough]] = near[first].reshape(-1, count)
+        rest = np.ix_(members[~enough], self._items)
+        self.neighbours.nearest[rows[~enough]] = self._place[positions(smallest(ranked.keys[rest], count))]
+
+        far = self._place[ranked.far[members]] >= 0
+        reached = far.any(axis=1)
+        furthest = ranked.far[members[reached], far[reached].argmax(axis=1)]
+        self.neighbours.furthest[rows[reached]] = ranked.distances[members[reached], furthest]
+        rest = np.ix_(members[~reached], self._items)
+        self.neighbours.furthest[rows[~reached]] = ranked.distances[rest].max(axis=1)
+
+
+def compare_with_all(block: DistanceBlocks, rows: np.ndarray, neighbours: Neighbours) -> None:
     """Find the neighbours of some images of one set, and write them in their place."""
     everything = np.arange(len(neighbours.nearest))
     for part in blocks(len(rows), max(1, _BLOCK_ITEMS // len(everything))):
@@ -132,11 +122,6 @@ def compare_with_all(block: DistanceBlock, rows: np.ndarray, neighbours: Neighbo
         keys = _own_first(sorting_keys(distances, everything), rows[part])
         neighbours.nearest[rows[part]] = positions(smallest(keys, neighbours.nearest.shape[1]))
         neighbours.furthest[rows[part]] = distances.max(axis=1)
-
-
-def _part(values: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Take some rows and columns, without a copy where that is all of them (they are ascending)."""
-    return values if values.shape == (len(rows), len(columns)) else values[np.ix_(rows, columns)]
 
 
 def sorting_keys(distances: np.ndarray, columns: np.ndarray) -> np.ndarray:

@@ -5,25 +5,45 @@ What a query must ignore is taken out afterwards, as the papers do.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from vireid.data.records import Modality
 from vireid.datasets.protocol import Protocol
 from vireid.params import Evaluate, Reranking
 from vireid.retrieval.counting import Scores
-from vireid.retrieval.evaluation import Evaluation, evaluate_protocols
+from vireid.retrieval.distance_blocks import DistanceBlocks, DistancesWithin, VectorDistances, all_pairs
+from vireid.retrieval.evaluation import Evaluation, evaluate_protocols, sharing_distances
 from vireid.retrieval.features import Features
+from vireid.retrieval.galleries import Selection, ranking_order
 from vireid.retrieval.gallery_pool import WHOLE, Compared, GalleryPool
 from vireid.retrieval.neighbour_index import find_neighbours_by_index
-from vireid.retrieval.neighbours import DistanceBlock, Neighbours, distances_of_vectors, find_neighbours
+from vireid.retrieval.neighbours import Neighbours, find_neighbours
 from vireid.retrieval.reranking import EXPONENTS, Reranker, neighbours_needed
 from vireid.retrieval.scoring import score
 from vireid.support.progress import progress
 
 _INDEXED = 20_000  # images of a single trial from which FAISS proposes their neighbours
+_HELD = 1 << 27  # distances of all pairs that are held at most, 512 MiB; SYSU-MM01's test images have 112 million
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """One gallery and its queries.
+
+    Attributes:
+        queries: (Q,) rows of the query modality's group, ascending.
+        gallery: (G,) rows of the gallery modality's group, in the order in which equal distances are ranked.
+        items: (Q + G,) ascending positions of both among all images.
+    """
+
+    queries: np.ndarray
+    gallery: np.ndarray
+    items: np.ndarray
 
 
 class RerankedPool(GalleryPool):
@@ -32,24 +52,32 @@ class RerankedPool(GalleryPool):
     Args:
         features: Embeddings of the test images.
         protocol: How to compare them.
-        queries: (Q,) rows of the query modality's group, ascending.
-        gallery: (G,) rows of the gallery modality's group.
-        reranker: What replaces the distances between them.
+        trial: The images.
+        distances: The distances between these images, by their positions in the trial.
+        reranker: What replaces them.
     """
 
     def __init__(
-        self, features: Features, protocol: Protocol, queries: np.ndarray, gallery: np.ndarray, reranker: Reranker
+        self,
+        features: Features,
+        protocol: Protocol,
+        trial: _Trial,
+        distances: DistanceBlocks,
+        reranker: Reranker,
     ):
-        super().__init__(features, protocol, gallery)
-        self._queries, self._reranker = queries, reranker
-        self._position = np.zeros(gallery.max() + 1, np.int64)
-        self._position[gallery] = np.arange(len(gallery))
+        super().__init__(features, protocol, trial.gallery)
+        self._queries, self._distances, self._reranker = trial.queries, distances, reranker
+        self._position = np.zeros(trial.gallery.max() + 1, np.int64)
+        self._position[trial.gallery] = np.arange(len(trial.gallery))
 
     def distances_between(self, queries: Compared, part: Compared) -> Tensor:
-        """Compute the final distances of prepared queries to a prepared part of the gallery, (B, C) float32."""
-        original = super().distances_between(queries, part).numpy()
+        """Look up the final distances of prepared queries to a prepared part of the gallery, (B, C) float32."""
         rows, columns = np.searchsorted(self._queries, queries.rows), self._position[part.rows]
+        original = self._distances(rows, len(self._queries) + columns)
         return torch.from_numpy(self._reranker.distances(rows, columns, original))
+
+    def _vectors(self, modality: Modality, rows: np.ndarray) -> Tensor:
+        return torch.empty(len(rows), 0, dtype=torch.float64)  # distances are looked up
 
 
 def evaluate_as_asked(features: Features, protocols: Sequence[Protocol], settings: Evaluate) -> list[Evaluation]:
@@ -73,69 +101,81 @@ def rerank(features: Features, evaluations: Sequence[Evaluation], settings: Rera
     Returns:
         The same results, each with `reranked`.
     """
-    works = [_RerankedEvaluation(features, evaluation, settings) for evaluation in evaluations]
+    groups = sharing_distances([evaluation.protocol for evaluation in evaluations])
+    works = [_RerankedEvaluations(features, [evaluations[i] for i in group], settings) for group in groups]
+    reranked: dict[int, Evaluation] = {}
     with progress("re-rank", sum(work.distances for work in works), "distances") as bar:
-        return [
-            replace(evaluation, reranked=work.evaluate(bar.advance))
-            for evaluation, work in zip(evaluations, works, strict=True)
-        ]
+        for group, work in zip(groups, works, strict=True):
+            reranked |= zip(group, work.evaluate(bar.advance), strict=True)
+    return [replace(evaluation, reranked=reranked[place]) for place, evaluation in enumerate(evaluations)]
 
 
-class _RerankedEvaluation:
-    """One protocol to be evaluated by re-ranking.
+class _RerankedEvaluations:
+    """Protocols that share their distances, to be evaluated by re-ranking.
 
     Attributes:
         distances: How many there are to advance by: all pairs of images once, and those of each trial's ranking.
     """
 
-    def __init__(self, features: Features, evaluation: Evaluation, settings: Reranking):
-        self._features, self._evaluation, self._settings = features, evaluation, settings
-        # The images that some trial needs; a trial's own are its queries, then its gallery.
-        selection = evaluation.selection
-        self._asked = np.unique(np.concatenate(selection.asked))
-        self._drawn = np.unique(np.concatenate(selection.galleries))
-        self._images = len(self._asked) + len(self._drawn)
-        pairs = (len(queries) * len(gallery) for queries, gallery, _ in self._trials())
+    def __init__(self, features: Features, evaluations: Sequence[Evaluation], settings: Reranking):
+        self._features, self._evaluations, self._settings = features, evaluations, settings
+        self._protocol = evaluations[0].protocol
+        drawn = [_drawn(evaluation.selection) for evaluation in evaluations]
+        queries, galleries = zip(*chain.from_iterable(drawn), strict=True)
+        self._queries, gallery = np.unique(np.concatenate(queries)), np.unique(np.concatenate(galleries))
+        self._gallery = gallery[ranking_order(features.group(self._protocol.gallery_modality), gallery)]
+        self._trials = [[self._trial(*rows) for rows in of_protocol] for of_protocol in drawn]
+        self._images = len(self._queries) + len(gallery)
+        pairs = (len(queries) * len(gallery) for queries, gallery in chain.from_iterable(drawn))
         self.distances = self._images**2 + sum(pairs)
 
-    def evaluate(self, advance: Callable[[int], None]) -> Evaluation:
+    def _trial(self, queries: np.ndarray, gallery: np.ndarray) -> _Trial:
+        places = np.flatnonzero(np.isin(self._gallery, gallery))  # both are in the order of ranking
+        return _Trial(
+            queries, gallery, np.r_[np.searchsorted(self._queries, queries), len(self._queries) + places]
+        )
+
+    def evaluate(self, advance: Callable[[int], None]) -> list[Evaluation]:
         """Rank every query of every trial anew."""
-        selection, protocol = self._evaluation.selection, self._evaluation.protocol
-        pool = GalleryPool(self._features, protocol, selection.pool[self._drawn])
-        queries = pool.queries(selection.queries[self._asked])
-        vectors = torch.cat([queries.vectors, pool.gallery(WHOLE).vectors])
-        neighbour_sets = self._neighbours(vectors, lambda images: advance(images * self._images))
-        block = distances_of_vectors(vectors, protocol.distance)
-        scores = []
-        for (asked, gallery, items), neighbours in zip(self._trials(), neighbour_sets, strict=True):
-            reranker = Reranker(
-                _part(block, items), neighbours, len(asked), EXPONENTS[protocol.distance], self._settings
-            )
-            final = RerankedPool(self._features, protocol, asked, gallery, reranker)
-            scores.append(score(final, asked, [np.arange(len(gallery))], protocol.cmc_counting, advance))
-        return _evaluation(self._evaluation, scores, self._settings)
+        pool = GalleryPool(self._features, self._protocol, self._gallery)
+        vectors = torch.cat([pool.queries(self._queries).vectors, pool.gallery(WHOLE).vectors])
+        distances, neighbours = self._neighbours(vectors, lambda images: advance(images * self._images))
+        results = []
+        for evaluation, trials in zip(self._evaluations, self._trials, strict=True):
+            scores = [self._scores(trial, distances, neighbours.pop(0), advance) for trial in trials]
+            results.append(_evaluation(evaluation, scores, self._settings))
+        return results
 
-    def _trials(self) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """List each trial's queries and gallery, rows of their groups, and where both stand among the images."""
-        selection = self._evaluation.selection
-        trials = []
-        for asked, gallery in zip(selection.asked, selection.galleries, strict=True):
-            drawn = len(self._asked) + np.searchsorted(self._drawn, gallery)
-            items = np.concatenate([np.searchsorted(self._asked, asked), drawn])
-            trials.append((selection.queries[asked], selection.pool[gallery], items))
-        return trials
+    def _neighbours(
+        self, vectors: Tensor, advance: Callable[[int], None]
+    ) -> tuple[DistanceBlocks, list[Neighbours]]:
+        """Find the neighbours within each trial, and say how distances are got at."""
+        distance, needed = self._protocol.distance, neighbours_needed(self._settings)
+        sets = [trial.items for trial in chain.from_iterable(self._trials)]
+        if len(sets) == 1 and self._images >= _INDEXED:
+            neighbours = [find_neighbours_by_index(vectors, distance, needed, advance)]
+            return VectorDistances(vectors, distance), neighbours
+        if self._images**2 <= _HELD:
+            held = all_pairs(vectors, distance, advance)
+            return held, find_neighbours(held, sets, needed, lambda images: None)
+        computed = VectorDistances(vectors, distance)
+        return computed, find_neighbours(computed, sets, needed, advance)
 
-    def _neighbours(self, vectors: Tensor, advance: Callable[[int], None]) -> list[Neighbours]:
-        distance, needed = self._evaluation.protocol.distance, neighbours_needed(self._settings)
-        sets = [items for _, _, items in self._trials()]
-        if len(sets) == 1 and len(vectors) >= _INDEXED:
-            return [find_neighbours_by_index(vectors, distance, needed, advance)]
-        return find_neighbours(distances_of_vectors(vectors, distance), sets, needed, advance)
+    def _scores(
+        self, trial: _Trial, distances: DistanceBlocks, neighbours: Neighbours, advance: Callable[[int], None]
+    ) -> Scores:
+        within = DistancesWithin(distances, trial.items)
+        exponent = EXPONENTS[self._protocol.distance]
+        reranker = Reranker(within, neighbours, len(trial.queries), exponent, self._settings)
+        pool = RerankedPool(self._features, self._protocol, trial, within, reranker)
+        gallery = [np.arange(len(trial.gallery))]
+        return score(pool, trial.queries, gallery, self._protocol.cmc_counting, advance)
 
 
-def _part(block: DistanceBlock, items: np.ndarray) -> DistanceBlock:
-    """Number some images anew, from 0."""
-    return lambda rows, columns: block(items[rows], items[columns])
+def _drawn(selection: Selection) -> list[tuple[np.ndarray, np.ndarray]]:
+    """List each trial's queries and gallery, rows of their groups."""
+    trials = zip(selection.asked, selection.galleries, strict=True)
+    return [(selection.queries[asked], selection.pool[gallery]) for asked, gallery in trials]
 
 
 def _evaluation(original: Evaluation, trials: Sequence[Scores], settings: Reranking) -> Evaluation:

@@ -25,13 +25,8 @@ import numpy as np
 from scipy.sparse import csc_array, csr_array
 
 from vireid.params import Reranking
-from vireid.retrieval.neighbours import (
-    DistanceBlock,
-    Neighbours,
-    distances_at,
-    distances_of_matrix,
-    find_neighbours,
-)
+from vireid.retrieval.distance_blocks import DistanceBlocks, MatrixDistances
+from vireid.retrieval.neighbours import Neighbours, find_neighbours
 
 # Squared Euclidean distances enter. One minus the cosine is half of that between unit vectors; the half is divided
 # away.
@@ -58,7 +53,7 @@ class Reranker:
 
     def __init__(
         self,
-        block: DistanceBlock,
+        block: DistanceBlocks,
         neighbours: Neighbours,
         num_queries: int,
         exponent: int,
@@ -89,7 +84,7 @@ def rerank_matrix(distmat: np.ndarray, num_queries: int, exponent: int, settings
     """Re-rank, given the distances of all pairs.
 
     Args:
-        distmat: (N, N) float32, first the queries, then the gallery; see `neighbours.distances_of_matrix`.
+        distmat: (N, N) float32, first the queries, then the gallery; see `distance_blocks.MatrixDistances`.
         num_queries: Q, from 1 to N - 1.
         exponent: Power of these distances that enters: 2 for Euclidean ones, 1 for squared ones.
         settings: The parameters.
@@ -100,7 +95,7 @@ def rerank_matrix(distmat: np.ndarray, num_queries: int, exponent: int, settings
     Raises:
         ValueError: If the matrix is none of distances, or leaves no query or no gallery.
     """
-    block = distances_of_matrix(distmat)
+    block = MatrixDistances(distmat)
     if not 0 < num_queries < len(distmat):
         raise ValueError(f"of {len(distmat)} images, 1 to {len(distmat) - 1} are queries, not {num_queries}")
     everything = np.arange(len(distmat))
@@ -146,15 +141,17 @@ def expanded_neighbours(nearest: np.ndarray, k1: int) -> csr_array:
     return expanded
 
 
-def encode(block: DistanceBlock, neighbours: Neighbours, exponent: int, settings: Reranking) -> csr_array:
+def encode(block: DistanceBlocks, neighbours: Neighbours, exponent: int, settings: Reranking) -> csr_array:
     """Describe every image by how close its reciprocal neighbours are, averaged over its nearest.
 
     Returns:
         (N, N) float64 in [0, 1], the V of the definition; rows sum to 1.
     """
     expanded = expanded_neighbours(neighbours.nearest, settings.k1)
-    owner = np.repeat(np.arange(expanded.shape[0]), np.diff(expanded.indptr))
-    scaled = _scaled(distances_at(block, expanded.indptr, expanded.indices), neighbours.furthest[owner], exponent)
+    everyone = np.arange(expanded.shape[0])
+    owner = np.repeat(everyone, np.diff(expanded.indptr))
+    distances = block.of_each(everyone, expanded.indptr, expanded.indices)
+    scaled = _scaled(distances, neighbours.furthest[owner], exponent)
     weights = np.exp(-scaled)
     weights /= np.bincount(owner, weights)[owner]
     encodings = csr_array((weights, expanded.indices, expanded.indptr), expanded.shape)
