@@ -1,7 +1,7 @@
 """K-reciprocal re-ranking: two images are close if the images around them are the same.
 
 Z. Zhong, L. Zheng, D. Cao and S. Li, "Re-ranking Person Re-identification with k-reciprocal Encoding", CVPR 2017.
-The N images are the queries and one gallery. There is no matrix of all pairs: memory grows with the neighbours.
+The N images are the queries and one gallery. It needs no matrix of all pairs: memory grows with the neighbours.
 
     paper       here
     d(i, j)     distance to the power `exponent`, divided by that to the furthest image from i (so not symmetric)
