@@ -99,8 +99,8 @@ def reranked(
 ) -> None:
     """Re-rank SYSU-MM01's four settings, ten galleries of each, after they were evaluated.
 
-    The plain form, row by row as in rerank.py, computes distances and re-ranks one gallery of each setting; the
-    others are taken to last as long.
+    The plain form, row by row as in rerank.py, which compares the results, computes distances and re-ranks one
+    gallery of each setting; the others are taken to last as long. The memory of both holds the evaluation before.
     """
     thinning, dimension, trials, repeats = (20, 16, 1, 1) if quick else (1, dimension, trials, repeats)
     with tempfile.TemporaryDirectory() as folder:

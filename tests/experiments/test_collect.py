@@ -494,8 +494,8 @@ def test_overview_tells_group_size_and_speed_of_each_method(monkeypatch, tmp_pat
     lines = (tmp_path / "table.md").read_text().splitlines()
     assert [cell.strip() for cell in lines[2].split("|")][-6:-1] == list(table.rows[0].facts)
     assert any("hold together (Holm)" in line for line in lines)
-    assert any("one row by `vireid experiments results/methods --dataset synthetic" in line for line in lines)
-    assert any("--queue --rows baseline` or another name" in line for line in lines)
+    assert any("One row, here the first: `vireid experiments results/methods" in line for line in lines)
+    assert any("--queue --rows baseline`." in line for line in lines)
 
 
 def test_every_method_is_in_the_overview():

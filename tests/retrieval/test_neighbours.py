@@ -7,7 +7,7 @@ from scipy.spatial.distance import cdist
 
 from vireid.retrieval import distance_blocks, neighbours
 from vireid.retrieval.distance_blocks import DistancesWithin, MatrixDistances, VectorDistances, all_pairs
-from vireid.retrieval.neighbours import find_neighbours
+from vireid.retrieval.neighbours import find_neighbours, smallest
 
 
 def found(block, sets, count):
@@ -76,14 +76,19 @@ def test_sets_that_share_images_are_searched_as_if_alone(distmat, monkeypatch, r
         np.testing.assert_array_equal(result.furthest, alone.furthest)
 
 
-def test_sets_without_the_images_around_one_are_searched_as_if_alone():
+def test_sets_without_the_images_around_one_are_searched_as_if_alone(monkeypatch):
     generator = np.random.default_rng(3)
     points = 100 * generator.standard_normal((10, 4)).repeat(60, axis=0) + generator.standard_normal((600, 4))
     distmat = cdist(points, points).astype(np.float32)
     lonely = np.r_[5, 60:600:2]  # one of the first cluster alone, half of all others
     far = np.flatnonzero(distmat[0] < np.sort(distmat[0])[-100])  # without the furthest from the first cluster
     sets = [np.arange(600), lonely, far]
+    compared = []
+    monkeypatch.setattr(
+        neighbours, "smallest", lambda keys, count: compared.append(len(keys)) or smallest(keys, count)
+    )
     together = found(MatrixDistances(distmat), sets, 6)
+    assert 0 < sum(compared) < 40  # with a whole set
     for items, result in zip(sets, together, strict=True):
         part = distmat[np.ix_(items, items)]
         expected = part.argsort(axis=1, kind="stable")[:, :6]
@@ -102,6 +107,7 @@ def test_distances_of_all_pairs_are_those_of_the_vectors(vectors, monkeypatch):
         np.testing.assert_array_equal(some, computed(rows, rows)[np.ix_(items, [1, 0])])
         few = distances.of_each(items, np.array([0, 2, 2, 3, 4]), np.array([5, 1, 8, 39]))
         assert few.tolist() == [computed(rows, rows)[pair] for pair in ((39, 5), (39, 1), (7, 8), (20, 39))]
+        assert distances(items, slice(1, 3)).shape == (4, 2)
     within = DistancesWithin(held, items)
     assert within(np.array([1]), np.array([3, 0])).tolist() == held(np.array([2]), np.array([20, 39])).tolist()
     assert within.of_each(np.array([0]), np.array([0, 1]), np.array([2])) == held(rows, rows)[39, 7]

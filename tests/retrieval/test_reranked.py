@@ -12,6 +12,7 @@ from tests.retrieval.made import feature_set, features_of, layout, random_featur
 from vireid.datasets.protocols import protocol_named
 from vireid.params import Reranking
 from vireid.retrieval import reranked
+from vireid.retrieval.distance_blocks import all_pairs
 from vireid.retrieval.evaluation import evaluate
 from vireid.retrieval.reranked import rerank
 
@@ -98,7 +99,8 @@ def test_drawn_queries_are_reranked_among_themselves():
         asked=original.selection.asked[4:5],
         galleries=original.selection.galleries[4:5],
     )
-    (single,) = rerank(features, [replace(original, selection=alone)], FEW)
+    (single, again) = rerank(features, [replace(original, selection=alone), original], FEW)
+    np.testing.assert_array_equal(again.reranked.match_ranks, result.reranked.match_ranks)
     np.testing.assert_array_equal(single.reranked.match_ranks[0], result.reranked.match_ranks[4])
 
 
@@ -124,17 +126,28 @@ def test_progress_ends_at_its_total(features, monkeypatch, held):
     assert sum(steps) == work.distances
 
 
-@pytest.mark.parametrize("held", [0, 1 << 27])
-def test_protocols_that_share_their_distances_are_reranked_as_if_alone(features, monkeypatch, held):
-    protocols = [replace(ALL, shots=shots, trials=trials) for shots, trials in ((1, 3), (2, 1))]
-    protocols += [
-        replace(ALL, distance="cosine"),
-        protocol_named("synthetic/indoor_search/single_shot"),
-    ]
-    originals = [evaluate(features, protocol, RANKS) for protocol in protocols]
+TOGETHER = [
+    *(replace(ALL, shots=shots, trials=trials) for shots, trials in ((1, 3), (2, 1))),
+    replace(ALL, distance="cosine"),
+    replace(ALL, normalise=False),
+    replace(ALL, exclusion="none"),
+    replace(ALL, cmc_counting="image"),
+    protocol_named("synthetic/indoor_search/single_shot"),
+]
+
+
+@pytest.mark.parametrize(("held", "indexed"), [(0, 1000), (1 << 27, 1000), (1 << 27, 10)])
+def test_protocols_are_reranked_together_as_if_alone(features, monkeypatch, held, indexed):
+    originals = [evaluate(features, protocol, RANKS) for protocol in TOGETHER]
     alone = [rerank(features, [original], FEW)[0] for original in originals]
     monkeypatch.setattr(reranked, "_HELD", held)
+    monkeypatch.setattr(reranked, "_INDEXED", indexed)
+    calls = []
+    monkeypatch.setattr(reranked, "all_pairs", lambda *given: calls.append(given[1]) or all_pairs(*given))
     for single, together in zip(alone, rerank(features, originals, FEW), strict=True):
         np.testing.assert_array_equal(single.reranked.match_ranks, together.reranked.match_ranks)
         np.testing.assert_array_equal(single.reranked.average_precision, together.reranked.average_precision)
         assert together.reranked.protocol == single.protocol
+    assert calls == (["euclidean", "cosine", "euclidean"] if held else [])
+    ranks = [original.reranked.match_ranks.tolist() for original in alone]
+    assert len({str(rank) for rank in ranks}) > 4  # the protocols do differ

@@ -146,6 +146,13 @@ def test_ssim_is_the_mean_of_what_its_authors_compute_in_every_window(smooth):
     assert found == pytest.approx(np.mean(similarities), abs=1e-4)
 
 
+def test_image_that_is_reproduced_exactly_scores_a_hundred_decibels():
+    black = np.zeros((2, 32, 32, 3), np.uint8)
+    scores = score_against_bicubic(SRCNN(True, 0.0).eval(), black, CPU)
+    assert scores["psnr"] == {"bicubic": 100, "srcnn": 100, "gain": 0}
+    assert scores["ssim"]["bicubic"] == 1
+
+
 def test_scores_are_means_over_images_whatever_the_batches(smooth, monkeypatch):
     from vireid.superresolution import srcnn
 

@@ -1,4 +1,4 @@
-"""The rows of a comparison from the best to the worst, a dot for each run, the papers' numbers beside them."""
+"""The rows of a comparison from the best to the worst, all their units, and the papers' numbers beside them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,12 +34,12 @@ def draw_ranked_rows(path: Path, comparison: ComparisonTable, ours_on: str, pape
     with replacing(path) as partial, figure_file(partial, 3 + 3 * panels, height) as figure:
         ours, *papers = figure.subplots(1, panels, sharey=True, squeeze=False)[0]
         _draw_runs(ours, rows, metric)
-        ours.set(title=ours_on, xlabel=f"{metric} (%): dots are runs, lines their means")
+        ours.set(title=ours_on, xlabel=f"{metric} (%): dots are seeds or trials, lines means")
         ours.set_yticks(range(len(rows)), [row.label for row in rows])
         ours.set_ylim(-0.7, len(rows) - 0.3)
         for axes in papers:
             _draw_papers(axes, rows, metric)
-            axes.set(title="the papers, another data set", xlabel=f"{metric} (%), {papers_on}")
+            axes.set(title="the papers' numbers", xlabel=f"{metric} (%), {papers_on}")
 
 
 def _draw_runs(axes: Axes, rows: Sequence[ComparedRow], metric: str) -> None:
@@ -55,5 +55,5 @@ def _draw_papers(axes: Axes, rows: Sequence[ComparedRow], metric: str) -> None:
         if metric in row.paper:
             axes.plot([row.paper[metric]], [place], "D", color=_PAPER, markersize=5)
         else:
-            axes.text(0, place, "  not in the papers", va="center", fontsize=8, color=FAINT)
+            axes.text(0, place, "  no number", va="center", fontsize=8, color=FAINT)
     axes.set_xlim(left=0)

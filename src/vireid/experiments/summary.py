@@ -111,8 +111,8 @@ def _notes(plan: Plan, collected: Mapping[str, RowExperiments], rows: Sequence[s
     options += f" --seeds {','.join(map(str, seeds))}"
     options += f" --trials {','.join(map(str, trials))}" * bool(trials)
     command = f"vireid experiments {plan.table} {options} --queue"
-    one = f"; one row by `{command} --rows {rows[0]}` or another name" if grid.overview else ""
-    notes.append(f"To run all of it: `{command}`{one}, then `dvc queue start`.")
+    one = f" One row, here the first: `{command} --rows {rows[0]}`." if grid.overview else ""
+    notes.append(f"To run all of it: `{command}`, then `dvc queue start`.{one}")
     return [*notes, *_origins(plan, collected)]
 
 

@@ -29,7 +29,7 @@ class DistanceBlocks(Protocol):
             columns: (P,) int positions.
 
         Returns:
-            (P,) float32, the same as in a block of all.
+            (P,) float32, those of a block of all, but for the last bit.
         """
 
 
@@ -76,7 +76,8 @@ class MatrixDistances:
         self._by_image = distmat.T
 
     def __call__(self, rows: np.ndarray, columns: np.ndarray | slice) -> np.ndarray:  # noqa: D102
-        return self._by_image[rows] if isinstance(columns, slice) else self._by_image[np.ix_(rows, columns)]
+        chosen = (rows, columns) if isinstance(columns, slice) else np.ix_(rows, columns)
+        return self._by_image[chosen]
 
     def of_each(self, rows: np.ndarray, starts: np.ndarray, columns: np.ndarray) -> np.ndarray:  # noqa: D102
         return self._by_image[np.repeat(rows, np.diff(starts)), columns]
@@ -101,17 +102,23 @@ class DistancesWithin:
 
 
 def all_pairs(vectors: Tensor, distance: str, advance: Callable[[int], None]) -> MatrixDistances:
-    """Compute the distances of all pairs of embeddings, each once, and hold them.
+    """Compute the distances of all pairs of embeddings, half of them by symmetry, and hold them.
 
     Args:
         vectors: (M, D) float64.
         distance: A key of `distances.DISTANCES`.
         advance: Called with the number of images done.
+
+    Returns:
+        They are those of `VectorDistances`, but for the last bit.
+
+    Raises:
+        ValueError: If a distance is not finite.
     """
     distmat = torch.empty(len(vectors), len(vectors))
     for rows in slices(len(vectors), _ROWS_FILLED):
         part = DISTANCES[distance](vectors[rows], vectors[rows.start :])
         distmat[rows, rows.start :] = part
-        distmat[rows.start :, rows] = part.T
+        distmat[rows.stop :, rows] = part[:, rows.stop - rows.start :].T
         advance(rows.stop - rows.start)
     return MatrixDistances(distmat.numpy().T)

@@ -134,7 +134,7 @@ def evaluate_protocols(
         UserError: As `evaluate`; all protocols are checked before the first is evaluated.
     """
     selections = [select_images(features, protocol) for protocol in protocols]
-    groups = sharing_distances(protocols)
+    groups = grouped_by(_SHARED, protocols)
     works = [_SharedDistances(features, [(protocols[i], selections[i]) for i in group]) for group in groups]
     evaluations: dict[int, Evaluation] = {}
     with progress("evaluate", sum(work.distances for work in works), "distances") as bar:
@@ -143,11 +143,11 @@ def evaluate_protocols(
     return [evaluations[index] for index in range(len(protocols))]
 
 
-def sharing_distances(protocols: Sequence[Protocol]) -> list[list[int]]:
-    """Group protocols, by their places in the sequence, that compare images by the same distances."""
+def grouped_by(names: Sequence[str], protocols: Sequence[Protocol]) -> list[list[int]]:
+    """Group protocols that are equal in some attributes, by their places in the sequence."""
     groups: dict[tuple, list[int]] = {}
     for place, protocol in enumerate(protocols):
-        groups.setdefault(tuple(getattr(protocol, name) for name in _SHARED), []).append(place)
+        groups.setdefault(tuple(getattr(protocol, name) for name in names), []).append(place)
     return list(groups.values())
 
 

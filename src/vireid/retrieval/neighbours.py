@@ -11,8 +11,8 @@ from vireid.retrieval.distance_blocks import DistanceBlocks
 from vireid.retrieval.ranking import ordering_bits
 
 _BLOCK_ITEMS = 1 << 20  # distances held at a time; about 40 MB with keys and copies
-_SPARE = 2  # how many times more of the nearest are taken than a set needs, if its images are spread evenly
-_FURTHEST = 16  # images of which the furthest of a set is one, mostly
+_MARGIN = 2  # the nearest that are looked at, over those that a set needs if its images are spread evenly
+_FURTHEST = 16  # the furthest image of a set is usually one of so many
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Neighbours:
     Attributes:
         nearest: (N, K) int32 positions in the set, nearest first. Every image is its own first neighbour; then
             equal distances are ordered by position.
-        furthest: (N,) float32, the distance to the furthest image of the set.
+        furthest: (N,) float32, the distance to the furthest other image of the set; 0 in a set of one.
     """
 
     nearest: np.ndarray
@@ -47,18 +47,18 @@ def find_neighbours(
         One for each set, in positions of that set.
     """
     size = 1 + max(int(items[-1]) for items in sets)
-    searched = [_Set(items, size, count) for items in sets]
+    searches = [_Search(items, size, count) for items in sets]
     widest = max(-(-count * size // len(items)) for items in sets)
-    near = min(size, count if widest == count else _SPARE * widest)
+    near = min(size, count if widest == count else _MARGIN * widest)
     for rows in blocks(size, max(1, _BLOCK_ITEMS // size)):
-        ranked = _Ranked(rows, block(rows, slice(None)), near)
-        for one in searched:
-            one.search(ranked)
+        compared = _Compared(rows, block(rows, slice(None)), near)
+        for search in searches:
+            search.take(compared)
         advance(len(rows))
-    return [one.neighbours for one in searched]
+    return [search.neighbours for search in searches]
 
 
-class _Ranked:
+class _Compared:
     """Some images, with the nearest and the furthest of all images to each.
 
     Attributes:
@@ -78,11 +78,11 @@ class _Ranked:
         self.far = positions(np.sort(ends[:, size - far :], axis=1)[:, ::-1])
 
 
-class _Set:
-    """One set of images, among which neighbours are sought.
+class _Search:
+    """The search for neighbours within one set of images.
 
     Attributes:
-        neighbours: Filled in by `search`, block by block.
+        neighbours: Filled in by `take`, block by block.
     """
 
     def __init__(self, items: np.ndarray, size: int, count: int):
@@ -90,28 +90,28 @@ class _Set:
         shape = len(items), min(count, len(items))
         self.neighbours = Neighbours(np.empty(shape, np.int32), np.empty(len(items), np.float32))
 
-    def search(self, ranked: _Ranked) -> None:
-        """Fill in the neighbours of those of some images that are in the set.
+    def take(self, compared: _Compared) -> None:
+        """Fill in the neighbours of those of some images that belong to the set.
 
-        The nearest of all images that are in the set are its nearest, as far as enough of them are; the few images
-        of which too few are have all of the set's compared.
+        They are an image's nearest among all images, without those that do not belong to the set. Where too few of
+        the nearest belong to it, the image is compared with the whole set.
         """
-        members = np.flatnonzero(self._place[ranked.rows] >= 0)
-        rows, count = self._place[ranked.rows[members]], self.neighbours.nearest.shape[1]
-        near = self._place[ranked.near[members]]
+        members = np.flatnonzero(self._place[compared.rows] >= 0)
+        rows, count = self._place[compared.rows[members]], self.neighbours.nearest.shape[1]
+        near = self._place[compared.near[members]]
         enough = (near >= 0).sum(axis=1) >= count
         near = near[enough]
         first = (near >= 0) & ((near >= 0).cumsum(axis=1) <= count)
         self.neighbours.nearest[rows[enough]] = near[first].reshape(-1, count)
         rest = np.ix_(members[~enough], self._items)
-        self.neighbours.nearest[rows[~enough]] = self._place[positions(smallest(ranked.keys[rest], count))]
+        self.neighbours.nearest[rows[~enough]] = self._place[positions(smallest(compared.keys[rest], count))]
 
-        far = self._place[ranked.far[members]] >= 0
+        far = self._place[compared.far[members]] >= 0
         reached = far.any(axis=1)
-        furthest = ranked.far[members[reached], far[reached].argmax(axis=1)]
-        self.neighbours.furthest[rows[reached]] = ranked.distances[members[reached], furthest]
+        furthest = compared.far[members[reached], far[reached].argmax(axis=1)]
+        self.neighbours.furthest[rows[reached]] = compared.distances[members[reached], furthest]
         rest = np.ix_(members[~reached], self._items)
-        self.neighbours.furthest[rows[~reached]] = ranked.distances[rest].max(axis=1)
+        self.neighbours.furthest[rows[~reached]] = compared.distances[rest].max(axis=1)
 
 
 def compare_with_all(block: DistanceBlocks, rows: np.ndarray, neighbours: Neighbours) -> None:

@@ -1,6 +1,6 @@
 """Protocols evaluated once more, by k-reciprocal re-ranking.
 
-In each trial the protocol's queries and that trial's gallery are the images among which neighbours are sought.
+In each trial its queries and its gallery are the images among which neighbours are sought.
 What a query must ignore is taken out afterwards, as the papers do.
 """
 
@@ -17,7 +17,7 @@ from vireid.datasets.protocol import Protocol
 from vireid.params import Evaluate, Reranking
 from vireid.retrieval.counting import Scores
 from vireid.retrieval.distance_blocks import DistanceBlocks, DistancesWithin, VectorDistances, all_pairs
-from vireid.retrieval.evaluation import Evaluation, evaluate_protocols, sharing_distances
+from vireid.retrieval.evaluation import Evaluation, evaluate_protocols, grouped_by
 from vireid.retrieval.features import Features
 from vireid.retrieval.galleries import Selection, ranking_order
 from vireid.retrieval.gallery_pool import WHOLE, Compared, GalleryPool
@@ -29,6 +29,8 @@ from vireid.support.progress import progress
 
 _INDEXED = 20_000  # images of a single trial from which FAISS proposes their neighbours
 _HELD = 1 << 27  # distances of all pairs that are held at most, 512 MiB; SYSU-MM01's test images have 112 million
+# Protocols that are equal in these compare images by the same distances.
+_SHARED = ("query_modality", "gallery_modality", "normalise", "distance")
 
 
 @dataclass(frozen=True)
@@ -71,13 +73,13 @@ class RerankedPool(GalleryPool):
         self._position[trial.gallery] = np.arange(len(trial.gallery))
 
     def distances_between(self, queries: Compared, part: Compared) -> Tensor:
-        """Look up the final distances of prepared queries to a prepared part of the gallery, (B, C) float32."""
+        """Compute the final distances of queries to a part of the gallery, (B, C) float32."""
         rows, columns = np.searchsorted(self._queries, queries.rows), self._position[part.rows]
         original = self._distances(rows, len(self._queries) + columns)
         return torch.from_numpy(self._reranker.distances(rows, columns, original))
 
     def _vectors(self, modality: Modality, rows: np.ndarray) -> Tensor:
-        return torch.empty(len(rows), 0, dtype=torch.float64)  # distances are looked up
+        return torch.empty(len(rows), 0, dtype=torch.float64)  # the distances are there already
 
 
 def evaluate_as_asked(features: Features, protocols: Sequence[Protocol], settings: Evaluate) -> list[Evaluation]:
@@ -101,7 +103,7 @@ def rerank(features: Features, evaluations: Sequence[Evaluation], settings: Rera
     Returns:
         The same results, each with `reranked`.
     """
-    groups = sharing_distances([evaluation.protocol for evaluation in evaluations])
+    groups = grouped_by(_SHARED, [evaluation.protocol for evaluation in evaluations])
     works = [_RerankedEvaluations(features, [evaluations[i] for i in group], settings) for group in groups]
     reranked: dict[int, Evaluation] = {}
     with progress("re-rank", sum(work.distances for work in works), "distances") as bar:
@@ -111,7 +113,7 @@ def rerank(features: Features, evaluations: Sequence[Evaluation], settings: Rera
 
 
 class _RerankedEvaluations:
-    """Protocols that share their distances, to be evaluated by re-ranking.
+    """Protocols that compare images by the same distances, to be evaluated by re-ranking.
 
     Attributes:
         distances: How many there are to advance by: all pairs of images once, and those of each trial's ranking.
@@ -119,7 +121,7 @@ class _RerankedEvaluations:
 
     def __init__(self, features: Features, evaluations: Sequence[Evaluation], settings: Reranking):
         self._features, self._evaluations, self._settings = features, evaluations, settings
-        self._protocol = evaluations[0].protocol
+        self._protocol = evaluations[0].protocol  # for what all of them share
         drawn = [_drawn(evaluation.selection) for evaluation in evaluations]
         queries, galleries = zip(*chain.from_iterable(drawn), strict=True)
         self._queries, gallery = np.unique(np.concatenate(queries)), np.unique(np.concatenate(galleries))
@@ -137,19 +139,19 @@ class _RerankedEvaluations:
 
     def evaluate(self, advance: Callable[[int], None]) -> list[Evaluation]:
         """Rank every query of every trial anew."""
-        pool = GalleryPool(self._features, self._protocol, self._gallery)
-        vectors = torch.cat([pool.queries(self._queries).vectors, pool.gallery(WHOLE).vectors])
-        distances, neighbours = self._neighbours(vectors, lambda images: advance(images * self._images))
-        results = []
+        distances, neighbours_of_trials = self._neighbours(lambda images: advance(images * self._images))
+        neighbours, results = iter(neighbours_of_trials), []
         for evaluation, trials in zip(self._evaluations, self._trials, strict=True):
-            scores = [self._scores(trial, distances, neighbours.pop(0), advance) for trial in trials]
+            scores = [
+                self._scores(evaluation.protocol, trial, distances, next(neighbours), advance) for trial in trials
+            ]
             results.append(_evaluation(evaluation, scores, self._settings))
         return results
 
-    def _neighbours(
-        self, vectors: Tensor, advance: Callable[[int], None]
-    ) -> tuple[DistanceBlocks, list[Neighbours]]:
-        """Find the neighbours within each trial, and say how distances are got at."""
+    def _neighbours(self, advance: Callable[[int], None]) -> tuple[DistanceBlocks, list[Neighbours]]:
+        """Find the neighbours within each trial, and return where distances are to be read, too."""
+        pool = GalleryPool(self._features, self._protocol, self._gallery)
+        vectors = torch.cat([pool.queries(self._queries).vectors, pool.gallery(WHOLE).vectors])
         distance, needed = self._protocol.distance, neighbours_needed(self._settings)
         sets = [trial.items for trial in chain.from_iterable(self._trials)]
         if len(sets) == 1 and self._images >= _INDEXED:
@@ -162,14 +164,18 @@ class _RerankedEvaluations:
         return computed, find_neighbours(computed, sets, needed, advance)
 
     def _scores(
-        self, trial: _Trial, distances: DistanceBlocks, neighbours: Neighbours, advance: Callable[[int], None]
+        self,
+        protocol: Protocol,
+        trial: _Trial,
+        distances: DistanceBlocks,
+        neighbours: Neighbours,
+        advance: Callable[[int], None],
     ) -> Scores:
         within = DistancesWithin(distances, trial.items)
-        exponent = EXPONENTS[self._protocol.distance]
+        exponent = EXPONENTS[protocol.distance]
         reranker = Reranker(within, neighbours, len(trial.queries), exponent, self._settings)
-        pool = RerankedPool(self._features, self._protocol, trial, within, reranker)
-        gallery = [np.arange(len(trial.gallery))]
-        return score(pool, trial.queries, gallery, self._protocol.cmc_counting, advance)
+        pool = RerankedPool(self._features, protocol, trial, within, reranker)
+        return score(pool, trial.queries, [np.arange(len(trial.gallery))], protocol.cmc_counting, advance)
 
 
 def _drawn(selection: Selection) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -10,7 +10,7 @@ parameter. The paper's literal recipe is `conf/superresolve/paper.yaml` (its mom
 state, is a guess); plain SGD at 0.001 ends below bicubic.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ from vireid.support.progress import progress
 
 # From luma (B, 1, h, w) to luma (B, 1, 4h, 4w).
 Enlarge = Callable[[Tensor], Tensor]
-# From the luma of an image (H, W) and the luma that is to be as like it as possible to a number.
+# From an image's luma and its enlarged luma, both (H, W) in [0, 1], to a number.
 Measure = Callable[[np.ndarray, np.ndarray], float]
 
 SCALE = 4
@@ -150,7 +150,7 @@ def _draw(images: np.ndarray, settings: Superresolve, generator: torch.Generator
 
 def mean_psnr(enlarge: Enlarge, images: np.ndarray, device: torch.device) -> float:
     """Mean PSNR (dB) of enlarged reductions of images (N, 4h, 4w, 3) uint8 against the images, on luma."""
-    return _mean(_psnr, enlarge, images, device)
+    return _means([_psnr], enlarge, images, device)[0]
 
 
 def score_against_bicubic(network: SRCNN, images: np.ndarray, device: torch.device) -> dict[str, dict[str, float]]:
@@ -164,22 +164,23 @@ def score_against_bicubic(network: SRCNN, images: np.ndarray, device: torch.devi
     Returns:
         `psnr` (dB) and `ssim`, each of `bicubic`, of `srcnn`, and the `gain` of the second over the first.
     """
-    means: dict[str, dict[str, float]] = {}
-    for name, measure in (("psnr", _psnr), ("ssim", _ssim)):
-        old, new = (_mean(measure, enlarge, images, device) for enlarge in (bicubic4, network))
-        means[name] = {"bicubic": old, "srcnn": new, "gain": new - old}
-    return means
+    measures = {"psnr": _psnr, "ssim": _ssim}
+    before, after = (_means(list(measures.values()), enlarge, images, device) for enlarge in (bicubic4, network))
+    return {
+        name: {"bicubic": old, "srcnn": new, "gain": new - old}
+        for name, old, new in zip(measures, before, after, strict=True)
+    }
 
 
 @torch.inference_mode()
-def _mean(measure: Measure, enlarge: Enlarge, images: np.ndarray, device: torch.device) -> float:
-    """Mean over images of a measure of their enlarged reductions, on luma."""
-    total = 0.0
+def _means(measures: Sequence[Measure], enlarge: Enlarge, images: np.ndarray, device: torch.device) -> list[float]:
+    """Compute means over images of what their enlarged reductions score, on luma."""
+    scores = []
     for target in _lumas(images, device):
         redrawn = enlarge(bicubic(target, 1 / SCALE)).clamp(0, 1)
         pairs = zip(target[:, 0].cpu().numpy(), redrawn[:, 0].cpu().numpy(), strict=True)
-        total += sum(measure(*pair) for pair in pairs)
-    return total / len(images)
+        scores += [[measure(*pair) for measure in measures] for pair in pairs]
+    return np.mean(scores, axis=0).tolist()
 
 
 def _psnr(target: np.ndarray, redrawn: np.ndarray) -> float:
@@ -189,8 +190,8 @@ def _psnr(target: np.ndarray, redrawn: np.ndarray) -> float:
 
 def _ssim(target: np.ndarray, redrawn: np.ndarray) -> float:
     """Structural similarity with the Gaussian window of its authors (Wang et al., TIP 2004)."""
-    weights = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
-    return float(structural_similarity(target, redrawn, data_range=1.0, **weights))
+    window = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    return float(structural_similarity(target, redrawn, data_range=1.0, **window))
 
 
 def _lumas(images: np.ndarray, device: torch.device) -> Iterator[Tensor]:
