@@ -1,4 +1,4 @@
-"""What is told of each method of an overview beside its numbers: group of equals, size, speed of learning, commit."""
+"""What stands beside each method's numbers in an overview: group of equals, size, speed of learning, commit."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
