@@ -257,6 +257,11 @@ def test_what_a_training_started_from_is_told(preset, model, told):
     assert sentence.endswith(f" pixels, {told}")
 
 
+def test_fitted_method_is_not_told_to_have_steps():
+    (sentence,) = summary._lengths([recipe_of("hog_lfda")])
+    assert sentence.endswith("of hog_lfda: fitted in closed form to all training images, 128x64 pixels.")
+
+
 def test_experiments_of_other_names_are_told(plan, experiment):
     found = collect(plan, [experiment("fprnet", 0), experiment("fprnet", 1, name="upset-owl")])
     notes = summary.comparison(plan, found, ["fprnet"], PROTOCOL).notes

@@ -14,6 +14,7 @@ from vireid.experiments.plan import Plan
 from vireid.experiments.repetition import Repetition, averaged_over, by_unit, seeds_of, trials_of
 from vireid.experiments.training_curves import HOLDOUT, training_curves
 from vireid.methods import check_method
+from vireid.methods.base import Fitted
 
 
 def comparison(
@@ -167,27 +168,28 @@ def _lengths(settings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Say how long the rows' trainings were, of what size, and what they started from."""
     recipes: dict[str, list[str]] = {}
     for values in settings:
-        train, ingest = values["train"], values["ingest"]
-        images = 2 * train["num_pids"] * train["num_instances"]
-        steps = train["steps_per_epoch"]
-        length = (
-            f"{train['epochs']} epochs of {'all images' if steps == 'full' else f'{steps} steps'}, batches of "
-            f"{images}, {ingest['height']}x{ingest['width']} pixels, {_start(values)}."
-        )
-        recipes.setdefault(length, []).append(values["recipe"])
-    for length, names in recipes.items():
-        yield f"Schedule {settings[0]['schedule']} of {', '.join(dict.fromkeys(names))}: {length}"
+        recipes.setdefault(f"{_training(values)}.", []).append(values["recipe"])
+    for training, names in recipes.items():
+        yield f"Schedule {settings[0]['schedule']} of {', '.join(dict.fromkeys(names))}: {training}"
 
 
-def _start(settings: Mapping[str, Any]) -> str:
-    """Say what network was trained, and what it started from where that is not a random state."""
+def _training(settings: Mapping[str, Any]) -> str:
+    """Say how a row is trained: steps, images, network, and what it starts from."""
     method, model, _ = check_method(settings["method"], settings["model"], settings["loss"])
+    train, ingest = settings["train"], settings["ingest"]
+    pixels = f"{ingest['height']}x{ingest['width']} pixels"
+    if issubclass(method, Fitted):
+        return f"fitted in closed form to all training images, {pixels}"
+    images, steps = 2 * train["num_pids"] * train["num_instances"], train["steps_per_epoch"]
     trunk, weights = method.trunk_of(model), settings["model"].get("weights")
     pretrained = weights or (trunk and trunk.pretrained)
     name = trunk.name if trunk else "a network without a trunk"
     if not pretrained:
-        return f"{name} from a random state"
-    return f"{name} from " + ("pretrained weights" if pretrained is True else f"the weights {pretrained}")
+        start = "a random state"
+    else:
+        start = "pretrained weights" if pretrained is True else f"the weights {pretrained}"
+    length = "all images" if steps == "full" else f"{steps} steps"
+    return f"{train['epochs']} epochs of {length}, batches of {images}, {pixels}, {name} from {start}"
 
 
 def rank_curves(plan: Plan, collected: Mapping[str, RowExperiments], protocol: str) -> dict[str, list[pd.Series]]:
