@@ -310,6 +310,5 @@ def test_comparison_of_all_methods_is_written_and_drawn(project, monkeypatch):
     assert {path.name for path in Path("drawn").iterdir()} == {
         "cmc.png",
         "holdout_map.png",
-        "loss.png",
         "rows.png",
     }

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 FIGURES = typer.Option(
     help="Folder to draw into: cmc.png, holdout_map.png and loss.png, a line for each row; sweep.png, the "
-    "numbers over the values that a table tries; and rows.png, the methods of results/methods from the best on."
+    "numbers over the values that a table tries. For results/methods rows.png, best first, instead of loss.png."
 )
 PROTOCOL = typer.Option(help="A protocol by name; the first of evaluate.protocols without it.")
 
@@ -93,8 +93,9 @@ def _draw(
     figures = {
         "cmc.png": (rank_curves(plan, collected, protocol), by_rank),
         "holdout_map.png": (trained[HOLDOUT], mean_ap),
-        "loss.png": (trained[loss], losses),
     }
+    if not plan.grid.overview:  # losses of several methods are no comparison
+        figures["loss.png"] = trained[loss], losses
     if plan.grid.sweep is not None:
         places, swept = sweep_curves(plan, collected, protocol)
         over = Diagram(f"{plan.grid.caption}, {protocol}", plan.grid.sweep, "%", told=None, places=places)

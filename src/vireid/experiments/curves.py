@@ -88,7 +88,7 @@ def draw_curves(path: Path, curves: Mapping[str, Sequence[pd.Series]], diagram: 
             loc="outside lower left",
             ncols=columns,
             fontsize=8.5,
-            handlelength=2.5,
+            handlelength=4,
             title="mean of the runs; the band is from the lowest to the highest" if repeated else None,
             title_fontsize=8.5,
             alignment="left",
