@@ -23,6 +23,11 @@ for name in (
     os.environ.pop(name, None)
 
 
+def pytest_collection_modifyitems(items):
+    """Put whole pipelines, the longest tests, first: at the end no process waits for the other's last one."""
+    items.sort(key=lambda item: "pipeline" not in item.path.parts)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _one_core():
     """The processes of the suite share the cores: none takes more than one, nor do commands that take all."""
