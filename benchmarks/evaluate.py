@@ -11,8 +11,9 @@ Linux tells it.
 import re
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -44,6 +45,12 @@ IMAGES_PER_PID = 20  # in the growing gallery
 SIGNAL = 0.2  # length of an identity's centre, where the scatter of its images around it is 1 in every direction
 AGREEMENT = 1e-4  # between the means of two evaluators, as the plain one ranks by float32 similarities
 
+# Options of what measures SYSU-MM01's sizes.
+Dimension = Annotated[int, typer.Option(min=1, help="Length of the embeddings.")]
+Trials = Annotated[int, typer.Option(min=1, max=10, help="Galleries of each setting.")]
+Repeats = Annotated[int, typer.Option(min=1, help="Runs of each, of which the fastest counts.")]
+Quick = Annotated[bool, typer.Option("--quick", help="One in twenty images, one trial, short embeddings.")]
+
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
 
 
@@ -57,14 +64,7 @@ class Measured:
 
 
 @app.command()
-def sysu(
-    dimension: Annotated[int, typer.Option(min=1, help="Length of the embeddings.")] = 2048,
-    trials: Annotated[int, typer.Option(min=1, max=10, help="Galleries of each setting.")] = 10,
-    repeats: Annotated[int, typer.Option(min=1, help="Runs of each, of which the fastest counts.")] = 3,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="One in twenty images, one trial, short embeddings.")
-    ] = False,
-) -> None:
+def sysu(dimension: Dimension = 2048, trials: Trials = 10, repeats: Repeats = 3, quick: Quick = False) -> None:
     """Evaluate SYSU-MM01's four settings: 3,803 queries, a pool of 6,775 images, ten galleries of each setting.
 
     The time goes from embeddings in memory to the means over all trials, distances included, on all cores for
@@ -72,10 +72,8 @@ def sysu(
     published evaluators do, by a Python list over the ranking; `plain, vectorised` does that step in NumPy too.
     They rank by a float32 matrix that is computed once, and all means must agree with vireid's.
     """
-    thinning, dimension, trials, repeats = (20, 16, 1, 1) if quick else (1, dimension, trials, repeats)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "features.h5"
-        alone(write_sysu, path, thinning, dimension)
+    trials, repeats = (1, 1) if quick else (trials, repeats)
+    with sysu_features(*((20, 16) if quick else (1, dimension))) as path:
         ours = fastest(repeats, time_vireid, path, SYSU_PROTOCOLS, trials, RANKS)
         plain = {
             "plain": alone(time_plain, path, trials, listed_precisions),
@@ -89,23 +87,14 @@ def sysu(
 
 
 @app.command()
-def reranked(
-    dimension: Annotated[int, typer.Option(min=1, help="Length of the embeddings.")] = 2048,
-    trials: Annotated[int, typer.Option(min=1, max=10, help="Galleries of each setting.")] = 10,
-    repeats: Annotated[int, typer.Option(min=1, help="Runs of vireid's, of which the fastest counts.")] = 3,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="One in twenty images, one trial, short embeddings.")
-    ] = False,
-) -> None:
+def reranked(dimension: Dimension = 2048, trials: Trials = 10, repeats: Repeats = 3, quick: Quick = False) -> None:
     """Re-rank SYSU-MM01's four settings, ten galleries of each, after they were evaluated.
 
     The plain form, row by row as in rerank.py, which compares the results, computes distances and re-ranks one
-    gallery of each setting; the others are taken to last as long. The memory of both holds the evaluation before.
+    gallery of each setting; the others are taken to last as long. vireid's memory holds the evaluation before.
     """
-    thinning, dimension, trials, repeats = (20, 16, 1, 1) if quick else (1, dimension, trials, repeats)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "features.h5"
-        alone(write_sysu, path, thinning, dimension)
+    trials, repeats = (1, 1) if quick else (trials, repeats)
+    with sysu_features(*((20, 16) if quick else (1, dimension))) as path:
         ours = fastest(repeats, time_reranking, path, trials)
         plain = alone(time_plain_reranking, path)
     report(f"vireid, {4 * trials} galleries", ours)
@@ -117,7 +106,7 @@ def reranked(
 def gallery(
     queries: Annotated[int, typer.Option(min=1, help="Number of queries.")] = 10_000,
     sizes: Annotated[str, typer.Option(help="Gallery sizes, with commas.")] = "125000,250000,500000,1000000",
-    dimension: Annotated[int, typer.Option(min=1, help="Length of the embeddings.")] = 256,
+    dimension: Dimension = 256,
     quick: Annotated[
         bool, typer.Option("--quick", help="200 queries, galleries of 2,000 and 4,000 images.")
     ] = False,
@@ -142,6 +131,15 @@ def gallery(
     smallest, largest = min(seconds), max(seconds)
     growth = seconds[largest] / seconds[smallest]
     typer.echo(f"gallery x {largest / smallest:.1f}: time x {growth:.1f}")
+
+
+@contextmanager
+def sysu_features(thinning: int, dimension: int) -> Iterator[Path]:
+    """Yield a file of features in the sizes of SYSU-MM01's test set, or of a part of it; it is gone afterwards."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "features.h5"
+        alone(write_sysu, path, thinning, dimension)
+        yield path
 
 
 def alone(work: Callable, *arguments: object) -> Measured:

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.made import ROOT
+from tests.refusals import refused
 from vireid.cli import app
 from vireid.experiments import dvc, training_curves
 from vireid.experiments.dvc import Experiment
@@ -52,13 +53,6 @@ def experiment(row, seed, state="finished", name=None, dataset="synthetic", tabl
     return Experiment(name, state, "c" * 40, "abcdef0", "2026-01-01", params, metrics)
 
 
-def fails(result, *parts):
-    assert result.exit_code == 1
-    assert "Traceback" not in result.output
-    for part in ("expected:", "found:", "remedy:", *parts):
-        assert part in result.stderr
-
-
 def test_without_a_name_the_tables_are_listed(project):
     lines = run("experiments").stdout.splitlines()
     assert [line.partition(":")[0] for line in lines] == grids(ROOT / "conf")
@@ -68,7 +62,7 @@ def test_without_a_name_the_tables_are_listed(project):
 @pytest.mark.parametrize("arguments", [("experiments",), ("experiments", TABLE), ("table", TABLE)])
 def test_folder_without_tables_is_refused(project, monkeypatch, arguments):
     monkeypatch.chdir(project.root / "data")
-    fails(run(*arguments), "there are no tables", "no such folder", "run in the root of the project")
+    refused(run(*arguments), "there are no tables", "no such folder", "run in the root of the project")
 
 
 def test_listing_queues_nothing_and_leaves_the_parameters(project):
@@ -136,14 +130,14 @@ def test_trial_is_the_parameters_where_none_is_chosen(project, regdb):
     ("trials", "named"), [("0", "1 to 10"), ("1,11", "1 to 10"), ("1,1", "--trials"), ("one", "--trials")]
 )
 def test_trial_that_the_data_set_lacks_is_refused(project, regdb, trials, named):
-    fails(run("experiments", TABLE, *regdb, "--trials", trials, "--queue"), named)
+    refused(run("experiments", TABLE, *regdb, "--trials", trials, "--queue"), named)
     assert project.queued == {}
 
 
 def test_names_taken_by_other_parameters_are_refused_before_anything_is_queued(project):
     project.there.append(experiment("without_domains", 1, **{"train.epochs": 3}))
     result = run("experiments", TABLE, "--schedule", "quick", "--queue")
-    fails(result, f"{PREFIX}-without_domains-s1 (other train.epochs)", "dvc exp rename")
+    refused(result, f"{PREFIX}-without_domains-s1 (other train.epochs)", "dvc exp rename")
     assert project.queued == {}
 
 
@@ -172,14 +166,14 @@ def edit(project, old, new):
 def test_wrong_row_is_named_before_anything_is_queued(project, old, new, named):
     edit(project, old, new)
     result = run("experiments", TABLE, "--schedule", "quick", "--queue")
-    fails(result, named, "row ")
+    refused(result, named, "row ")
     assert project.queued == {}
 
 
 def test_all_wrong_rows_are_named_at_once(project):
     edit(project, "model.upsample: false", "model.upsampel: false")
     edit(project, "model.joint_block: false", "model.joint_blok: false")
-    fails(run("experiments", TABLE), "2 of 6 rows", "row without_upsampling", "row without_joint_block")
+    refused(run("experiments", TABLE), "2 of 6 rows", "row without_upsampling", "row without_joint_block")
 
 
 @pytest.mark.parametrize(
@@ -199,7 +193,7 @@ def test_all_wrong_rows_are_named_at_once(project):
     ],
 )
 def test_wrong_option_is_refused(project, options, named):
-    fails(run("experiments", *options, "--queue"), named)
+    refused(run("experiments", *options, "--queue"), named)
     assert project.queued == {}
 
 
@@ -208,14 +202,14 @@ def test_row_without_values_for_the_schedule_is_refused(project):
     path.write_text(
         path.read_text().replace("quick: {model.fusion_dims: [64]}", "slow: {model.fusion_dims: [64]}")
     )
-    fails(
+    refused(
         run("experiments", "fprnet/table6", "--schedule", "quick"), "row single_svd", "slow, scratch, demo, paper"
     )
 
 
 def test_placeholder_of_a_data_sets_root_is_refused(project):
     result = run("experiments", TABLE, "--dataset", "sysu_mm01", "--queue")
-    fails(result, "/path/to/SYSU-MM01", "repeat this command")
+    refused(result, "/path/to/SYSU-MM01", "repeat this command")
     assert project.queued == {}
 
 
@@ -232,14 +226,14 @@ def test_data_set_of_the_parameters_keeps_its_folder_where_it_is_named_again(pro
 @pytest.mark.parametrize("command", ["experiments", "table"])
 def test_mistyped_preset_is_named_once(project, command, option, expected):
     result = run(command, TABLE, option, "quik")
-    fails(result, "there is no such preset", expected, "quik")
+    refused(result, "there is no such preset", expected, "quik")
     assert result.stderr.count("quik") == 1
 
 
 def test_data_that_a_queued_copy_would_lack_is_refused(project):
     (project.root / "data_regdb").mkdir()
     result = run("experiments", TABLE, "--dataset", "synthetic_regdb", "--queue")
-    fails(result, str(project.root / "data_regdb"), "copies of the project")
+    refused(result, str(project.root / "data_regdb"), "copies of the project")
     assert project.queued == {}
 
 
@@ -281,18 +275,18 @@ def test_table_without_experiments_says_so_and_what_comes_closest(project):
 
 
 def test_protocol_that_is_not_evaluated_is_refused(project):
-    fails(run("table", TABLE, "--protocol", "regdb/visible_to_infrared"), "synthetic/all_search/single_shot")
+    refused(run("table", TABLE, "--protocol", "regdb/visible_to_infrared"), "synthetic/all_search/single_shot")
 
 
 def test_command_outside_a_project_says_what_dvc_said(tmp_path, monkeypatch):
     shutil.copy(ROOT / "params.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)
-    fails(run("table", TABLE, "--conf", ROOT / "conf"), "not inside of a DVC")
+    refused(run("table", TABLE, "--conf", ROOT / "conf"), "not inside of a DVC")
 
 
 def test_missing_parameters_are_refused(project):
     (project.root / "params.yaml").unlink()
-    fails(run("experiments", TABLE, "--queue"), "params.yaml: the file is missing")
+    refused(run("experiments", TABLE, "--queue"), "params.yaml: the file is missing")
 
 
 def test_comparison_of_all_methods_is_written_and_drawn(project, monkeypatch):

@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.datasets.listing import manifest_images
+from tests.refusals import refused
 from vireid.cli import app
 from vireid.data.records import Modality
 
@@ -28,13 +29,6 @@ def root(tmp_path):
 
 def run(root, *options, pattern=PATTERN):
     return CliRunner().invoke(app, ["manifest", str(root), "--pattern", pattern, *map(str, options)])
-
-
-def refused(result, *parts):
-    assert result.exit_code == 1
-    assert "Traceback" not in result.output
-    for part in ("expected:", "found:", "remedy:", *parts):
-        assert part in result.stderr
 
 
 def test_manifest_says_what_the_paths_say(root):

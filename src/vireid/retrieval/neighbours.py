@@ -51,14 +51,14 @@ def find_neighbours(
     widest = max(-(-count * size // len(items)) for items in sets)
     near = min(size, count if widest == count else _MARGIN * widest)
     for rows in blocks(size, max(1, _BLOCK_ITEMS // size)):
-        compared = _Compared(rows, block(rows, slice(None)), near)
+        extremes = _Extremes(rows, block(rows, slice(None)), near)
         for search in searches:
-            search.take(compared)
+            search.take(extremes)
         advance(len(rows))
     return [search.neighbours for search in searches]
 
 
-class _Compared:
+class _Extremes:
     """Some images, with the nearest and the furthest of all images to each.
 
     Attributes:
@@ -71,7 +71,7 @@ class _Compared:
 
     def __init__(self, rows: np.ndarray, distances: np.ndarray, near: int):
         self.rows, self.distances, size = rows, distances, distances.shape[1]
-        self.keys = _own_first(sorting_keys(distances, np.arange(size)), rows)
+        self.keys = _own_first_keys(distances, rows)
         far = min(_FURTHEST, size)
         ends = np.partition(self.keys, (near - 1, size - far), axis=1)
         self.near = positions(np.sort(ends[:, :near], axis=1))
@@ -90,36 +90,35 @@ class _Search:
         shape = len(items), min(count, len(items))
         self.neighbours = Neighbours(np.empty(shape, np.int32), np.empty(len(items), np.float32))
 
-    def take(self, compared: _Compared) -> None:
+    def take(self, extremes: _Extremes) -> None:
         """Fill in the neighbours of those of some images that belong to the set.
 
         They are an image's nearest among all images, without those that do not belong to the set. Where too few of
         the nearest belong to it, the image is compared with the whole set.
         """
-        members = np.flatnonzero(self._place[compared.rows] >= 0)
-        rows, count = self._place[compared.rows[members]], self.neighbours.nearest.shape[1]
-        near = self._place[compared.near[members]]
+        members = np.flatnonzero(self._place[extremes.rows] >= 0)
+        rows, count = self._place[extremes.rows[members]], self.neighbours.nearest.shape[1]
+        near = self._place[extremes.near[members]]
         enough = (near >= 0).sum(axis=1) >= count
         near = near[enough]
         first = (near >= 0) & ((near >= 0).cumsum(axis=1) <= count)
         self.neighbours.nearest[rows[enough]] = near[first].reshape(-1, count)
         rest = np.ix_(members[~enough], self._items)
-        self.neighbours.nearest[rows[~enough]] = self._place[positions(smallest(compared.keys[rest], count))]
+        self.neighbours.nearest[rows[~enough]] = self._place[positions(smallest(extremes.keys[rest], count))]
 
-        far = self._place[compared.far[members]] >= 0
+        far = self._place[extremes.far[members]] >= 0
         reached = far.any(axis=1)
-        furthest = compared.far[members[reached], far[reached].argmax(axis=1)]
-        self.neighbours.furthest[rows[reached]] = compared.distances[members[reached], furthest]
+        furthest = extremes.far[members[reached], far[reached].argmax(axis=1)]
+        self.neighbours.furthest[rows[reached]] = extremes.distances[members[reached], furthest]
         rest = np.ix_(members[~reached], self._items)
-        self.neighbours.furthest[rows[~reached]] = compared.distances[rest].max(axis=1)
+        self.neighbours.furthest[rows[~reached]] = extremes.distances[rest].max(axis=1)
 
 
 def compare_with_all(block: DistanceBlocks, rows: np.ndarray, neighbours: Neighbours) -> None:
     """Find the neighbours of some images of one set, and write them in their place."""
-    everything = np.arange(len(neighbours.nearest))
-    for part in blocks(len(rows), max(1, _BLOCK_ITEMS // len(everything))):
+    for part in blocks(len(rows), max(1, _BLOCK_ITEMS // len(neighbours.nearest))):
         distances = block(rows[part], slice(None))
-        keys = _own_first(sorting_keys(distances, everything), rows[part])
+        keys = _own_first_keys(distances, rows[part])
         neighbours.nearest[rows[part]] = positions(smallest(keys, neighbours.nearest.shape[1]))
         neighbours.furthest[rows[part]] = distances.max(axis=1)
 
@@ -149,8 +148,9 @@ def smallest(keys: np.ndarray, count: int) -> np.ndarray:
     return np.sort(np.partition(keys, count - 1, axis=1)[:, :count], axis=1)
 
 
-def _own_first(keys: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Put each image before all others of its row."""
+def _own_first_keys(distances: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Make the sorting keys of some images' distances to all, (R, M) int64, each image before all others."""
+    keys = sorting_keys(distances, np.arange(distances.shape[1]))
     keys[np.arange(len(rows)), rows] = rows - (1 << 32)
     return keys
 
