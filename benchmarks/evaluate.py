@@ -202,7 +202,7 @@ def time_plain_reranking(path: Path) -> Measured:
     ]
     for name in SYSU_PROTOCOLS:
         selection = select_images(features, protocol_named(name))
-        rows = selection.queries[selection.asked[0]], selection.pool[selection.galleries[0]]
+        rows = selection.query_rows[0], selection.gallery_rows[0]
         vectors = torch.cat([part[chosen] for part, chosen in zip(units, rows, strict=True)])
         row_by_row(euclidean(vectors, vectors).square().numpy(), len(rows[0]), PAPER)
     return Measured({}, time.perf_counter() - start, peak_mib())
@@ -221,8 +221,7 @@ def time_plain(path: Path, trials: int, precisions: Callable[[np.ndarray], np.nd
     for name in SYSU_PROTOCOLS:
         chosen = replace(protocol_named(name), trials=trials)
         selection, values = select_images(features, chosen), []
-        for drawn in selection.galleries:
-            rows = selection.pool[drawn]
+        for rows in selection.gallery_rows:
             scores = [
                 plain_scores(distances, pid, images.pid[rows], image_places[rows] != place, precisions)
                 for distances, pid, place in zip(distmat[:, rows], queries.pid, query_places, strict=True)

@@ -298,7 +298,7 @@ def test_queries_with_a_match_are_counted_in_each_trial_where_one_camera_saw_sev
     chosen = replace(protocol_named("manifest/infrared_to_visible/single_shot"), normalise=False)
     result = evaluate(features_of(visible, infrared, "manifest"), chosen, (1,))
     # The gallery's image of identity 1 is at the query's own place in some trials, and then junk.
-    drawn = [result.selection.pool[gallery][0] for gallery in result.selection.galleries]
+    drawn = [gallery[0] for gallery in result.selection.gallery_rows]
     assert result.valid_by_trial.tolist() == [2 if row == 1 else 1 for row in drawn]
     assert set(result.valid_by_trial) == {1, 2}
     assert (result.valid_queries, result.skipped_queries) == (1, 1)

@@ -17,7 +17,7 @@ MULTI = protocol_named("synthetic/all_search/multi_shot")
 
 
 def drawn_names(features, selection, trial):
-    return features.visible.name[selection.pool[selection.galleries[trial]]].tolist()
+    return features.visible.name[selection.gallery_rows[trial]].tolist()
 
 
 def shuffled(images, seed=3):
@@ -69,7 +69,7 @@ def test_galleries_of_different_trials_differ():
 def test_each_identity_and_camera_gives_its_shots():
     features = random_features(visible=12)
     selection = select_images(features, MULTI)
-    gallery = selection.pool[selection.galleries[0]]
+    gallery = selection.gallery_rows[0]
     cells = np.stack([features.visible.pid[gallery], features.visible.camid[gallery]])
     assert (np.unique(cells, axis=1, return_counts=True)[1] == 10).all()
     assert selection.short_cells == 0
@@ -131,8 +131,8 @@ def test_drawn_queries_are_the_fields_choice_in_each_trial():
     documented = select_images(features, protocol_named("llcm/visible_to_infrared"))
     assert len(drawn.asked) == len(drawn.galleries) == 10
     for trial in range(10):
-        gallery = documented.pool[documented.galleries[trial]]
-        assert sorted(drawn.queries[drawn.asked[trial]]) == sorted(gallery)
+        gallery = documented.gallery_rows[trial]
+        assert sorted(drawn.query_rows[trial]) == sorted(gallery)
         assert len(drawn.asked[trial]) == 4
         assert len(drawn.galleries[trial]) == 16
 

@@ -30,7 +30,7 @@ def features():
 def reranked_by_loops(features, original, trial, settings):
     """Score every query of a trial: distances of all images, the oracle's re-ranking, then junk."""
     selection = original.selection
-    queries, gallery = selection.queries[selection.asked[trial]], selection.pool[selection.galleries[trial]]
+    queries, gallery = selection.query_rows[trial], selection.gallery_rows[trial]
     infrared, visible = (
         part.embeddings["bn"].astype(np.float64) for part in (features.infrared, features.visible)
     )
@@ -141,6 +141,7 @@ def test_protocols_are_reranked_together_as_if_alone(features, monkeypatch, held
     originals = [evaluate(features, protocol, RANKS) for protocol in TOGETHER]
     alone = [rerank(features, [original], FEW)[0] for original in originals]
     monkeypatch.setattr(reranked, "_HELD", held)
+    monkeypatch.setattr(reranked, "_FINAL", held)
     monkeypatch.setattr(reranked, "_INDEXED", indexed)
     calls = []
     monkeypatch.setattr(reranked, "all_pairs", lambda *given: calls.append(given[1]) or all_pairs(*given))

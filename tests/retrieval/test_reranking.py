@@ -53,9 +53,7 @@ def from_vectors(vectors, num_queries, distance, settings):
     block = VectorDistances(torch.from_numpy(vectors), distance)
     items = np.arange(len(vectors))
     (near,) = find_neighbours(block, [items], neighbours_needed(settings), lambda images: None)
-    reranker = Reranker(block, near, num_queries, EXPONENTS[distance], settings)
-    queries, gallery = items[:num_queries], items[num_queries:]
-    return reranker.distances(queries, gallery - num_queries, block(queries, gallery))
+    return Reranker(block, near, num_queries, EXPONENTS[distance], settings).all_distances()
 
 
 def slow(distmat, num_queries, chosen):
@@ -272,7 +270,7 @@ def test_results_do_not_depend_on_how_many_rows_are_compared_at_a_time(monkeypat
     np.testing.assert_array_equal(from_vectors(vectors, 20, "euclidean", PAPER), whole)
 
 
-def test_queries_and_gallery_can_be_reranked_in_parts():
+def test_queries_and_gallery_can_be_reranked_in_parts(monkeypatch):
     distmat = squared(points(50))
     block = MatrixDistances(distmat)
     (near,) = find_neighbours(block, [np.arange(50)], neighbours_needed(PAPER), lambda images: None)
@@ -280,4 +278,6 @@ def test_queries_and_gallery_can_be_reranked_in_parts():
     some = np.array([17, 3, 4])
     few = np.array([5, 29, 0])
     expected = rerank_matrix(distmat, 20, 1, PAPER)[np.ix_(some, few)]
-    np.testing.assert_array_equal(reranker.distances(some, few, distmat[np.ix_(some, 20 + few)]), expected)
+    np.testing.assert_array_equal(reranker.distances(some, few), expected)
+    monkeypatch.setattr(reranking, "_QUERIES", 3)
+    np.testing.assert_array_equal(reranker.all_distances()[np.ix_(some, few)], expected)

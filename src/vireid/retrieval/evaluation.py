@@ -177,8 +177,7 @@ class _SharedDistances:
     def __init__(self, features: Features, chosen: Sequence[tuple[Protocol, Selection]]):
         self._features, self._chosen = features, chosen
         images = features.group(chosen[0][0].gallery_modality)
-        asked = [selection.queries[positions] for _, selection in chosen for positions in selection.asked]
-        self._rows = np.unique(np.concatenate(asked))
+        self._rows = np.unique(np.concatenate([rows for _, selection in chosen for rows in selection.query_rows]))
         pool = np.unique(np.concatenate([selection.pool for _, selection in chosen]))
         self._pool = pool[ranking_order(images, pool)]
         self.distances = len(self._rows) * len(self._pool)
@@ -188,9 +187,7 @@ class _SharedDistances:
         protocol = self._chosen[0][0]
         position = np.empty(self._pool.max() + 1, np.int64)
         position[self._pool] = np.arange(len(self._pool))
-        galleries = [
-            position[selection.pool[gallery]] for _, selection in self._chosen for gallery in selection.galleries
-        ]
+        galleries = [position[rows] for _, selection in self._chosen for rows in selection.gallery_rows]
         distinct: dict[bytes, int] = {}
         numbers = [distinct.setdefault(gallery.tobytes(), len(distinct)) for gallery in galleries]
         scores = score(
@@ -210,7 +207,7 @@ class _SharedDistances:
         self, protocol: Protocol, selection: Selection, ranks: Sequence[int], scores: Scores, trials: Sequence[int]
     ) -> Evaluation:
         """Take a protocol's own queries and galleries: (R, T) -> (trials, Q)."""
-        rows = [np.searchsorted(self._rows, selection.queries[asked]) for asked in selection.asked]
+        rows = [np.searchsorted(self._rows, queries) for queries in selection.query_rows]
         match_ranks, precision, penalty = (
             np.stack([values[asked, trial] for asked, trial in zip(rows, trials, strict=True)])
             for values in (scores.match_ranks, scores.average_precision, scores.inverse_negative_penalty)

@@ -41,6 +41,16 @@ class Selection:
     junk_queries: int
     junk_gallery: int
 
+    @property
+    def query_rows(self) -> list[np.ndarray]:
+        """For each trial (Q,) rows of the query modality's group, ascending."""
+        return [self.queries[asked] for asked in self.asked]
+
+    @property
+    def gallery_rows(self) -> list[np.ndarray]:
+        """For each trial (G,) rows of the gallery modality's group, by identity, camera and name."""
+        return [self.pool[gallery] for gallery in self.galleries]
+
 
 def select_images(features: Features, protocol: Protocol) -> Selection:
     """Draw a protocol's queries and galleries.

@@ -9,6 +9,7 @@ import torch
 from vireid.retrieval.blocks import blocks
 from vireid.retrieval.distance_blocks import DistanceBlocks
 from vireid.retrieval.ranking import ordering_bits
+from vireid.support.threads import lone_threads
 
 _BLOCK_ITEMS = 1 << 20  # distances held at a time; about 40 MB with keys and copies
 _MARGIN = 2  # the nearest that are looked at, over those that a set needs if its images are spread evenly
@@ -50,11 +51,15 @@ def find_neighbours(
     searches = [_Search(items, size, count) for items in sets]
     widest = max(-(-count * size // len(items)) for items in sets)
     near = min(size, count if widest == count else _MARGIN * widest)
-    for rows in blocks(size, max(1, _BLOCK_ITEMS // size)):
+
+    def search_around(rows: np.ndarray) -> None:
         extremes = _Extremes(rows, block(rows, slice(None)), near)
         for search in searches:
             search.take(extremes)
         advance(len(rows))
+
+    with lone_threads() as threads:
+        list(threads.map(search_around, blocks(size, max(1, _BLOCK_ITEMS // size))))
     return [search.neighbours for search in searches]
 
 

@@ -64,7 +64,7 @@ def worst(features: Features, evaluation: Evaluation, count: int, trial: int = 0
     """
     selection, precision = evaluation.selection, evaluation.average_precision[trial]
     order = np.argsort(precision, kind="stable")[: evaluation.valid_by_trial[trial]]  # NaN sorts to the end
-    rows = selection.queries[selection.asked[trial][order]]
+    rows = selection.query_rows[trial][order]
     _, first = np.unique(features.group(evaluation.protocol.query_modality).pid[rows], return_index=True)
     return order[np.sort(first)[:count]]
 
@@ -82,8 +82,8 @@ def ranked_lists(
         trial: The gallery.
     """
     selection = evaluation.selection
-    queries, gallery = selection.queries[selection.asked[trial][positions]], selection.galleries[trial]
-    pool = GalleryPool(features, evaluation.protocol, selection.pool[gallery])
+    queries, gallery = selection.query_rows[trial][positions], selection.gallery_rows[trial]
+    pool = GalleryPool(features, evaluation.protocol, gallery)
     distmat, keys = pool.distances(queries).numpy(), pool.keys(queries).numpy()
     lists = []
     for row, (position, query) in enumerate(zip(positions, queries, strict=True)):
@@ -94,10 +94,10 @@ def ranked_lists(
         lists.append(
             RankedList(
                 query=int(query),
-                gallery=selection.pool[gallery[places]],
+                gallery=gallery[places],
                 distance=distmat[row, places],
                 correct=(keys[row, places] & 1).astype(bool),
-                match=int(selection.pool[gallery[ranking[first_match]]]),
+                match=int(gallery[ranking[first_match]]),
                 match_rank=first_match + 1,
                 average_precision=float(evaluation.average_precision[trial, position]),
             )

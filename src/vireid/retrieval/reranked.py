@@ -6,7 +6,7 @@ What a query must ignore is taken out afterwards, as the papers do.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, islice
 
 import numpy as np
 import torch
@@ -19,16 +19,18 @@ from vireid.retrieval.counting import Scores
 from vireid.retrieval.distance_blocks import DistanceBlocks, DistancesWithin, VectorDistances, all_pairs
 from vireid.retrieval.evaluation import Evaluation, evaluate_protocols, grouped_by
 from vireid.retrieval.features import Features
-from vireid.retrieval.galleries import Selection, ranking_order
+from vireid.retrieval.galleries import ranking_order
 from vireid.retrieval.gallery_pool import WHOLE, Compared, GalleryPool
 from vireid.retrieval.neighbour_index import find_neighbours_by_index
 from vireid.retrieval.neighbours import Neighbours, find_neighbours
 from vireid.retrieval.reranking import EXPONENTS, Reranker, neighbours_needed
 from vireid.retrieval.scoring import score
 from vireid.support.progress import progress
+from vireid.support.threads import lone_threads
 
 _INDEXED = 20_000  # images of a single trial from which FAISS proposes their neighbours
 _HELD = 1 << 27  # distances of all pairs that are held at most, 512 MiB; SYSU-MM01's test images have 112 million
+_FINAL = 1 << 24  # final distances of a trial that are held at most, 64 MiB; of a larger one part by part
 # Protocols that are equal in these compare images by the same distances.
 _SHARED = ("query_modality", "gallery_modality", "normalise", "distance")
 
@@ -55,28 +57,23 @@ class RerankedPool(GalleryPool):
         features: Embeddings of the test images.
         protocol: How to compare them.
         trial: The images.
-        distances: The distances between these images, by their positions in the trial.
-        reranker: What replaces them.
+        reranker: What replaces the distances between these images, by their positions in the trial.
     """
 
-    def __init__(
-        self,
-        features: Features,
-        protocol: Protocol,
-        trial: _Trial,
-        distances: DistanceBlocks,
-        reranker: Reranker,
-    ):
+    def __init__(self, features: Features, protocol: Protocol, trial: _Trial, reranker: Reranker):
         super().__init__(features, protocol, trial.gallery)
-        self._queries, self._distances, self._reranker = trial.queries, distances, reranker
+        self._queries, self._reranker = trial.queries, reranker
         self._position = np.zeros(trial.gallery.max() + 1, np.int64)
         self._position[trial.gallery] = np.arange(len(trial.gallery))
+        small = len(trial.queries) * len(trial.gallery) <= _FINAL
+        self._final = reranker.all_distances() if small else None
 
     def distances_between(self, queries: Compared, part: Compared) -> Tensor:
         """Compute the final distances of queries to a part of the gallery, (B, C) float32."""
         rows, columns = np.searchsorted(self._queries, queries.rows), self._position[part.rows]
-        original = self._distances(rows, len(self._queries) + columns)
-        return torch.from_numpy(self._reranker.distances(rows, columns, original))
+        if self._final is not None:
+            return torch.from_numpy(self._final[np.ix_(rows, columns)])
+        return torch.from_numpy(self._reranker.distances(rows, columns))
 
     def _vectors(self, modality: Modality, rows: np.ndarray) -> Tensor:
         return torch.empty(len(rows), 0, dtype=torch.float64)  # the distances are there already
@@ -122,7 +119,8 @@ class _RerankedEvaluations:
     def __init__(self, features: Features, evaluations: Sequence[Evaluation], settings: Reranking):
         self._features, self._evaluations, self._settings = features, evaluations, settings
         self._protocol = evaluations[0].protocol  # for what all of them share
-        drawn = [_drawn(evaluation.selection) for evaluation in evaluations]
+        selections = [evaluation.selection for evaluation in evaluations]
+        drawn = [list(zip(chosen.query_rows, chosen.gallery_rows, strict=True)) for chosen in selections]
         queries, galleries = zip(*chain.from_iterable(drawn), strict=True)
         self._queries, gallery = np.unique(np.concatenate(queries)), np.unique(np.concatenate(galleries))
         self._gallery = gallery[ranking_order(features.group(self._protocol.gallery_modality), gallery)]
@@ -139,14 +137,20 @@ class _RerankedEvaluations:
 
     def evaluate(self, advance: Callable[[int], None]) -> list[Evaluation]:
         """Rank every query of every trial anew."""
-        distances, neighbours_of_trials = self._neighbours(lambda images: advance(images * self._images))
-        neighbours, results = iter(neighbours_of_trials), []
-        for evaluation, trials in zip(self._evaluations, self._trials, strict=True):
-            scores = [
-                self._scores(evaluation.protocol, trial, distances, next(neighbours), advance) for trial in trials
+        distances, neighbours = self._neighbours(lambda images: advance(images * self._images))
+        trials = list(chain.from_iterable(self._trials))
+        protocols = [e.protocol for e, drawn in zip(self._evaluations, self._trials, strict=True) for _ in drawn]
+        with lone_threads() as threads:
+            scores = threads.map(
+                lambda protocol, trial, near: self._scores(protocol, trial, near, distances, advance),
+                protocols,
+                trials,
+                neighbours,
+            )
+            return [
+                _evaluation(evaluation, list(islice(scores, len(drawn))), self._settings)
+                for evaluation, drawn in zip(self._evaluations, self._trials, strict=True)
             ]
-            results.append(_evaluation(evaluation, scores, self._settings))
-        return results
 
     def _neighbours(self, advance: Callable[[int], None]) -> tuple[DistanceBlocks, list[Neighbours]]:
         """Find the neighbours within each trial, and return where distances are to be read, too."""
@@ -167,21 +171,15 @@ class _RerankedEvaluations:
         self,
         protocol: Protocol,
         trial: _Trial,
-        distances: DistanceBlocks,
         neighbours: Neighbours,
+        distances: DistanceBlocks,
         advance: Callable[[int], None],
     ) -> Scores:
         within = DistancesWithin(distances, trial.items)
         exponent = EXPONENTS[protocol.distance]
         reranker = Reranker(within, neighbours, len(trial.queries), exponent, self._settings)
-        pool = RerankedPool(self._features, protocol, trial, within, reranker)
+        pool = RerankedPool(self._features, protocol, trial, reranker)
         return score(pool, trial.queries, [np.arange(len(trial.gallery))], protocol.cmc_counting, advance)
-
-
-def _drawn(selection: Selection) -> list[tuple[np.ndarray, np.ndarray]]:
-    """List each trial's queries and gallery, rows of their groups."""
-    trials = zip(selection.asked, selection.galleries, strict=True)
-    return [(selection.queries[asked], selection.pool[gallery]) for asked, gallery in trials]
 
 
 def _evaluation(original: Evaluation, trials: Sequence[Scores], settings: Reranking) -> Evaluation:

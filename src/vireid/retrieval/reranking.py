@@ -25,6 +25,7 @@ import numpy as np
 from scipy.sparse import csc_array, csr_array
 
 from vireid.params import Reranking
+from vireid.retrieval.blocks import blocks
 from vireid.retrieval.distance_blocks import DistanceBlocks, MatrixDistances
 from vireid.retrieval.neighbours import Neighbours, find_neighbours
 
@@ -32,6 +33,7 @@ from vireid.retrieval.neighbours import Neighbours, find_neighbours
 # away.
 EXPONENTS = {"euclidean": 2, "cosine": 1}
 
+_QUERIES = 512  # queries whose final distances to a whole gallery are computed at a time
 _TERMS = 1 << 18  # terms of the sums m held at a time; about 10 MB
 
 
@@ -61,23 +63,30 @@ class Reranker:
     ):
         encodings = encode(block, neighbours, exponent, settings)
         self._queries, self._gallery = encodings[:num_queries], encodings[num_queries:]
-        self._furthest = neighbours.furthest[:num_queries]
+        self._block, self._furthest = block, neighbours.furthest[:num_queries]
         self._exponent, self._lambda = exponent, settings.lambda_value
 
-    def distances(self, queries: np.ndarray, gallery: np.ndarray, original: np.ndarray) -> np.ndarray:
+    def distances(self, queries: np.ndarray, gallery: np.ndarray) -> np.ndarray:
         """Compute the final distances of some queries to some images of the gallery.
 
         Args:
             queries: (B,) positions among the queries.
             gallery: (C,) positions in the gallery.
-            original: (B, C) float32, the distances between them.
 
         Returns:
             (B, C) float32, smaller is closer.
         """
+        original = self._block(queries, self._queries.shape[0] + gallery)
         scaled = _scaled(original, self._furthest[queries][:, None], self._exponent)
         jaccard = jaccard_distances(self._queries[queries], csc_array(self._gallery[gallery]))
         return ((1 - self._lambda) * jaccard + self._lambda * scaled).astype(np.float32)
+
+    def all_distances(self) -> np.ndarray:
+        """Compute the final distances of all queries to the whole gallery, (Q, G) float32."""
+        final = np.empty((self._queries.shape[0], self._gallery.shape[0]), np.float32)
+        for queries in blocks(len(final), _QUERIES):
+            final[queries] = self.distances(queries, np.arange(final.shape[1]))
+        return final
 
 
 def rerank_matrix(distmat: np.ndarray, num_queries: int, exponent: int, settings: Reranking) -> np.ndarray:
@@ -100,9 +109,7 @@ def rerank_matrix(distmat: np.ndarray, num_queries: int, exponent: int, settings
         raise ValueError(f"of {len(distmat)} images, 1 to {len(distmat) - 1} are queries, not {num_queries}")
     everything = np.arange(len(distmat))
     (neighbours,) = find_neighbours(block, [everything], neighbours_needed(settings), lambda images: None)
-    reranker = Reranker(block, neighbours, num_queries, exponent, settings)
-    queries, gallery = everything[:num_queries], everything[num_queries:]
-    return reranker.distances(queries, gallery - num_queries, block(queries, gallery))
+    return Reranker(block, neighbours, num_queries, exponent, settings).all_distances()
 
 
 def reciprocal_neighbours(nearest: np.ndarray, k: int) -> csr_array:

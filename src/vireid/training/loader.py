@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from itertools import islice
 
 import numpy as np
@@ -17,6 +17,7 @@ from vireid.data.stored_images import StoredImages
 from vireid.methods.base import Batch
 from vireid.params import Train
 from vireid.support.progress import progress
+from vireid.support.threads import lone_threads
 from vireid.training.data import TrainingImages, copied
 
 Source = np.ndarray | StoredImages | Tensor  # (N, H, W, 3) uint8
@@ -82,18 +83,13 @@ class Loader:
             yield from (self._batch(epoch, step, rows) for step, rows in steps)
             return
         pending: deque[Future[Batch]] = deque()
-        threads = torch.get_num_threads()
-        with ThreadPoolExecutor(self._workers, initializer=_compute_alone) as pool:
-            try:
-                for step, rows in steps:
-                    pending.append(pool.submit(self._batch, epoch, step, rows))
-                    if len(pending) > _AHEAD * self._workers:
-                        yield pending.popleft().result()
-                while pending:
+        with lone_threads(self._workers) as pool:  # a team, idle too, would take the cores from the step
+            for step, rows in steps:
+                pending.append(pool.submit(self._batch, epoch, step, rows))
+                if len(pending) > _AHEAD * self._workers:
                     yield pending.popleft().result()
-            finally:
-                pool.shutdown(cancel_futures=True)  # where a step failed
-                torch.set_num_threads(threads)  # what threads that begin from now on take
+            while pending:
+                yield pending.popleft().result()
 
     def _batch(self, epoch: int, step: int, rows: tuple[np.ndarray, np.ndarray]) -> Batch:
         rng = generator(self._seed, Stream.AUGMENTATION, epoch, step)
@@ -106,11 +102,6 @@ class Loader:
         of_share = np.concatenate([np.arange(visible)[self._share], visible + np.arange(infrared)[self._share]])
         images = augmented(pixels, changes.part(of_share), self._augmentation.pad)
         return Batch(images, torch.from_numpy(labels).to(self._device), len(own_rows[0]))
-
-
-def _compute_alone() -> None:
-    """Keep a worker's operations in its own thread: a team of threads takes the cores from the step, idle too."""
-    torch.set_num_threads(1)
 
 
 def _on_device(sources: Sequence[np.ndarray | StoredImages], device: torch.device) -> list[Source]:
