@@ -4,7 +4,8 @@ import pytest
 import torch
 from lightning_fabric.plugins.environments import LightningEnvironment
 
-from vireid.compute import Device, all_cores
+from vireid.compute import Device, all_cores, choose_device, choose_training_device
+from vireid.support.errors import UserError
 
 LAUNCHERS = {
     "slurm": {"SLURM_NTASKS": "8", "SLURM_JOB_NAME": "reid", "SLURM_PROCID": "5", "SLURM_LOCALID": "1"},
@@ -25,10 +26,10 @@ LAUNCHERS = {
 
 @pytest.fixture(autouse=True)
 def _leave_torch_as_it_is():
-    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    threads, mode = torch.get_num_threads(), torch.get_deterministic_debug_mode()
     yield
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(deterministic)
+    torch.set_deterministic_debug_mode(mode)
 
 
 def test_work_that_belongs_to_no_run_takes_all_cores(monkeypatch):
@@ -44,3 +45,21 @@ def test_fabric_is_one_process_inside_any_launchers_job(monkeypatch, launcher):
     fabric = Device("cpu", "fp32", 1).fabric()
     assert (fabric.world_size, fabric.global_rank, fabric.local_rank, fabric.device.type) == (1, 0, 0, "cpu")
     assert isinstance(fabric._connector.cluster_environment, LightningEnvironment)
+
+
+@pytest.mark.parametrize("devices", [1, 2])
+def test_torchrun_that_starts_another_number_than_there_are_devices_is_refused(monkeypatch, devices):
+    for name, value in (LAUNCHERS["torchrun"] | {"LOCAL_WORLD_SIZE": "4"}).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UserError, match=f"--nproc-per-node {devices}") as error:
+        Device("cpu", "fp32", 1, devices=devices).fabric(together=True)
+    assert error.value.found == 4
+
+
+@pytest.mark.parametrize(("asked", "mode"), [(True, "error"), ("warn", "warn"), (False, "default")])
+def test_operations_that_do_not_repeat_are_refused_told_or_taken(params, asked, mode):
+    compute = params.compute.model_copy(update={"deterministic": asked})
+    choose_training_device(compute).fabric()
+    assert torch.get_deterministic_debug_mode() == {"default": 0, "warn": 1, "error": 2}[mode]
+    choose_device(compute).fabric()  # what is no training always repeats
+    assert torch.get_deterministic_debug_mode() == 2

@@ -37,19 +37,26 @@ class Device:
     devices: int = 1
     deterministic: bool | Literal["warn"] = True
 
-    def fabric(self) -> Fabric:
+    def fabric(self, together: bool = False) -> Fabric:
         """Set up the arithmetic and a Fabric for this device, and start the other processes if there are several.
 
-        There are as many as `devices`, whatever a scheduler has put into the environment; but `torchrun`, which
-        starts processes itself, decides how many there are over all machines.
+        There are as many as `devices`, whatever a scheduler has put into the environment.
+
+        Args:
+            together: Whether processes that `torchrun` has started, here and on other machines, share the work.
+
+        Raises:
+            UserError: If `torchrun` has started another number of them on this machine than `devices`.
         """
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS does not repeat
         torch.set_num_threads(self.threads)
         torch.use_deterministic_algorithms(bool(self.deterministic), warn_only=self.deterministic == "warn")
         # Costs time in every allocation, and only matters to code that reads memory it never wrote.
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined] # set by torch
-        by_torchrun = TorchElasticEnvironment.detect() and self.devices > 1
+        by_torchrun = together and TorchElasticEnvironment.detect()
         environment = TorchElasticEnvironment() if by_torchrun else LightningEnvironment()
+        if by_torchrun:
+            self._require_as_many(int(os.environ["LOCAL_WORLD_SIZE"]))
         if self.devices > 1 and not by_torchrun:
             os.environ[OF_SEVERAL] = "1"  # for the processes that are started now
         fabric = Fabric(
@@ -62,6 +69,17 @@ class Device:
         fabric.launch()
         console.quiet = not fabric.is_global_zero  # one process speaks
         return fabric
+
+    def _require_as_many(self, started: int) -> None:
+        """Check that there is a process on this machine for each of its devices."""
+        if started != self.devices:
+            raise UserError(
+                "compute.devices",
+                "torchrun has started another number of processes on this machine",
+                expected=f"torchrun --nproc-per-node {self.devices}, a process for each device",
+                found=started,
+                remedy="give compute.devices and --nproc-per-node the same number; --nnodes is free",
+            )
 
 
 def all_cores(device: str = "auto", precision: str = "auto") -> DeviceSettings:

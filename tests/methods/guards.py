@@ -10,11 +10,14 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from tests.lockstep import in_lockstep
 from tests.methods.batches import embed_all, losses_of, weighted_sum
+from tests.methods.determinism import NOT_DETERMINISTIC, ON_REQUEST, Recorder
+from tests.methods.shares import agree, frozen, gradients_of, loss_of, mean, share_of, whole_batch
 from vireid.data.augmentation import normalise
 from vireid.data.records import Modality
 from vireid.export.onnx_graph import IMAGES, INFRARED, to_onnx
-from vireid.losses.gather import alone
+from vireid.losses.gather import Gather, alone
 from vireid.methods.base import Batch, Embedder, Method
 from vireid.training.embedding import embed_pixels
 
@@ -34,12 +37,14 @@ def runs_on_fake_cuda(method: Method, batch: Batch) -> None:
         step = torch.func.functional_call(method, state, (Batch(images, labels, batch.visible), alone))
         results = {f"loss {name}": value for name, value in step.losses.items()}
         results |= {f"measure {name}": value for name, value in step.measures.items()}
+        method.eval()
         for modality in Modality:
             embedder = _OfOneSpectrum(method, modality)
             of_embedder = {f"model.{name}": value for name, value in state.items()}
             pixels = torch.empty(len(labels), *images.shape[2:], 3, dtype=torch.uint8, device="cuda")
             embeddings = torch.func.functional_call(embedder, of_embedder, (pixels,))
             results |= {f"embedding {name}": value for name, value in embeddings.items()}
+        method.train()
     assert {name: str(value.device) for name, value in results.items()} == dict.fromkeys(results, "cuda:0")
 
 
@@ -48,6 +53,34 @@ def learns_on_meta(method: Method, batch: Batch) -> None:
     method = deepcopy(method).to("meta")
     batch = Batch(batch.images.to("meta"), batch.labels.to("meta"), batch.visible)
     weighted_sum(method, losses_of(method, batch)).backward()
+
+
+def uses_what_repeats_on_cuda(method: Method, batch: Batch) -> None:
+    """A step with its gradient calls no operation that torch has no deterministic implementation of on CUDA."""
+    with Recorder() as recorder:
+        weighted_sum(method, losses_of(method, batch)).backward()
+    assert "convolution_backward" in recorder.names
+    assert recorder.names & set.union(*NOT_DETERMINISTIC.values()) - ON_REQUEST == set()
+
+
+def has_the_gradient_of_one_process(method: Method, identities: int) -> None:
+    """Two and three processes that share a batch have the gradient of one on the whole of it, to 1e-9.
+
+    Args:
+        method: It is left in float64 and in eval mode.
+        identities: In the batch of two processes; that of three has three.
+    """
+    method = frozen(method)
+    for processes, count in ((2, identities), (3, 3)):
+        batch = whole_batch(count, *(method.takes_only or (32, 16)))
+
+        def loss(rank: int, everyone: Gather, batch: Batch = batch, processes: int = processes) -> Tensor:
+            return loss_of(method, share_of(batch, rank, processes), everyone)
+
+        shared = mean(in_lockstep(processes, loss))
+        whole = loss_of(method, batch, alone)
+        assert shared.item() == pytest.approx(whole.item(), rel=1e-9)
+        agree(gradients_of(shared, method), gradients_of(whole, method))
 
 
 def exports_with_a_free_batch_size(model: Embedder, height: int, width: int) -> None:

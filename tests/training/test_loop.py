@@ -1,12 +1,16 @@
-"""The training loop with a made-up method of two numbers: a group's factor, and the optimisers. CPU, seconds."""
+"""The training loop with a made-up method of two numbers: factors, optimisers, what is told. CPU, seconds."""
 
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
 import torch
 
+from tests.methods.determinism import Recorder
 from vireid.compute import Device
 from vireid.methods.base import Batch, Method
+from vireid.training import loop
+from vireid.training.divergence import EVERY, LossWatch
 from vireid.training.loop import Trainer
 from vireid.training.optimizer import build_optimizer
 
@@ -41,28 +45,35 @@ class _Slope(Method):
         self.course.append((self.weight.item(), self.other.item()))
 
 
-class _OneBatch:
-    """A loader of one batch in an epoch."""
+class _Batches:
+    """A loader of a few batches in an epoch."""
+
+    def __init__(self, steps=1):
+        self._steps = steps
 
     def __len__(self):
-        return 1
+        return self._steps
 
     def names(self, epoch, step):
         return ["cam1/0001/0001.jpg", "cam3/0001/0001.jpg"]
 
     def epoch(self, epoch, first=0):
-        yield Batch(torch.zeros(2, 3, 4, 4), torch.zeros(2, dtype=torch.int64), 1)
+        for _ in range(first, self._steps):
+            yield Batch(torch.zeros(2, 3, 4, 4), torch.zeros(2, dtype=torch.int64), 1)
 
 
-def trained(params, factors, epochs=5, momentum=0.5):
-    """Both weights before each epoch, and the curve `lr`."""
-    plain = {"epochs": epochs, "optimizer": "sgd", "lr": 1.0, "momentum": momentum, "nesterov": False}
-    plain |= {"weight_decay": 0.0, "warmup_epochs": 0, "schedule": "step", "milestones": [99], "holdout_pids": 0}
-    method, rates = _Slope(factors), []
-    settings = params.train.model_copy(update=plain)
+def trainer_of(params, method, steps=1, fabric=None, **changes):
+    plain = {"epochs": 5, "optimizer": "sgd", "lr": 1.0, "momentum": 0.5, "nesterov": False, "weight_decay": 0.0}
+    plain |= {"warmup_epochs": 0, "schedule": "step", "milestones": [99], "holdout_pids": 0}
+    settings = params.train.model_copy(update=plain | changes)
     resume = SimpleNamespace(load=lambda: None, save=lambda state: None)
-    trainer = Trainer(method, None, settings, _OneBatch(), Device("cpu", "fp32", 1).fabric(), resume)
-    trainer.run(lambda epoch, curves: rates.append(curves["lr"]))
+    return Trainer(method, None, settings, _Batches(steps), fabric or Device("cpu", "fp32", 1).fabric(), resume)
+
+
+def trained(params, factors, **changes):
+    """Both weights before each epoch, and the curve `lr`."""
+    method, rates = _Slope(factors), []
+    trainer_of(params, method, **changes).run(lambda epoch, curves: rates.append(curves["lr"]))
     return *([pair[n] for pair in method.course] for n in (0, 1)), rates
 
 
@@ -111,3 +122,61 @@ def test_first_step_of_each_optimiser_is_that_of_its_groups_and_weight_decay(par
 def test_moments_of_both_adams_fade_by_0_9_and_0_999(params, name):
     optimizer = build_optimizer(_Slope(None), params.train.model_copy(update={"optimizer": name}))
     assert {group["betas"] for group in optimizer.param_groups} == {(0.9, 0.999)}
+
+
+@pytest.mark.parametrize(("clip", "length"), [(0.0, 2**0.5), (0.5, 0.5)])
+def test_curve_of_the_gradients_norm_is_that_before_it_is_clipped(params, clip, length):
+    method, curves = _Slope(None), []
+    trainer = trainer_of(params, method, epochs=2, momentum=0.0, clip_norm=clip)
+    trainer.run(lambda epoch, values: curves.append(values["gradient_norm"]))
+    assert curves == pytest.approx([2**0.5] * 2)
+    # Of both gradients, 1 and 1, each has its share of the length; the groups' rates are 1 and 1 / 4.
+    assert method.course[1] == pytest.approx((-length / 2**0.5, -length / 2**0.5 / 4))
+
+
+def test_steps_between_two_looks_read_nothing_back_from_the_device(params):
+    reads = []
+    for steps in (3, 9):
+        trainer = trainer_of(params, _Slope(None), steps, epochs=1)
+        trainer.watch = LossWatch(EVERY, trainer.loader.names, trainer.everyone)
+        recorder = _Counting("_local_scalar_dense")
+        with recorder:
+            trainer.run(lambda epoch, curves: None)
+        reads.append(recorder.count)
+    assert reads[0] == reads[1] > 0  # what an epoch costs, whatever its length
+
+
+class _Counting(Recorder):
+    """Counts the calls of one operation."""
+
+    def __init__(self, name):
+        super().__init__()
+        self._name, self.count = name, 0
+
+    def __torch_dispatch__(self, function, types, arguments=(), keywords=None):
+        self.count += function.overloadpacket.__name__ == self._name
+        return super().__torch_dispatch__(function, types, arguments, keywords)
+
+
+@pytest.mark.parametrize(("device", "every"), [("cpu", 1), ("cuda", EVERY)])
+def test_losses_of_a_gpu_are_looked_at_now_and_then(params, device, every):
+    real = Device("cpu", "fp32", 1).fabric()
+    fabric = SimpleNamespace(world_size=1, device=torch.device(device), setup=real.setup)
+    assert trainer_of(params, _Slope(None), fabric=fabric).watch._every == every
+
+
+def test_line_below_the_bar_tells_epoch_terms_and_memory(params, monkeypatch):
+    notes = []
+
+    @contextmanager
+    def noted(title, total, unit):
+        assert (title, total, unit) == ("train _Slope", 2 * 3 * 2 * 8, "images")
+        yield SimpleNamespace(advance=lambda count, note=None: notes.append(note))
+
+    monkeypatch.setattr(loop, "progress", noted)
+    monkeypatch.setattr(loop, "memory_in_use", lambda device: 3 << 29)
+    size = {"num_pids": 4, "num_instances": 2}
+    trainer_of(params, _Slope(None), 3, epochs=2, momentum=0.0, **size).run(lambda epoch, curves: None)
+    lines = [note for note in notes if note]
+    assert lines[0] == "epoch 1/2  loss 0.00 (slope 0.00)  1.5 GiB"
+    assert lines[-1] == "epoch 2/2  loss -6.25 (slope -6.25)  1.5 GiB"

@@ -37,7 +37,7 @@ def train(params: Params, images: Path, overlay: Path, model: Path, curves: Path
     """
     check_recipe(params)
     device = choose_training_device(params.compute)
-    fabric = device.fabric()
+    fabric = device.fabric(together=True)
     data = load_training_images(images, overlay, params.train, params.seed, params.compute.image_memory)
     torch.manual_seed(params.seed)
     method = build_method(params.method, len(data.pids), params.model, params.loss)

@@ -13,7 +13,7 @@ from vireid.support.errors import UserError
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, durable: bool = False) -> Iterator[Path]:
     """Yield a temporary path beside `path` and rename it to `path` once it is complete.
 
     A reader therefore never sees a half-written file or folder, and an error or a kill while writing leaves an
@@ -22,18 +22,38 @@ def replacing(path: Path) -> Iterator[Path]:
 
     Args:
         path: The file or folder to write; its parent is made if needed.
+        durable: Whether it is on the disk, not only on its way there, when this ends: as what another file is then
+            deleted for.
     """
     partial = path.with_name(path.name + ".partial")
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove(partial)
     try:
         yield partial
+        if durable:
+            _flush(partial)
     except BaseException:
         _remove(partial)
         raise
     if path.is_dir():
         _remove(path)
     partial.replace(path)
+    if durable:
+        _flush_one(path.parent)
+
+
+def _flush(path: Path) -> None:
+    """Write a file, or a folder with all that is in it, to the disk."""
+    for part in (path, *(path.rglob("*") if path.is_dir() else ())):
+        _flush_one(part)
+
+
+def _flush_one(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _remove(path: Path) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor
 
+from vireid.losses.gather import Gather
 from vireid.support.errors import UserError
 
 EVERY = 50  # steps after which losses that a GPU computes are looked at, as each look waits for it
@@ -30,13 +31,16 @@ def diverged(where: str, what: str, values: str) -> UserError:
 class LossWatch:
     """Looks at the losses every few steps, and names the first step with one that is not finite.
 
+    Processes that train together look together, and all of them stop where one has such a loss.
+
     Args:
         every: Steps between two looks.
-        names: Epoch and step, from 0, to the names of the batch's images.
+        names: Epoch and step, from 0, to the names of the batch's images, of all processes.
+        everyone: Gathers rows over all processes.
     """
 
-    def __init__(self, every: int, names: Callable[[int, int], Sequence[str]]):
-        self._every, self._names = every, names
+    def __init__(self, every: int, names: Callable[[int, int], Sequence[str]], everyone: Gather):
+        self._every, self._names, self._everyone = every, names, everyone
         self._unseen: list[tuple[int, int, Mapping[str, Tensor]]] = []
 
     def add(self, epoch: int, step: int, losses: Mapping[str, Tensor]) -> bool:
@@ -58,14 +62,16 @@ class LossWatch:
         """Look at all losses that were not looked at yet.
 
         Raises:
-            UserError: If one is not finite: its step, its terms, and the batch's images.
+            UserError: If one is not finite: its step, its terms (means over processes), and the batch's images.
         """
         unseen, self._unseen = self._unseen, []
         if not unseen:
             return
-        finite = torch.isfinite(torch.stack([losses["total"] for *_, losses in unseen])).tolist()
-        if not all(finite):
-            epoch, step, losses = unseen[finite.index(False)]
-            values = ", ".join(f"{name} {float(value):g}" for name, value in losses.items())
+        finite = torch.isfinite(torch.stack([losses["total"] for *_, losses in unseen])).to(torch.uint8)
+        everywhere = self._everyone(finite[None]).amin(0).tolist()
+        if not all(everywhere):
+            epoch, step, losses = unseen[everywhere.index(0)]
+            means = self._everyone(torch.stack(list(losses.values()))[None]).mean(0)
+            values = ", ".join(f"{name} {float(value):g}" for name, value in zip(losses, means, strict=True))
             images = ", ".join(self._names(epoch, step))
             raise diverged(f"epoch {epoch + 1}, step {step + 1}", "losses", f"{values}; in a batch of {images}")

@@ -89,7 +89,7 @@ class Trainer:
         self.method, self.optimizer = fabric.setup(method, build_optimizer(method, settings))
         self.method.mark_forward_method("embed")
         self.base_lrs = [group["lr"] for group in self.optimizer.param_groups]
-        self.watch = LossWatch(EVERY if on_gpu else 1, loader.names)
+        self.watch = LossWatch(EVERY if on_gpu else 1, loader.names, self.everyone)
         self.history: list[Curves] = []
         self.running = Running()
         self.best = Best()
@@ -221,7 +221,8 @@ class Trainer:
         }
 
     def _restore(self) -> None:
-        state = self.resume.load()
+        # Of all processes, as each may look at a disk of its own.
+        state = self.fabric.broadcast(self.resume.load() if self.fabric.is_global_zero else None)
         if state is not None:
             self.history, self.best = state["history"], Best(**state["best"])
             sums = {name: value.to(self.fabric.device) for name, value in state["sums"].items()}

@@ -58,8 +58,8 @@ class ModelDescription:
 
 
 def save_model(folder: Path, state: dict[str, Tensor], description: ModelDescription) -> None:
-    """Write the folder whole, under a temporary name first."""
-    with replacing(folder) as partial:
+    """Write the folder whole, first under a temporary name, and to the disk: its training is forgotten then."""
+    with replacing(folder, durable=True) as partial:
         partial.mkdir()
         # Not save_file, whose error on a full disk is no OSError.
         weights, json_file = (partial / name for name in NAMES)

@@ -38,7 +38,7 @@ class ResumePoint:
     Args:
         parameters: Everything in `params.yaml` that decides the weights, `method` among it.
         inputs: Files that do.
-        writes: Whether this process saves; of processes that train together one does, and all of them restore.
+        writes: Whether this process saves and loads; of processes that train together one does, for all of them.
     """
 
     def __init__(self, parameters: dict[str, Any], inputs: list[Path], writes: bool = True):
@@ -122,12 +122,10 @@ class ResumePoint:
         """Save the state whole; the one before it is kept until then, and still after it."""
         content = BytesIO()
         torch.save(state, content)
-        with replacing(self._last) as partial:
+        with replacing(self._last, durable=True) as partial:
             with partial.open("wb") as file:
                 file.write(content.getbuffer())
                 file.write(hashlib.sha256(content.getbuffer()).digest())
-                file.flush()
-                os.fsync(file.fileno())
             if self._last.exists():
                 self._last.replace(self._before)
 
