@@ -8,6 +8,7 @@ from tests.docs.pages import PAGES, block_commands, inline_codes, inline_command
 from tests.docs.parsing import check_command
 from tests.made import CONF, recipe_of
 from vireid.cli import app
+from vireid.experiments.grid import load_grid
 from vireid.layers import flat, preset_names
 
 SECTIONS = "seed|dataset|ingest|superresolve|model|loss|train|extract|evaluate|figures|compute"
@@ -28,6 +29,14 @@ def test_command_of_a_block_is_understood(words, tmp_path):
 @pytest.mark.parametrize("words", inline_commands(), ids=" ".join)
 def test_command_in_the_prose_is_understood(words, tmp_path):
     check_command(words, tmp_path, may_lack_arguments=True)
+
+
+def test_pages_count_the_rows_that_each_table_runs():
+    lines = re.findall(r"\| `vireid experiments (\w+/\w+)[^|]*\| (\d+)", "\n".join(map(prose, PAGES)))
+    assert len(lines) > 15
+    for table, count in lines:
+        rows = load_grid(CONF, table).rows.values()
+        assert int(count) == sum(row.reachable for row in rows), table
 
 
 @pytest.mark.parametrize(

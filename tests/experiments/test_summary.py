@@ -52,7 +52,9 @@ def test_what_a_training_started_from_is_told(preset, model, told):
 
 def test_fitted_method_is_not_told_to_have_steps():
     (sentence,) = summary._lengths([recipe_of("hog_lfda")])
-    assert sentence.endswith("of hog_lfda: fitted in closed form to all training images, 128x64 pixels.")
+    assert sentence.endswith(
+        "of hog_lfda: fitted in closed form to 8 images of each training identity and spectrum, 128x64 pixels."
+    )
 
 
 def test_experiments_of_other_names_are_told(plan, experiment):
@@ -206,7 +208,7 @@ def test_overview_tells_group_size_and_speed_of_each_method(monkeypatch, tmp_pat
     write_comparison_table(tmp_path / "table.md", table)
     lines = (tmp_path / "table.md").read_text().splitlines()
     assert [cell.strip() for cell in lines[2].split("|")][-6:-1] == list(table.rows[0].facts)
-    assert any("hold together (Holm)" in line for line in lines)
+    assert any("at the level of its test among all rows (Holm)" in line for line in lines)
     assert any("One row, here the first: `vireid experiments results/methods" in line for line in lines)
     assert any("--queue --rows baseline`." in line for line in lines)
 

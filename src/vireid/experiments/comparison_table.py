@@ -53,7 +53,8 @@ class ComparisonTable:
         metrics: The columns; rows are compared by the last one.
         rows: In the paper's order.
         notes: What must be known about the numbers, a sentence each.
-        corrected: Whether the intervals of the differences hold together (Holm) and not each for its row alone.
+        corrected: Whether the interval of each difference is at the level of its test among all rows (Holm), and not
+            for its row alone.
     """
 
     title: str

@@ -94,7 +94,7 @@ class Grid(Section):
         sweep: The dotted key that each row sets to another value, where the table tries one: then the numbers are
             drawn over its values.
         overview: Whether the rows are methods: then each is compared with all others, what is known of it stands
-            beside its numbers, and the intervals of the differences hold together.
+            beside its numbers, and differences are tested with a correction for their number.
         set: What to set in all rows, before what each sets by itself.
         schedules: Schedule -> what more to set in all rows under it.
         rows: By name.

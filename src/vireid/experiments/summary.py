@@ -93,10 +93,10 @@ def _notes(plan: Plan, collected: Mapping[str, RowExperiments], rows: Sequence[s
     )
     if protocol.startswith("synthetic"):
         notes.append("The embedded data set is drawn, so our numbers say nothing about real cameras.")
-    together = "which hold together (Holm)" if grid.overview else "for each row alone"
+    level = "at the level of its test among all rows (Holm)" if grid.overview else "for each row alone"
     notes.append(
         f"Differences in {grid.metrics[-1]} are to {_references(plan, rows)}; ours are paired by seed"
-        f"{' and trial' if trials else ''}, with half of Student's 95 % interval, {together}. Bold: the "
+        f"{' and trial' if trials else ''}, with half of Student's 95 % interval, {level}. Bold: the "
         "interval does not hold zero. What is not bold is within noise."
     )
     if grid.overview:
@@ -179,7 +179,8 @@ def _training(settings: Mapping[str, Any]) -> str:
     train, ingest = settings["train"], settings["ingest"]
     pixels = f"{ingest['height']}x{ingest['width']} pixels"
     if issubclass(method, Fitted):
-        return f"fitted in closed form to all training images, {pixels}"
+        count = settings["model"]["images_per_pid"]
+        return f"fitted in closed form to {count} images of each training identity and spectrum, {pixels}"
     images, steps = 2 * train["num_pids"] * train["num_instances"], train["steps_per_epoch"]
     trunk, weights = method.trunk_of(model), settings["model"].get("weights")
     pretrained = weights or (trunk and trunk.pretrained)

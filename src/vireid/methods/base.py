@@ -202,7 +202,10 @@ class Method(Embedder, Generic[Outputs]):
 
 
 class Fitted(Embedder):
-    """An embedder that is fitted in closed form: classical features and metric learning."""
+    """An embedder that is fitted in closed form: classical features and metric learning.
+
+    `images_per_pid` in its section `model` says how many images of each training identity and spectrum it is fitted to.
+    """
 
     @abstractmethod
     def fit(self, images: Mapping[Modality, np.ndarray], labels: Mapping[Modality, np.ndarray]) -> None:

@@ -83,3 +83,16 @@ def test_cycle_that_would_never_begin_is_refused():
     recipe["train"]["epochs"] = 8  # the last of two cycles begins with epoch 8, from 0
     with pytest.raises(UserError, match="never begin"):
         check_recipe(Params.model_validate(recipe))
+
+
+def test_lengths_in_epochs_of_sysu_mm01_are_the_papers_steps():
+    recipe = recipe_of("svdnet", "paper")
+    train, cycles = recipe["train"], recipe["model"]["svd"]
+    assert train["steps_per_epoch"] == "full"
+    assert 2 * train["num_pids"] * train["num_instances"] == 16
+    steps = 22_258 // (train["num_pids"] * train["num_instances"])  # visible images of its training identities
+    assert cycles["first_epoch"] * steps == pytest.approx(25_000, abs=steps / 2)
+    assert cycles["restraint"] * steps == cycles["relaxation"] * steps == pytest.approx(8_000, abs=steps / 2)
+    one = cycles["restraint"] + cycles["relaxation"]
+    assert train["epochs"] == cycles["first_epoch"] + cycles["cycles"] * one
+    assert train["milestones"] == [cycles["first_epoch"] + 3 * one]  # where the fourth begins
