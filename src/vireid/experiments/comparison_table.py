@@ -53,8 +53,8 @@ class ComparisonTable:
         metrics: The columns; rows are compared by the last one.
         rows: In the paper's order.
         notes: What must be known about the numbers, a sentence each.
-        corrected: Whether the interval of each difference is at the level of its test among all rows (Holm), and not
-            for its row alone.
+        corrected: Whether each interval is at the level of its row's test among all rows (Holm), not for its row
+            alone.
     """
 
     title: str

@@ -204,7 +204,7 @@ class Method(Embedder, Generic[Outputs]):
 class Fitted(Embedder):
     """An embedder that is fitted in closed form: classical features and metric learning.
 
-    `images_per_pid` in its section `model` says how many images of each training identity and spectrum it is fitted to.
+    In its section `model`, `images_per_pid` are the images of each training identity and spectrum it is fitted to.
     """
 
     @abstractmethod

@@ -1,15 +1,21 @@
 """AGW: its loss against slow loops, its attention and where it stands. CPU, seconds."""
 
+import math
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.made import built_trunk
+from tests.made import built_trunk, recipe_of, small_trunk
+from tests.methods.batches import embed_all, paired_batch
 from tests.reference.weighted_triplet import weighted_triplet
+from vireid.backbones.pooling import pool
 from vireid.backbones.trunks import blocks_of
 from vireid.losses.gather import alone
+from vireid.methods import build_method
 from vireid.methods.agw.method import NonLocal, attend, weighted_triplet_loss
+from vireid.methods.necked import NeckedOutputs
 
 
 @given(st.integers(0, 999), st.integers(1, 5), st.integers(1, 12), st.sampled_from([0.1, 1, 10]))
@@ -74,3 +80,29 @@ def test_attention_leaves_the_maps_of_a_trunk_as_they_were():
     before = trunk(images)
     attend(trunk, 1)
     assert all(torch.equal(*maps) for maps in zip(trunk.eval()(images), before, strict=True))
+
+
+def built():
+    torch.manual_seed(0)
+    recipe = recipe_of("agw", "paper")
+    return build_method("agw", 2, small_trunk(recipe["model"]), recipe["loss"])
+
+
+def test_triplet_sees_the_pooled_features_and_identity_the_logits():
+    method, batch = built(), paired_batch([0, 1], 48, 24)
+    pooled, logits = torch.randn(4, 8, requires_grad=True), torch.zeros(4, 2, requires_grad=True)
+    losses = method.losses(NeckedOutputs(pooled, logits), batch, alone)
+    assert losses["triplet"].item() == pytest.approx(weighted_triplet_loss(pooled, batch.labels, alone).item())
+    assert losses["identity"].item() == pytest.approx(math.log(2), rel=1e-5)
+    losses["triplet"].backward()
+    assert logits.grad is None
+
+
+def test_ranked_is_what_is_pooled_by_powers_behind_the_neck():
+    method, batch = built().eval(), paired_batch([0, 1], 48, 24)
+    with torch.inference_mode():
+        method.neck.norm.running_mean.fill_(3.0)
+        embeddings = embed_all(method, batch)
+        pooled = pool(method.backbone(batch.images, batch.visible)[-1], "gem")
+        torch.testing.assert_close(embeddings["neck"], method.neck.norm(pooled))
+    assert list(method.embedding_dims) == ["neck", "pooled"]

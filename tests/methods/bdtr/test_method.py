@@ -13,6 +13,7 @@ from vireid.losses.gather import alone
 from vireid.methods import build_method
 from vireid.methods.base import Batch
 from vireid.methods.bdtr.method import TopRanking
+from vireid.methods.classified import ClassifiedOutputs
 
 MARGINS = (0.5, 0.1)
 
@@ -62,3 +63,16 @@ def test_presets_are_the_three_papers(preset, terms):
     assert method.loss.centres is (preset == "ebdtr")
     assert method.loss_weights.get("intra", 0.1) == 0.1
     assert recipe["train"]["num_instances"] == (4 if preset == "ebdtr" else 1)
+
+
+def test_embeddings_of_length_one_are_ranked_with_the_papers_margins():
+    recipe = recipe_of("bdtr", "paper")
+    torch.manual_seed(0)
+    method, batch = build_method("bdtr", 3, tiny(recipe["model"]), recipe["loss"]), paired_batch([0, 1, 2], 64, 32)
+    directions = torch.tensor([[3.0, 4.0], [5.0, 0.0], [0.0, 2.0], [1.0, 0.0], [3.0, 3.0], [0.0, 9.0]])
+    losses = method.losses(ClassifiedOutputs(directions, torch.zeros(6, 3)), batch, alone)
+    unit = directions / directions.norm(dim=1, keepdim=True)
+    terms = compared(unit, batch.labels, batch.visible, centres=False)
+    assert losses["cross"].item() == pytest.approx(terms.cross_loss(0.5).item(), rel=1e-6)
+    assert losses["intra"].item() == pytest.approx(terms.intra_loss(0.1).item(), abs=1e-6)
+    assert losses["cross"].item() != pytest.approx(terms.cross_loss(0.1).item(), rel=0.1)

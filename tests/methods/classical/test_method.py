@@ -36,7 +36,7 @@ def test_presets_are_features_with_metrics():
     assert pairs == {(features, metric) for features in FEATURES for metric in METRICS}
 
 
-@pytest.mark.parametrize("name", ["hog_euclidean", "lomo_cca", "hog_lfda", "lomo_cdfe"])
+@pytest.mark.parametrize("name", PRESETS)
 def test_embedding_is_finite_repeats_and_does_not_depend_on_batch_mates(name):
     method, images = fitted(name), normalise(torch.from_numpy(noise(1)[Modality.INFRARED]))
     for modality in Modality:

@@ -6,7 +6,9 @@ import torch
 from tests.made import recipe_of
 from tests.methods.batches import losses_of, paired_batch, step_on
 from tests.methods.cmgan.tiny import tiny
+from vireid.losses.gather import alone
 from vireid.methods import build_method
+from vireid.methods.classified import ClassifiedOutputs
 from vireid.methods.cmgan.method import Reversed
 
 BATCH = paired_batch([0, 1, 2], 64, 32)
@@ -43,6 +45,19 @@ def test_network_climbs_what_the_discriminator_goes_down():
         for parameter in method.layer.parameters():
             parameter -= 1e-3 * parameter.grad / parameter.grad.norm().clamp(min=1e-9)
     assert losses_of(method, BATCH)["spectrum"] > loss
+
+
+def test_triplets_are_across_the_spectra():
+    method = built()
+    # On a line: visible at 0 and 1, infrared at 3 and 5; the nearest of the own spectrum would be much nearer.
+    embedding = torch.zeros(4, 32)
+    embedding[:, 0] = torch.tensor([0.0, 1.0, 3.0, 5.0])
+    outputs = ClassifiedOutputs(embedding, torch.zeros(4, 3))
+    loss = method.losses(outputs, paired_batch([0, 1], 64, 32), alone)["triplet"]
+    margin = method.loss.margin
+    assert 0 < margin < 1
+    # Positive less negative: 3 - 5, 4 - 2, 3 - 2, 4 - 5.
+    assert loss.item() == pytest.approx((2 * margin + 3) / 4, abs=1e-4)
 
 
 def test_discriminator_that_guesses_has_the_logarithm_of_two():

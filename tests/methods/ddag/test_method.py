@@ -10,8 +10,9 @@ from tests.made import recipe_of
 from tests.methods.batches import losses_of, paired_batch, step_on
 from tests.methods.ddag.tiny import tiny
 from tests.reference.identity_graph import attention, projected
+from vireid.losses.gather import alone
 from vireid.methods import build_method
-from vireid.methods.ddag.method import GraphLayer, PartAttention
+from vireid.methods.ddag.method import GraphLayer, Outputs, PartAttention
 
 
 def built():
@@ -60,6 +61,20 @@ def test_graph_counts_from_the_second_epoch_on_and_more_as_the_others_fall():
     assert step_on(method, paired_batch([0, 1, 2], 64, 32)).measures["graph_weight"].item() == pytest.approx(1 / 3)
     method.on_epoch(0, [])
     assert method.loss_weights["graph"] == 0
+
+
+def test_pooled_is_compared_and_both_embeddings_are_classified():
+    method, batch = built(), paired_batch([0, 1, 2], 64, 32)
+    width = method.embedding_dims["pooled"]
+    sure = 50 * torch.eye(3)[batch.labels]
+    pooled, attended = torch.zeros(6, width, requires_grad=True), torch.randn(6, width, requires_grad=True)
+    losses = method.losses(Outputs(pooled, attended, torch.zeros(6, 3), sure), batch, alone)
+    assert losses["triplet"].item() == pytest.approx(method.margin, abs=1e-5)
+    assert losses["identity"].item() == pytest.approx(math.log(3), rel=1e-5)
+    assert losses["parts"].item() == pytest.approx(0, abs=1e-5)
+    losses["graph"].backward()
+    assert pooled.grad is None
+    assert attended.grad.any()
 
 
 def test_ranked_is_the_neck_with_the_attended_parts_added_to_it():

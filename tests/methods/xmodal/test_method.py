@@ -1,5 +1,6 @@
 """Xmodal: what is an X image, and which images its triplets compare, against slow loops. CPU, seconds."""
 
+import math
 import operator
 
 import pytest
@@ -73,3 +74,13 @@ def test_triplets_bridge_to_infrared_and_stay_within_each_spectrum(seed, identit
     assert [losses["cross"].item(), losses["respective"].item()] == pytest.approx([cross, respective], abs=1e-5)
     (losses["cross"] + losses["respective"]).backward()
     assert torch.isfinite(pooled.grad).all()
+
+
+def test_images_of_all_three_spectra_are_classified():
+    batch = paired_batch([0, 1, 2], 64, 32)
+    labels, _ = labels_and_spectra(batch)
+    for wrong in range(9):
+        logits = 50 * torch.eye(3)[labels]
+        logits[wrong] = 0
+        loss = METHOD.losses(Outputs(torch.zeros(9, 4), logits), batch, alone)["identity"]
+        assert loss.item() == pytest.approx(math.log(3) / 9, rel=1e-4)
