@@ -4,32 +4,39 @@
     python benchmarks/methods.py "hpiln_*" --schedule paper    # HPILN's nine networks at full size
 
 Each trains as the training loop has it, by the schedule of its preset: its size of images, batch, losses and
-optimiser; weights and images are random. Each has a process of its own, so that its memory is its own.
+optimiser; weights and images are random. A method that is fitted has one step, the fit to 400 identities. Each has
+a process of its own, so that its memory is its own.
 """
 
 import resource
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from multiprocessing import get_context
 from typing import Annotated
 
+import numpy as np
 import torch
 import typer
 from step import CONF, built, recipe_of, seconds, training_step
 
 from vireid.compute import Device, all_cores, choose_device
+from vireid.data.augmentation import normalise
 from vireid.data.records import Modality
 from vireid.experiments.grid import load_grid
 from vireid.layers import preset_names
-from vireid.methods import method_class
-from vireid.methods.base import Method
+from vireid.methods import build_method, method_class
+from vireid.methods.base import Embedder, Fitted, Method
+from vireid.params import Params
 from vireid.support.progress import track
 from vireid.support.tables import Column, print_table
 
 TITLES = ("height", "width", "D", "parameters", "MiB", "s per step", "trained/s", "embedded/s", "times")
 COLUMNS = [Column("preset"), *(Column(title, number=True) for title in TITLES)]
+FITTED_PIDS = 400  # identities of the embedded data set that a method is fitted to
+EMBEDDED = 64  # images that a fitted method embeds at a time
 
 
 @dataclass(frozen=True)
@@ -42,8 +49,8 @@ class Measured:
         embedding_dim: Width D of the embedding that is ranked.
         parameters: Classifiers for 395 identities included.
         mebibytes: Largest memory of the process, or of the GPU where there is one.
-        step: Seconds of a training step.
-        images: Of a step.
+        step: Seconds of a training step, or of a fit.
+        images: Of a step or of a fit.
         embedded: Images per second in eval mode.
     """
 
@@ -92,20 +99,15 @@ def main(
 
 
 def named(patterns: Sequence[str]) -> list[str]:
-    """Presets of methods that are trained, by patterns; a plain ResNet-50 first: others are compared with it."""
+    """Presets by patterns; a plain ResNet-50 first: others are compared with it."""
     names = [name for name in preset_names(CONF, "method") if any(fnmatch(name, pattern) for pattern in patterns)]
-    return sorted(trained(names), key=lambda name: (not name.endswith("resnet50"), name))
+    return sorted(names, key=lambda name: (not name.endswith("resnet50"), name))
 
 
 def compared() -> list[str]:
     """Presets of the comparison of all methods, in its order, each once."""
     rows = load_grid(CONF, "results/methods").rows.values()
-    return trained(list(dict.fromkeys(row.presets["method"] for row in rows if row.presets)))
-
-
-def trained(names: Sequence[str]) -> list[str]:
-    """Those that are trained by steps."""
-    return [name for name in names if issubclass(method_class(recipe_of(name, "quick", 0).method), Method)]
+    return list(dict.fromkeys(row.presets["method"] for row in rows if row.presets))
 
 
 def in_its_own_process(name: str, schedule: str, pids: int, steps: int, device: Device) -> Measured:
@@ -117,6 +119,29 @@ def in_its_own_process(name: str, schedule: str, pids: int, steps: int, device: 
 def measure(name: str, schedule: str, pids: int, steps: int, device: Device) -> Measured:
     """Measure one preset in this process."""
     recipe = recipe_of(name, schedule, pids)
+    if issubclass(method_class(recipe.method), Method):
+        return measure_steps(recipe, steps, device)
+    return measure_fit(recipe, steps)
+
+
+def measure_fit(recipe: Params, steps: int) -> Measured:
+    """Measure a method that is fitted, on the CPU, by one fit."""
+    method = build_method(recipe.method, FITTED_PIDS, recipe.model, recipe.loss)
+    assert isinstance(method, Fitted)
+    height, width = recipe.ingest.height, recipe.ingest.width
+    labels = np.arange(FITTED_PIDS).repeat(recipe.model["images_per_pid"])
+    rng = np.random.default_rng(0)
+    images = {kind: rng.integers(0, 256, (len(labels), height, width, 3), np.uint8) for kind in Modality}
+    start = time.perf_counter()
+    method.fit(images, dict.fromkeys(Modality, labels))
+    fit = time.perf_counter() - start
+    shown = normalise(torch.from_numpy(images[Modality.INFRARED][:EMBEDDED]))
+    rate = EMBEDDED / seconds(embedding_of(method, shown), steps)
+    return described(recipe, method, peak_of_process(), fit, 2 * len(labels), rate)
+
+
+def measure_steps(recipe: Params, steps: int, device: Device) -> Measured:
+    """Measure a method that is trained by steps."""
     height, width = recipe.ingest.height, recipe.ingest.width
     method = built(recipe)
     count = 2 * recipe.train.num_pids * recipe.train.num_instances
@@ -130,20 +155,31 @@ def measure(name: str, schedule: str, pids: int, steps: int, device: Device) -> 
         if fabric_device.type == "cuda":
             torch.cuda.synchronize()
 
-    @torch.inference_mode()
-    def embedded() -> None:
-        with fabric.autocast():
-            for values in method.embed(images, Modality.INFRARED).values():
-                values.cpu()
-
-    time = seconds(finished_step, steps)
+    each = seconds(finished_step, steps)
     method.eval()
-    rate = count / seconds(embedded, steps)
+    with fabric.autocast():
+        rate = count / seconds(embedding_of(method, images), steps)
     on_gpu = fabric_device.type == "cuda"
     peak = torch.cuda.max_memory_allocated() / 2**20 if on_gpu else peak_of_process()
-    parameters = sum(parameter.numel() for parameter in method.parameters())
-    dim = next(iter(method.embedding_dims.values()))
-    return Measured(height, width, dim, parameters, peak, time, count, rate)
+    return described(recipe, method, peak, each, count, rate)
+
+
+def embedding_of(model: Embedder, images: torch.Tensor) -> Callable[[], None]:
+    """Return a function that embeds images and has the embeddings in the host's memory."""
+
+    @torch.inference_mode()
+    def embed() -> None:
+        for values in model.embed(images, Modality.INFRARED).values():
+            values.cpu()
+
+    return embed
+
+
+def described(recipe: Params, model: Embedder, peak: float, each: float, count: int, rate: float) -> Measured:
+    """Put what was measured beside the sizes of images and model."""
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    dim = next(iter(model.embedding_dims.values()))
+    return Measured(recipe.ingest.height, recipe.ingest.width, dim, parameters, peak, each, count, rate)
 
 
 def peak_of_process() -> float:

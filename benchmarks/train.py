@@ -17,7 +17,7 @@ import typer
 from loader import IMAGES_PER_PID, load, loader_of, write_images
 from step import built, recipe_of, seconds, training_step
 
-from vireid.compute import Device
+from vireid.compute import Device, choose_device
 from vireid.params import Params
 from vireid.training.data import TrainingImages
 from vireid.training.loop import Trainer
@@ -28,7 +28,7 @@ EPOCHS = 2  # of which the second is timed
 def main(
     method: Annotated[str, typer.Option(help="A preset of conf/method.")] = "fprnet",
     schedule: Annotated[str, typer.Option(help="One of its schedules.")] = "demo",
-    precision: Annotated[str, typer.Option(help="fp32 or bf16; that of the schedule without it.")] = "",
+    precision: Annotated[str, typer.Option(help="fp32 or bf16; what training would take without it.")] = "",
     images: Annotated[int, typer.Option(help="Images in the file.")] = 4000,
     steps: Annotated[int, typer.Option(help="Timed steps, after as many that are not.")] = 20,
     threads: Annotated[int, typer.Option(help="Threads inside one operation.")] = torch.get_num_threads(),
@@ -36,7 +36,7 @@ def main(
 ) -> None:
     """Time the real training loop of a preset against its bare step."""
     recipe = recipe_of(method, schedule, pids=0)
-    chosen = precision or recipe.compute.precision.replace("auto", "bf16")
+    chosen = precision or choose_device(recipe.compute.model_copy(update={"device": "cpu"})).precision
     device = Device("cpu", chosen, threads)
     with tempfile.TemporaryDirectory() as folder:
         write_images(Path(folder), images // (2 * IMAGES_PER_PID), recipe.ingest.height, recipe.ingest.width)

@@ -8,6 +8,7 @@ from typer import Typer
 from typer.testing import CliRunner
 
 from tests.made import ROOT
+from vireid.compute import Device
 from vireid.methods import build_method
 from vireid.methods.hpiln.architecture import NETWORKS
 
@@ -50,8 +51,17 @@ def test_row_tells_the_networks_size_and_a_steps_time(benchmark):
     assert times == 1
 
 
-def test_compared_methods_are_those_of_the_results_that_are_trained(benchmark):
+def test_compared_methods_are_those_of_the_results_each_once(benchmark):
     names = benchmark.compared()
     assert names[:2] == ["baseline", "fprnet"]
-    assert {"agw", "ddag", "xmodal", "svdnet"} <= set(names)
-    assert not [name for name in names if name.startswith(("hog_", "lomo_"))]
+    assert {"agw", "ddag", "xmodal", "svdnet", "hog_lfda", "lomo_lfda"} <= set(names)
+    assert len(names) == len(set(names))
+
+
+def test_fit_is_the_one_step_of_a_fitted_method(benchmark, monkeypatch):
+    monkeypatch.setattr(benchmark, "FITTED_PIDS", 6)
+    measured = benchmark.measure("hog_euclidean", "smoke", 0, 1, Device("cpu", "fp32", 1))
+    images = 2 * 6 * benchmark.recipe_of("hog_euclidean", "smoke", 0).model["images_per_pid"]
+    assert (measured.images, measured.parameters) == (images, 0)
+    assert measured.step > 0
+    assert measured.embedded > 0

@@ -162,7 +162,8 @@ def exchange_channels(images: Tensor, changes: Changes) -> Tensor:
     """Show images that have weights by one channel of theirs, or by their luminance, in all three channels.
 
     Ye et al., "Channel augmented joint learning for visible-infrared recognition" (ICCV 2021). A visible image
-    then has three equal channels, as an infrared one has.
+    then has three equal channels, as an infrared one has. Ours: all four kinds are equally likely. The paper's
+    random erasing by channel and its second, exchanged copy of each visible image are not here.
 
     Args:
         images: (B, H, W, 3) uint8 RGB.

@@ -14,8 +14,9 @@ Recipe: two stems, shared trunk, last stride 1, BN neck, three parts, a graph of
 are the plain baseline's.
 
 Deviations:
-- The graph's layers have no dropout, and the width of a head (model.graph_width) is ours.
-- The parts are classified by the classifier of the BN neck.
+- The graph's layers have no dropout, and the width of a head (model.graph_width) is ours. Its nodes are the
+  embeddings with their parts; those of the public code are pooled, without parts.
+- The parts are classified by the classifier of the BN neck, and have no normalisation of their own before it.
 """
 
 from collections.abc import Mapping, Sequence

@@ -13,7 +13,11 @@ Recipe: stem and first stage of each spectrum its own, last stride 1, six strips
 weight is 1 on SYSU-MM01 and 2 on RegDB; SGD 0.1 (trunk 0.1x) with warm-up, 8 identities x (4 + 4) images, 60
 epochs.
 
-Deviations: the small schedules train a small trunk, four strips and mixed colour channels.
+Deviations:
+- Strips are averaged; the public code pools them by powers.
+- The centres' weight multiplies the triplets of all strips in a row as well; in the public code, only those of
+  the single strips. On SYSU-MM01, where it is 1, there is no difference.
+- The small schedules train a small trunk, four strips and mixed colour channels.
 """
 
 from dataclasses import dataclass
