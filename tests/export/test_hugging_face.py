@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from tests.refusals import refused
 from vireid.cli import app
 from vireid.compute import all_cores
 from vireid.data.records import Modality
+from vireid.export.model_card import model_card
 from vireid.search.embedder import TorchModel
 from vireid.training.model_folder import read_description
 
@@ -48,13 +50,43 @@ def test_card_has_the_numbers_with_their_intervals_and_what_the_model_was_made_f
         row = next(line for line in card.text.splitlines() if f"`{name}`" in line)
         low, high = protocol["interval95"]["mAP"]
         assert f"{protocol['mean']['mAP']:.1f} ({low:.1f} to {high:.1f})" in row
-        assert re.search(rf"\| {protocol['queries']} \| {protocol['gallery_size']} \|", row)
+        how = protocol["protocol"]
+        gallery = rf"{protocol['gallery_size']}, {how['trials']} drawn \({how['gallery_draw']}\)"
+        assert re.search(rf"\| {protocol['queries']} \| {gallery} \| {how['cmc_counting']} \|", row)
     results = {(r.dataset_config, r.metric_type): r.metric_value for r in card.data.eval_results}
     assert results[name, "rank1"] == pytest.approx(protocol["mean"]["rank1"], abs=0.005)
     assert f"{len(description.train_pids)}, and {len(description.holdout_pids)} that chose" in card.text
     assert model_hash in card.text
     assert "random weights" in card.text
     assert card.data.library_name == "vireid"
+
+
+def test_card_of_protocols_with_other_metrics_leaves_blank_what_one_lacks(model_folder, evaluation_file):
+    evaluation = json.loads(evaluation_file.read_text())
+    (first, *_, last) = evaluation["protocols"].values()
+    del first["mean"]["rank1"], last["mean"]["mINP"]
+    lines = model_card(*read_description(model_folder), evaluation).text.splitlines()
+    start = next(place for place, line in enumerate(lines) if line.startswith("| protocol"))
+    head, rows = cells(lines[start]), [cells(line) for line in lines[start + 2 :][: len(evaluation["protocols"])]]
+    assert {len(row) for row in rows} == {len(head)}
+    for name, row, lacking in ((first, rows[0], "rank-1"), (last, rows[-1], "mINP")):
+        told = dict(zip(head, row, strict=True))
+        assert told[lacking] == "\N{EN DASH}"
+        assert told["mAP"].startswith(f"{name['mean']['mAP']:.1f} (")
+
+
+def cells(line):
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+@pytest.mark.parametrize("licence", ["BSD-3-Clause", None])
+def test_card_tells_the_licence_of_pretrained_weights(model_folder, licence):
+    description, model_hash = read_description(model_folder)
+    origin = {"name": "resnet50", "source": "torchvision", "licence": licence}
+    started = replace(description, pretrained_weights=[origin])
+    card = model_card(started, model_hash, None).text
+    assert f"- started from `resnet50` (torchvision), licence {licence or 'not stated'}" in card
+    assert "random weights" not in card
 
 
 def test_card_without_numbers_says_so(model_folder, workplace):

@@ -5,7 +5,7 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from vireid.support.tables import markdown_table
+from vireid.support.tables import NOTHING, markdown_table
 from vireid.training.model_folder import ModelDescription
 
 METRICS = {"rank1": "rank-1", "rank10": "rank-10", "mAP": "mAP", "mINP": "mINP"}
@@ -76,17 +76,28 @@ def _training(description: ModelDescription, model_hash: str) -> str:
 def _numbers(evaluation: Mapping[str, Any] | None) -> str:
     if evaluation is None:
         return "## Numbers\n\nNot evaluated."
-    rows = []
-    for name, protocol in evaluation["protocols"].items():
-        values = [_with_interval(protocol, metric) for metric in METRICS if metric in protocol["mean"]]
-        rows.append((f"`{name}`", str(protocol["queries"]), str(protocol["gallery_size"]), *values))
-    present = [label for metric, label in METRICS.items() if metric in protocol["mean"]]
-    table = _table(("protocol", "queries", "gallery", *present), rows)
-    told = f"Percent, with 95 % intervals over the query identities; embedding `{evaluation['embedding']}`."
+    protocols = evaluation["protocols"].values()
+    present = [metric for metric in METRICS if any(metric in protocol["mean"] for protocol in protocols)]
+    rows = [_row(protocol, present) for protocol in protocols]
+    table = _table(("protocol", "queries", "gallery", "CMC by", *(METRICS[metric] for metric in present)), rows)
+    told = (
+        "Percent, means over the galleries, with 95 % intervals over the query identities; embedding "
+        f"`{evaluation['embedding']}`. Beside a gallery's images stands how many galleries there are and how they "
+        "are drawn; the CMC counts identities or images before the right one."
+    )
     return f"## Numbers\n\n{told}\n\n{table}"
 
 
+def _row(evaluated: Mapping[str, Any], metrics: Sequence[str]) -> tuple[str, ...]:
+    """A protocol: its queries, its galleries, how it counts, and its numbers."""
+    protocol, values = evaluated["protocol"], (_with_interval(evaluated, metric) for metric in metrics)
+    gallery = f"{evaluated['gallery_size']}, {protocol['trials']} drawn ({protocol['gallery_draw']})"
+    return f"`{protocol['name']}`", str(evaluated["queries"]), gallery, protocol["cmc_counting"], *values
+
+
 def _with_interval(protocol: Mapping[str, Any], metric: str) -> str:
+    if metric not in protocol["mean"]:
+        return NOTHING
     value = f"{protocol['mean'][metric]:.1f}"
     if metric not in protocol["interval95"]:
         return value
