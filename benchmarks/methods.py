@@ -12,6 +12,7 @@ import resource
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from multiprocessing import get_context
@@ -72,7 +73,10 @@ def main(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
 ) -> None:
-    """Print one table; `times` is the step's time for an image over that of the first preset."""
+    """Print one table; `times` is the step's time for an image over that of the first preset.
+
+    What is fitted has no step: its row has the seconds of the whole fit, on the CPU in any case.
+    """
     names = named(presets.split(",")) if presets else compared()
     chosen = choose_device(all_cores(device, precision))
     measured = {
@@ -137,7 +141,7 @@ def measure_fit(recipe: Params, steps: int) -> Measured:
     fit = time.perf_counter() - start
     shown = normalise(torch.from_numpy(images[Modality.INFRARED][:EMBEDDED]))
     rate = EMBEDDED / seconds(embedding_of(method, shown), steps)
-    return described(recipe, method, peak_of_process(), fit, 2 * len(labels), rate)
+    return measured_of(recipe, method, peak_of_process(), step=fit, images=2 * len(labels), embedded=rate)
 
 
 def measure_steps(recipe: Params, steps: int, device: Device) -> Measured:
@@ -155,31 +159,36 @@ def measure_steps(recipe: Params, steps: int, device: Device) -> Measured:
         if fabric_device.type == "cuda":
             torch.cuda.synchronize()
 
-    each = seconds(finished_step, steps)
+    step_seconds = seconds(finished_step, steps)
     method.eval()
-    with fabric.autocast():
-        rate = count / seconds(embedding_of(method, images), steps)
+    rate = count / seconds(embedding_of(method, images, fabric.autocast), steps)
     on_gpu = fabric_device.type == "cuda"
     peak = torch.cuda.max_memory_allocated() / 2**20 if on_gpu else peak_of_process()
-    return described(recipe, method, peak, each, count, rate)
+    return measured_of(recipe, method, peak, step=step_seconds, images=count, embedded=rate)
 
 
-def embedding_of(model: Embedder, images: torch.Tensor) -> Callable[[], None]:
+def embedding_of(
+    model: Embedder, images: torch.Tensor, arithmetic: Callable[[], AbstractContextManager[object]] = nullcontext
+) -> Callable[[], None]:
     """Return a function that embeds images and has the embeddings in the host's memory."""
 
     @torch.inference_mode()
     def embed() -> None:
-        for values in model.embed(images, Modality.INFRARED).values():
-            values.cpu()
+        with arithmetic():
+            for values in model.embed(images, Modality.INFRARED).values():
+                values.cpu()
 
     return embed
 
 
-def described(recipe: Params, model: Embedder, peak: float, each: float, count: int, rate: float) -> Measured:
+def measured_of(
+    recipe: Params, model: Embedder, mebibytes: float, *, step: float, images: int, embedded: float
+) -> Measured:
     """Put what was measured beside the sizes of images and model."""
     parameters = sum(parameter.numel() for parameter in model.parameters())
     dim = next(iter(model.embedding_dims.values()))
-    return Measured(recipe.ingest.height, recipe.ingest.width, dim, parameters, peak, each, count, rate)
+    height, width = recipe.ingest.height, recipe.ingest.width
+    return Measured(height, width, dim, parameters, mebibytes, step, images, embedded)
 
 
 def peak_of_process() -> float:

@@ -1,4 +1,4 @@
-"""Faults of a disk, one after the other: each write, renaming and flush of watched files fails once."""
+"""Faults of a disk: a write or renaming of watched files fails, or any flush."""
 
 import builtins
 import io

@@ -40,7 +40,7 @@ class Device:
     def fabric(self, together: bool = False) -> Fabric:
         """Set up the arithmetic and a Fabric for this device, and start the other processes if there are several.
 
-        There are as many as `devices`, whatever a scheduler has put into the environment.
+        There are as many on a machine as `devices`, whatever a scheduler has put into the environment.
 
         Args:
             together: Whether processes that `torchrun` has started, here and on other machines, share the work.
@@ -56,7 +56,7 @@ class Device:
         by_torchrun = together and TorchElasticEnvironment.detect()
         environment = TorchElasticEnvironment() if by_torchrun else LightningEnvironment()
         if by_torchrun:
-            self._require_as_many(int(os.environ["LOCAL_WORLD_SIZE"]))
+            self._require_a_process_per_device(int(os.environ["LOCAL_WORLD_SIZE"]))
         if self.devices > 1 and not by_torchrun:
             os.environ[OF_SEVERAL] = "1"  # for the processes that are started now
         fabric = Fabric(
@@ -70,7 +70,7 @@ class Device:
         console.quiet = not fabric.is_global_zero  # one process speaks
         return fabric
 
-    def _require_as_many(self, started: int) -> None:
+    def _require_a_process_per_device(self, started: int) -> None:
         """Check that there is a process on this machine for each of its devices."""
         if started != self.devices:
             raise UserError(

@@ -1,13 +1,12 @@
 """Experiments of a table, made up."""
 
-from tests.made import ROOT
+from tests.made import CONF, ROOT
 from vireid.experiments.dvc import Experiment
 from vireid.experiments.grid import load_grid
 from vireid.experiments.plan import make_plan
 from vireid.experiments.repetition import Repetition
 from vireid.layers import flat
 
-CONF = ROOT / "conf"
 PROTOCOL = "synthetic/all_search/single_shot"
 REGDB = "synthetic_regdb/visible_to_infrared"
 

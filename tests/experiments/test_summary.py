@@ -208,7 +208,7 @@ def test_overview_tells_group_size_and_speed_of_each_method(monkeypatch, tmp_pat
     write_comparison_table(tmp_path / "table.md", table)
     lines = (tmp_path / "table.md").read_text().splitlines()
     assert [cell.strip() for cell in lines[2].split("|")][-6:-1] == list(table.rows[0].facts)
-    assert any("at the level of its test among all rows (Holm)" in line for line in lines)
+    assert any("corrected for the number of rows compared with it (Holm)" in line for line in lines)
     assert any("One row, here the first: `vireid experiments results/methods" in line for line in lines)
     assert any("--queue --rows baseline`." in line for line in lines)
 

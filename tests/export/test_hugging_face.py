@@ -51,7 +51,7 @@ def test_card_has_the_numbers_with_their_intervals_and_what_the_model_was_made_f
         low, high = protocol["interval95"]["mAP"]
         assert f"{protocol['mean']['mAP']:.1f} ({low:.1f} to {high:.1f})" in row
         how = protocol["protocol"]
-        gallery = rf"{protocol['gallery_size']}, {how['trials']} drawn \({how['gallery_draw']}\)"
+        gallery = rf"{protocol['gallery_size']}, {how['trials']} galleries \({how['gallery_draw']}\)"
         assert re.search(rf"\| {protocol['queries']} \| {gallery} \| {how['cmc_counting']} \|", row)
     results = {(r.dataset_config, r.metric_type): r.metric_value for r in card.data.eval_results}
     assert results[name, "rank1"] == pytest.approx(protocol["mean"]["rank1"], abs=0.005)
@@ -69,10 +69,10 @@ def test_card_of_protocols_with_other_metrics_leaves_blank_what_one_lacks(model_
     start = next(place for place, line in enumerate(lines) if line.startswith("| protocol"))
     head, rows = cells(lines[start]), [cells(line) for line in lines[start + 2 :][: len(evaluation["protocols"])]]
     assert {len(row) for row in rows} == {len(head)}
-    for name, row, lacking in ((first, rows[0], "rank-1"), (last, rows[-1], "mINP")):
+    for evaluated, row, lacking in ((first, rows[0], "rank-1"), (last, rows[-1], "mINP")):
         told = dict(zip(head, row, strict=True))
         assert told[lacking] == "\N{EN DASH}"
-        assert told["mAP"].startswith(f"{name['mean']['mAP']:.1f} (")
+        assert told["mAP"].startswith(f"{evaluated['mean']['mAP']:.1f} (")
 
 
 def cells(line):

@@ -46,6 +46,12 @@ def variants() -> dict[str, Case]:
 VARIANTS = variants()
 
 
+def test_rows_that_only_the_tables_have_are_among_them():
+    assert {f"hpiln/fig7/{loss}" for loss in ("identity", "centre", "ht", "hti", "hp")} <= set(VARIANTS)
+    assert {f"mutual_prediction/readings/{name}" for name in ("ema", "alternating", "symmetric")} <= set(VARIANTS)
+    assert set(SAME_PARTS) <= set(grids(CONF))
+
+
 @pytest.fixture(params=VARIANTS.values(), ids=VARIANTS)
 def method(request):
     torch.manual_seed(0)

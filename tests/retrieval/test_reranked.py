@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from scipy.spatial.distance import cdist
 
 from tests.reference import reranking as oracle
@@ -11,7 +12,7 @@ from tests.reference.ranking import score_query
 from tests.retrieval.made import feature_set, features_of, layout, random_features
 from vireid.datasets.protocols import protocol_named
 from vireid.params import Reranking
-from vireid.retrieval import reranked
+from vireid.retrieval import neighbours, reranked
 from vireid.retrieval.distance_blocks import all_pairs
 from vireid.retrieval.evaluation import evaluate
 from vireid.retrieval.reranked import rerank
@@ -25,6 +26,14 @@ RANKS = (1, 5)
 @pytest.fixture(scope="module")
 def features():
     return random_features(pids=range(12), visible=2, infrared=2, noise=0.7)
+
+
+@pytest.fixture
+def four_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)
+    yield
+    torch.set_num_threads(before)
 
 
 def reranked_by_loops(features, original, trial, settings):
@@ -137,12 +146,15 @@ TOGETHER = [
 
 
 @pytest.mark.parametrize(("held", "indexed"), [(0, 1000), (1 << 27, 1000), (1 << 27, 10)])
-def test_protocols_are_reranked_together_as_if_alone(features, monkeypatch, held, indexed):
+def test_protocols_are_reranked_together_as_if_alone(features, monkeypatch, four_threads, held, indexed):
     originals = [evaluate(features, protocol, RANKS) for protocol in TOGETHER]
+    torch.set_num_threads(1)
     alone = [rerank(features, [original], FEW)[0] for original in originals]
+    torch.set_num_threads(4)  # so many trials and blocks of neighbours at a time
     monkeypatch.setattr(reranked, "_HELD", held)
     monkeypatch.setattr(reranked, "_FINAL", held)
     monkeypatch.setattr(reranked, "_INDEXED", indexed)
+    monkeypatch.setattr(neighbours, "_BLOCK_ITEMS", 200)
     calls = []
     monkeypatch.setattr(reranked, "all_pairs", lambda *given: calls.append(given[1]) or all_pairs(*given))
     for single, together in zip(alone, rerank(features, originals, FEW), strict=True):

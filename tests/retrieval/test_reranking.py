@@ -279,5 +279,5 @@ def test_queries_and_gallery_can_be_reranked_in_parts(monkeypatch):
     few = np.array([5, 29, 0])
     expected = rerank_matrix(distmat, 20, 1, PAPER)[np.ix_(some, few)]
     np.testing.assert_array_equal(reranker.distances(some, few), expected)
-    monkeypatch.setattr(reranking, "_QUERIES", 3)
+    monkeypatch.setattr(reranking, "_DISTANCES", 3 * 30)
     np.testing.assert_array_equal(reranker.all_distances()[np.ix_(some, few)], expected)

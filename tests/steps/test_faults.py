@@ -1,4 +1,7 @@
-"""Every write, renaming and flush of the other stages' outputs fails once; test_train_faults.py is on training."""
+"""Operations on the other stages' outputs fail; test_train_faults.py is on training. CPU, a minute.
+
+HDF5 writes by itself: of its files only the renaming fails here, and test_hdf5.py has a full disk.
+"""
 
 import errno
 import shutil
@@ -53,7 +56,7 @@ def test_whatever_fails_nothing_is_half_written_and_the_next_run_ends_in_the_sam
     assert {file.split("/")[0] for file in expected} == set(outputs)
     assert operations >= len(outputs)
     for number in np.unique(np.linspace(1, operations, min(operations, MOST)).round().astype(int)):
-        begin_anew(workplace)
+        empty(workplace)
         with counted(workplace, outputs, number, raises(errno.ENOSPC)), pytest.raises(OSError, match="No space"):
             run()
         for output in outputs:
@@ -63,6 +66,6 @@ def test_whatever_fails_nothing_is_half_written_and_the_next_run_ends_in_the_sam
         assert tree(workplace) == expected, number
 
 
-def begin_anew(folder):
+def empty(folder):
     for path in folder.iterdir():
         shutil.rmtree(path) if path.is_dir() else path.unlink()

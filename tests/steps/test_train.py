@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -11,6 +13,7 @@ from safetensors.numpy import load_file
 
 from tests.made import TEST
 from tests.steps.training_run import interrupt, results, table
+from vireid.steps.train import require_the_same_everywhere
 from vireid.support.errors import UserError
 from vireid.training.loop import Best, Trainer
 
@@ -225,3 +228,19 @@ def test_training_on_the_tiny_images_finds_held_out_identities_better(trained):
     assert first[6] < 0.75 * first[1]
     # Chance is about 25 % with four held-out identities.
     assert description.selected_by["holdout/mAP"] > 35
+
+
+@pytest.mark.parametrize(
+    ("of_first", "share", "is_refused"), [("a", 1.0, False), ("b", 0.5, True), ("a", 0.5, True)]
+)
+def test_processes_that_would_train_something_else_are_refused_by_all(of_first, share, is_refused):
+    """Here by the process with the key `a`; it is another's key that differs in the last case."""
+    same = []
+    fabric = SimpleNamespace(
+        device="cpu",
+        broadcast=lambda key: of_first,
+        all_reduce=lambda value: same.append(value.item()) or torch.tensor(share),
+    )
+    with pytest.raises(UserError, match="one commit") if is_refused else nullcontext():
+        require_the_same_everywhere("a", fabric)
+    assert same == [float(of_first == "a")]

@@ -39,7 +39,9 @@ def test_whatever_fails_nothing_is_half_written_and_the_next_run_ends_in_the_sam
     with counted(workplace, WATCHED, None, None) as done:
         start()
     expected, operations = results(workplace), len(done)
-    assert operations >= 4 + 5 + 3  # of the first state, of the second, and at least those of the model
+    # A state: two writes, two flushes, its renaming, its folder's flush; the second also renames the first. The
+    # model: two writes, the renaming of its JSON, four flushes, its own renaming.
+    assert operations == 6 + 7 + 8
     for number in range(1, operations + 1):
         begin_anew(workplace)
         if kind == "kill":

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -115,3 +117,27 @@ def test_json_refuses_what_is_no_number_and_keeps_the_earlier_file(tmp_path, val
     with pytest.raises(ValueError):
         write_json(path, value)
     assert tree(tmp_path) == before
+
+
+def test_durable_content_is_on_the_disk_before_it_has_its_name_and_the_name_after(tmp_path, monkeypatch):
+    done, fsync, replace = [], os.fsync, Path.replace
+
+    def noted_fsync(handle):
+        done.append(("fsync", Path(f"/proc/self/fd/{handle}").readlink().name))
+        fsync(handle)
+
+    def noted_replace(source, target):
+        done.append(("replace", target.name))
+        return replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", noted_fsync)
+    monkeypatch.setattr(Path, "replace", noted_replace)
+    with replacing(tmp_path / "folder", durable=True) as partial:
+        partial.mkdir()
+        (partial / "file").write_text("content")
+    assert done == [
+        ("fsync", "folder.partial"),
+        ("fsync", "file"),
+        ("replace", "folder"),
+        ("fsync", tmp_path.name),
+    ]

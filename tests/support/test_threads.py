@@ -5,7 +5,7 @@ import threading
 import pytest
 import torch
 
-from vireid.support.threads import lone_threads
+from vireid.support.threads import each_alone, lone_threads
 
 
 @pytest.fixture(autouse=True)
@@ -36,10 +36,10 @@ def test_as_many_threads_as_asked_compute_alone_and_afterwards_all_is_as_before(
     assert later == [3]
 
 
-def test_however_many_cores_there_are_eight_threads_share_the_work():
-    torch.set_num_threads(11)
+def test_however_many_cores_there_are_sixteen_threads_share_the_work():
+    torch.set_num_threads(19)
     with lone_threads() as threads:
-        assert threads._max_workers == 8
+        assert threads._max_workers == 16
 
 
 def test_an_error_drops_what_has_not_begun():
@@ -56,3 +56,15 @@ def test_an_error_drops_what_has_not_begun():
     assert waiting[0].cancelled()
     assert begun == []
     assert torch.get_num_threads() == 3
+
+
+def test_calls_are_made_beside_each_other_and_a_single_one_with_all_threads():
+    together = threading.Barrier(2, timeout=20)
+
+    def work(first, second):
+        together.wait()
+        return first - second, torch.get_num_threads()
+
+    assert each_alone(work, [5, 7], (value for value in (1, 2))) == [(4, 1), (5, 1)]
+    assert each_alone(lambda value: (value, torch.get_num_threads()), [8]) == [(8, 3)]
+    assert each_alone(abs, []) == []

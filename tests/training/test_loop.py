@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from tests.methods.determinism import Recorder
 from vireid.compute import Device
 from vireid.methods.base import Batch, Method
+from vireid.support.errors import UserError
 from vireid.training import loop
 from vireid.training.divergence import EVERY, LossWatch
 from vireid.training.loop import Trainer
@@ -134,28 +134,23 @@ def test_curve_of_the_gradients_norm_is_that_before_it_is_clipped(params, clip, 
     assert method.course[1] == pytest.approx((-length / 2**0.5, -length / 2**0.5 / 4))
 
 
-def test_steps_between_two_looks_read_nothing_back_from_the_device(params):
+def test_steps_between_two_looks_read_nothing_back_from_the_device(params, monkeypatch):
     reads = []
+
+    def counted(name):
+        real = getattr(torch.Tensor, name)
+        return lambda tensor, *arguments, **options: reads.append(name) or real(tensor, *arguments, **options)
+
+    for name in ("item", "tolist", "cpu", "numpy", "__float__", "__bool__", "__int__"):
+        monkeypatch.setattr(torch.Tensor, name, counted(name))
+    counts = []
     for steps in (3, 9):
+        reads.clear()
         trainer = trainer_of(params, _Slope(None), steps, epochs=1)
         trainer.watch = LossWatch(EVERY, trainer.loader.names, trainer.everyone)
-        recorder = _Counting("_local_scalar_dense")
-        with recorder:
-            trainer.run(lambda epoch, curves: None)
-        reads.append(recorder.count)
-    assert reads[0] == reads[1] > 0  # what an epoch costs, whatever its length
-
-
-class _Counting(Recorder):
-    """Counts the calls of one operation."""
-
-    def __init__(self, name):
-        super().__init__()
-        self._name, self.count = name, 0
-
-    def __torch_dispatch__(self, function, types, arguments=(), keywords=None):
-        self.count += function.overloadpacket.__name__ == self._name
-        return super().__torch_dispatch__(function, types, arguments, keywords)
+        trainer.run(lambda epoch, curves: None)
+        counts.append(len(reads))
+    assert counts[0] == counts[1] > 0  # what an epoch costs, whatever its length
 
 
 @pytest.mark.parametrize(("device", "every"), [("cpu", 1), ("cuda", EVERY)])
@@ -180,3 +175,29 @@ def test_line_below_the_bar_tells_epoch_terms_and_memory(params, monkeypatch):
     lines = [note for note in notes if note]
     assert lines[0] == "epoch 1/2  loss 0.00 (slope 0.00)  1.5 GiB"
     assert lines[-1] == "epoch 2/2  loss -6.25 (slope -6.25)  1.5 GiB"
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_state_that_the_first_process_cannot_load_ends_all_of_them(params, first):
+    refusal = UserError(
+        "last.pt", "the state cannot be read", expected="a state", found="damage", remedy="move it"
+    )
+    trainer = trainer_of(params, _Slope(None))
+
+    def load():
+        assert first  # the others are told
+        raise refusal
+
+    sent = []
+    told = (None, {"where": "last.pt", "problem": "it", "expected": "a", "found": "b", "remedy": "c"})
+
+    def broadcast(values):
+        sent.append(values)
+        return values if first else told
+
+    trainer.resume = SimpleNamespace(load=load)
+    trainer.fabric = SimpleNamespace(is_global_zero=first, broadcast=broadcast)
+    with pytest.raises(UserError, match="last") as error:
+        trainer.run(lambda epoch, curves: None)
+    assert sent == [(None, vars(refusal) if first else None)]
+    assert str(error.value) == str(refusal if first else UserError(**told[1]))

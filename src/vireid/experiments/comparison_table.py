@@ -53,8 +53,7 @@ class ComparisonTable:
         metrics: The columns; rows are compared by the last one.
         rows: In the paper's order.
         notes: What must be known about the numbers, a sentence each.
-        corrected: Whether each interval is at the level of its row's test among all rows (Holm), not for its row
-            alone.
+        corrected: Whether the intervals' levels are corrected for the number of rows with a reference (Holm).
     """
 
     title: str

@@ -17,7 +17,7 @@ from vireid.support.tables import NOTHING
 SHARES = {"half": 0.5, "90 %": 0.9}  # of the best held-out mAP of a run
 NOTES_ON_FACTS = (
     "Groups: two rows without a common letter differ in the last metric, by the paired t test of all pairs, "
-    "corrected for their number (Holm).",
+    "corrected for the number of pairs (Holm).",
     "Parameters, million, with the classifiers of a single identity; of fitted methods nothing is counted.",
     "Epochs until the held-out mAP is at half and at 90 % of its run's best, as far as it was looked at; mean.",
     "Commit: what a row's runs started from.",

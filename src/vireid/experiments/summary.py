@@ -93,10 +93,12 @@ def _notes(plan: Plan, collected: Mapping[str, RowExperiments], rows: Sequence[s
     )
     if protocol.startswith("synthetic"):
         notes.append("The embedded data set is drawn, so our numbers say nothing about real cameras.")
-    level = "at the level of its test among all rows (Holm)" if grid.overview else "for each row alone"
+    interval = "Student's 95 % interval, for each row alone"
+    if grid.overview:
+        interval = "Student's interval, whose level is corrected for the number of rows compared with it (Holm)"
     notes.append(
         f"Differences in {grid.metrics[-1]} are to {_references(plan, rows)}; ours are paired by seed"
-        f"{' and trial' if trials else ''}, with half of Student's 95 % interval, {level}. Bold: the "
+        f"{' and trial' if trials else ''}, with half of {interval}. Bold: the "
         "interval does not hold zero. What is not bold is within noise."
     )
     if grid.overview:

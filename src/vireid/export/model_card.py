@@ -82,8 +82,8 @@ def _numbers(evaluation: Mapping[str, Any] | None) -> str:
     table = _table(("protocol", "queries", "gallery", "CMC by", *(METRICS[metric] for metric in present)), rows)
     told = (
         "Percent, means over the galleries, with 95 % intervals over the query identities; embedding "
-        f"`{evaluation['embedding']}`. Beside a gallery's images stands how many galleries there are and how they "
-        "are drawn; the CMC counts identities or images before the right one."
+        f"`{evaluation['embedding']}`. Beside the images of a gallery stands how many galleries are drawn, and "
+        "how; the CMC counts identities or images before the right one."
     )
     return f"## Numbers\n\n{told}\n\n{table}"
 
@@ -91,17 +91,18 @@ def _numbers(evaluation: Mapping[str, Any] | None) -> str:
 def _row(evaluated: Mapping[str, Any], metrics: Sequence[str]) -> tuple[str, ...]:
     """A protocol: its queries, its galleries, how it counts, and its numbers."""
     protocol, values = evaluated["protocol"], (_with_interval(evaluated, metric) for metric in metrics)
-    gallery = f"{evaluated['gallery_size']}, {protocol['trials']} drawn ({protocol['gallery_draw']})"
+    drawn = f"{protocol['trials']} galleries ({protocol['gallery_draw']})"
+    gallery = f"{evaluated['gallery_size']}, {'all images' if protocol['gallery_draw'] == 'all' else drawn}"
     return f"`{protocol['name']}`", str(evaluated["queries"]), gallery, protocol["cmc_counting"], *values
 
 
-def _with_interval(protocol: Mapping[str, Any], metric: str) -> str:
-    if metric not in protocol["mean"]:
+def _with_interval(evaluated: Mapping[str, Any], metric: str) -> str:
+    if metric not in evaluated["mean"]:
         return NOTHING
-    value = f"{protocol['mean'][metric]:.1f}"
-    if metric not in protocol["interval95"]:
+    value = f"{evaluated['mean'][metric]:.1f}"
+    if metric not in evaluated["interval95"]:
         return value
-    low, high = protocol["interval95"][metric]
+    low, high = evaluated["interval95"][metric]
     return f"{value} ({low:.1f} to {high:.1f})"
 
 

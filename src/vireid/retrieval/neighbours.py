@@ -9,9 +9,9 @@ import torch
 from vireid.retrieval.blocks import blocks
 from vireid.retrieval.distance_blocks import DistanceBlocks
 from vireid.retrieval.ranking import ordering_bits
-from vireid.support.threads import lone_threads
+from vireid.support.threads import each_alone
 
-_BLOCK_ITEMS = 1 << 20  # distances held at a time; about 40 MB with keys and copies
+_BLOCK_ITEMS = 1 << 20  # distances that a thread holds; about 40 MB with keys and copies
 _MARGIN = 2  # the nearest that are looked at, over those that a set needs if its images are spread evenly
 _FURTHEST = 16  # the furthest image of a set is usually one of so many
 
@@ -58,8 +58,7 @@ def find_neighbours(
             search.take(extremes)
         advance(len(rows))
 
-    with lone_threads() as threads:
-        list(threads.map(search_around, blocks(size, max(1, _BLOCK_ITEMS // size))))
+    each_alone(search_around, blocks(size, max(1, _BLOCK_ITEMS // size)))
     return [search.neighbours for search in searches]
 
 

@@ -26,11 +26,11 @@ from vireid.retrieval.neighbours import Neighbours, find_neighbours
 from vireid.retrieval.reranking import EXPONENTS, Reranker, neighbours_needed
 from vireid.retrieval.scoring import score
 from vireid.support.progress import progress
-from vireid.support.threads import lone_threads
+from vireid.support.threads import each_alone
 
 _INDEXED = 20_000  # images of a single trial from which FAISS proposes their neighbours
 _HELD = 1 << 27  # distances of all pairs that are held at most, 512 MiB; SYSU-MM01's test images have 112 million
-_FINAL = 1 << 24  # final distances of a trial that are held at most, 64 MiB; of a larger one part by part
+_FINAL = 1 << 24  # final distances of a trial that a thread computes at once, 64 MiB; of more, a part at a time
 # Protocols that are equal in these compare images by the same distances.
 _SHARED = ("query_modality", "gallery_modality", "normalise", "distance")
 
@@ -138,19 +138,20 @@ class _RerankedEvaluations:
     def evaluate(self, advance: Callable[[int], None]) -> list[Evaluation]:
         """Rank every query of every trial anew."""
         distances, neighbours = self._neighbours(lambda images: advance(images * self._images))
-        trials = list(chain.from_iterable(self._trials))
-        protocols = [e.protocol for e, drawn in zip(self._evaluations, self._trials, strict=True) for _ in drawn]
-        with lone_threads() as threads:
-            scores = threads.map(
+        evaluations = list(zip(self._evaluations, self._trials, strict=True))
+        protocols = [evaluation.protocol for evaluation, trials in evaluations for _ in trials]
+        scores = iter(
+            each_alone(
                 lambda protocol, trial, near: self._scores(protocol, trial, near, distances, advance),
                 protocols,
-                trials,
+                chain.from_iterable(self._trials),
                 neighbours,
             )
-            return [
-                _evaluation(evaluation, list(islice(scores, len(drawn))), self._settings)
-                for evaluation, drawn in zip(self._evaluations, self._trials, strict=True)
-            ]
+        )
+        return [
+            _evaluation(evaluation, list(islice(scores, len(trials))), self._settings)
+            for evaluation, trials in evaluations
+        ]
 
     def _neighbours(self, advance: Callable[[int], None]) -> tuple[DistanceBlocks, list[Neighbours]]:
         """Find the neighbours within each trial, and return where distances are to be read, too."""

@@ -33,7 +33,7 @@ from vireid.retrieval.neighbours import Neighbours, find_neighbours
 # away.
 EXPONENTS = {"euclidean": 2, "cosine": 1}
 
-_QUERIES = 512  # queries whose final distances to a whole gallery are computed at a time
+_DISTANCES = 1 << 20  # final distances computed at a time; about 40 MB in float64 with what they are made of
 _TERMS = 1 << 18  # terms of the sums m held at a time; about 10 MB
 
 
@@ -84,7 +84,7 @@ class Reranker:
     def all_distances(self) -> np.ndarray:
         """Compute the final distances of all queries to the whole gallery, (Q, G) float32."""
         final = np.empty((self._queries.shape[0], self._gallery.shape[0]), np.float32)
-        for queries in blocks(len(final), _QUERIES):
+        for queries in blocks(len(final), max(1, _DISTANCES // final.shape[1])):
             final[queries] = self.distances(queries, np.arange(final.shape[1]))
         return final
 

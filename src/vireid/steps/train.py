@@ -1,11 +1,14 @@
 """The step `train`: one method, on the training identities."""
 
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import cast
 
 import torch
 from dvclive import Live
+from lightning_fabric import Fabric
+from torch import Tensor
 
 from vireid.backbones.pretrained import origins_of
 from vireid.compute import choose_training_device
@@ -13,6 +16,7 @@ from vireid.data.records import Modality
 from vireid.methods import build_method, check_recipe
 from vireid.methods.base import Fitted, Method
 from vireid.params import Params
+from vireid.support.errors import UserError
 from vireid.training.data import load_training_images
 from vireid.training.fit import fit
 from vireid.training.loader import Loader
@@ -45,9 +49,10 @@ def train(params: Params, images: Path, overlay: Path, model: Path, curves: Path
     decisive = params.model_dump(include={"seed", "method", "model", "loss", "train"}) | asdict(device)
     del decisive["devices"]  # so that as many as there are then can go on
     with (
-        ResumePoint(decisive, [images, overlay], writes=fabric.is_global_zero) as resume,
+        ResumePoint(decisive, [images, overlay], owner=fabric.is_global_zero) as resume,
         Live(str(curves), dvcyaml=None, save_dvc_exp=False) if fabric.is_global_zero else nullcontext() as live,
     ):
+        require_the_same_everywhere(resume.key, fabric)
         if isinstance(method, Fitted):
             best = fit(method, data, 2 * params.train.num_pids * params.train.num_instances, fabric)
             images_fitted = {f"fit/{m.group}_images": len(data.fitted[m]) for m in Modality}
@@ -68,13 +73,26 @@ def train(params: Params, images: Path, overlay: Path, model: Path, curves: Path
             holdout_pids=sorted(set(data.holdout[0].pid.tolist())),
             selected_epoch=best.epoch,
             selected_by=best.scores,
-            compute=asdict(device),
+            compute=asdict(replace(device, devices=fabric.world_size)),
         )
         if live is not None:
             save_model(model, best.weights, description)
             _summarise(live, best)
         resume.clear()
     return description
+
+
+def require_the_same_everywhere(key: str, fabric: Fabric) -> None:
+    """Refuse processes that would train something else than the first one, as those of another machine may."""
+    same = torch.tensor(float(key == fabric.broadcast(key)), device=fabric.device)
+    if cast(Tensor, fabric.all_reduce(same)).item() < 1:
+        raise UserError(
+            "train",
+            "processes that train together do not have the same parameters, images, code and libraries",
+            expected="the same on every machine",
+            found="others on some",
+            remedy="bring the machines to one commit, and copy the images files and params.yaml to all",
+        )
 
 
 def _log(live: Live | None, epoch: int, curves: Curves) -> None:

@@ -22,8 +22,7 @@ def replacing(path: Path, durable: bool = False) -> Iterator[Path]:
 
     Args:
         path: The file or folder to write; its parent is made if needed.
-        durable: Whether it is on the disk, not only on its way there, when this ends: as what another file is then
-            deleted for.
+        durable: Whether to wait until the content is on the disk; needed where something else is deleted then.
     """
     partial = path.with_name(path.name + ".partial")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -31,7 +30,7 @@ def replacing(path: Path, durable: bool = False) -> Iterator[Path]:
     try:
         yield partial
         if durable:
-            _flush(partial)
+            flush(partial)
     except BaseException:
         _remove(partial)
         raise
@@ -42,8 +41,8 @@ def replacing(path: Path, durable: bool = False) -> Iterator[Path]:
         _flush_one(path.parent)
 
 
-def _flush(path: Path) -> None:
-    """Write a file, or a folder with all that is in it, to the disk."""
+def flush(path: Path) -> None:
+    """Wait until a file, or a folder with all that is in it, is on the disk."""
     for part in (path, *(path.rglob("*") if path.is_dir() else ())):
         _flush_one(part)
 

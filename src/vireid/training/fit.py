@@ -1,4 +1,4 @@
-"""Training in closed form: one fit to all training images instead of epochs and steps."""
+"""Training in closed form: one fit to training images instead of epochs and steps."""
 
 import numpy as np
 from lightning_fabric import Fabric

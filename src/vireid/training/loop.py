@@ -12,6 +12,7 @@ from vireid.compute import memory_in_use
 from vireid.losses.gather import gather_over
 from vireid.methods.base import Batch, Method
 from vireid.params import Train
+from vireid.support.errors import UserError
 from vireid.support.progress import Bar, console, progress
 from vireid.support.weights import load_weights
 from vireid.training.data import TrainingImages
@@ -221,8 +222,7 @@ class Trainer:
         }
 
     def _restore(self) -> None:
-        # Of all processes, as each may look at a disk of its own.
-        state = self.fabric.broadcast(self.resume.load() if self.fabric.is_global_zero else None)
+        state = self._loaded()
         if state is not None:
             self.history, self.best = state["history"], Best(**state["best"])
             sums = {name: value.to(self.fabric.device) for name, value in state["sums"].items()}
@@ -235,6 +235,23 @@ class Trainer:
             if state["cuda_rng"] is not None:
                 torch.cuda.set_rng_state(state["cuda_rng"], self.fabric.device)
         self._saved = len(self.history), self.running.steps
+
+    def _loaded(self) -> dict[str, Any] | None:
+        """Load the last state on the first process, for all of them: the others may have another disk.
+
+        Raises:
+            UserError: If the first process cannot load it; in all of them, so that none waits.
+        """
+        state, fault = None, None
+        if self.fabric.is_global_zero:
+            try:
+                state = self.resume.load()
+            except UserError as error:
+                fault = {name: str(value) for name, value in vars(error).items()}
+        state, fault = self.fabric.broadcast((state, fault))
+        if fault:
+            raise UserError(**fault)
+        return state
 
     def _next_one(self) -> str:
         """Say where a resumed training goes on."""

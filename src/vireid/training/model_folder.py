@@ -58,7 +58,10 @@ class ModelDescription:
 
 
 def save_model(folder: Path, state: dict[str, Tensor], description: ModelDescription) -> None:
-    """Write the folder whole, first under a temporary name, and to the disk: its training is forgotten then."""
+    """Write the folder under a temporary name, flush it to the disk, then rename it.
+
+    The states of its training are deleted afterwards.
+    """
     with replacing(folder, durable=True) as partial:
         partial.mkdir()
         # Not save_file, whose error on a full disk is no OSError.

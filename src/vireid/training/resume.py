@@ -18,7 +18,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from vireid.support.errors import UserError
-from vireid.support.files import replacing, sha256
+from vireid.support.files import flush, replacing, sha256
 from vireid.support.progress import console
 
 _DIGEST = 32  # bytes of a SHA-256
@@ -38,24 +38,28 @@ class ResumePoint:
     Args:
         parameters: Everything in `params.yaml` that decides the weights, `method` among it.
         inputs: Files that do.
-        writes: Whether this process saves and loads; of processes that train together one does, for all of them.
+        owner: Whether this process saves and loads; of processes that train together one does, for all of them.
+
+    Attributes:
+        key: What all of this, the code and the libraries come to.
+        folder: Of the states.
     """
 
-    def __init__(self, parameters: dict[str, Any], inputs: list[Path], writes: bool = True):
+    def __init__(self, parameters: dict[str, Any], inputs: list[Path], owner: bool = True):
         key = {
             "parameters": parameters,
             "inputs": [sha256(path) for path in inputs],
             "code": _code_hash(f"methods/{parameters['method']}/**/*.py"),
             "libraries": [torch.__version__, np.__version__],
         }
-        name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:12]
-        self.folder = Path(os.environ.get("DVC_ROOT", ".")) / ".ckpt" / name
+        self.key = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:12]
+        self.folder = Path(os.environ.get("DVC_ROOT", ".")) / ".ckpt" / self.key
         self._last, self._before = self.folder / "last.pt", self.folder / "before.pt"
         self._damaged = self.folder / "damaged.pt"
-        self._lock, self._writes = FileLock(self.folder.with_suffix(".lock")), writes
+        self._lock, self._owner = FileLock(self.folder.with_suffix(".lock")), owner
 
     def __enter__(self) -> "ResumePoint":
-        if not self._writes:
+        if not self._owner:
             return self
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
@@ -71,7 +75,7 @@ class ResumePoint:
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._writes:
+        if self._owner:
             self._lock.release()
 
     @property
@@ -94,8 +98,7 @@ class ResumePoint:
             if hashlib.sha256(state).digest() == digest:
                 if problems:
                     console.print(f"damaged: {problems[0]}; going on from the state before it")
-                    if self._writes:
-                        self._last.replace(self._damaged)  # so that nothing sound is replaced by it
+                    self._last.replace(self._damaged)  # so that nothing sound is replaced by it
                 return self._parsed(path, state)
             problems.append(f"{path}, {len(content):,} bytes whose hash is another one")
         if not problems:
@@ -126,12 +129,13 @@ class ResumePoint:
             with partial.open("wb") as file:
                 file.write(content.getbuffer())
                 file.write(hashlib.sha256(content.getbuffer()).digest())
+            flush(partial)
             if self._last.exists():
                 self._last.replace(self._before)
 
     def clear(self) -> None:
         """Forget the states, once the run's results are written."""
-        if self._writes:
+        if self._owner:
             shutil.rmtree(self.folder)
 
 
