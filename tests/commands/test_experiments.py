@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from tests.made import ROOT
+from tests.made import ROOT, tree
 from tests.refusals import refused
 from vireid.cli import app
 from vireid.experiments import dvc, training_curves
@@ -301,8 +301,12 @@ def test_comparison_of_all_methods_is_written_and_drawn(project, monkeypatch):
     result = run("table", "results/methods", "--schedule", "quick", "--rows", ",".join(methods), *written)
     assert result.exit_code == 0, result.output
     assert "| agw | 47.50 | 47.65 | 10.0 ± 0.0 | 5.0 ± 0.0 | 20.0 ± 0.0 | 2 |" in Path("table.md").read_text()
-    assert {path.name for path in Path("drawn").iterdir()} == {
-        "cmc.png",
-        "holdout_map.png",
-        "rows.png",
-    }
+    drawn = tree(Path("drawn"))
+    assert drawn.keys() == {"cmc.png", "holdout_map.png", "rows.png"}
+    table = Path("table.md").read_bytes()
+    run("table", "results/methods", "--schedule", "quick", "--rows", ",".join(methods), *written)
+    assert (Path("table.md").read_bytes(), tree(Path("drawn"))) == (table, drawn)
+    monkeypatch.setattr("vireid.commands.table._LINES", 1)
+    result = run("table", "results/methods", "--schedule", "quick", "--figures", "few")
+    assert "not drawn, 2 lines cannot be told apart, choose some with --rows: cmc.png" in result.stdout
+    assert tree(Path("few")).keys() == {"rows.png"}

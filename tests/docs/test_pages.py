@@ -70,3 +70,23 @@ def test_tree_of_the_readme_is_that_of_the_project():
     packages = {path.name for path in (ROOT / "src" / "vireid").iterdir() if (path / "__init__.py").exists()}
     assert packages <= set(re.findall(r"(\w+)/", tree))
     assert {path.name for path in CONF.iterdir() if path.is_dir()} <= set(re.findall(r"(\w+)/", tree))
+
+
+def cells(line):
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_results_are_those_of_the_table_of_all_methods():
+    whole = (ROOT / "docs/tables/results_methods.md").read_text(encoding="utf-8").splitlines()
+    head = cells(whole[2])
+    rows = {row[0]: dict(zip(head, row, strict=True)) for row in map(cells, whole[4:]) if len(row) == len(head)}
+    lines = (ROOT / "docs/results.md").read_text(encoding="utf-8").splitlines()
+    start = next(place for place, line in enumerate(lines) if line.startswith("| method |"))
+    told = [cells(line) for line in lines[start + 2 :][: len(rows)]]
+    difference = "ours \N{GREEK CAPITAL LETTER DELTA} mAP"
+    columns = ("ours rank-1", "ours mINP", "ours mAP", difference, "group", "epochs to 90 %")
+    assert {row[0].strip("`"): row[1:7] for row in told} == {
+        name: [row[column] for column in columns] for name, row in rows.items()
+    }
+    means = [float(row[3].split()[0]) for row in told]
+    assert means == sorted(means, reverse=True)

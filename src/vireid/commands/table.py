@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 FIGURES = typer.Option(
     help="Folder to draw into: cmc.png, holdout_map.png and loss.png, a line for each row; sweep.png, the "
-    "numbers over the values that a table tries. For results/methods rows.png, best first, instead of loss.png."
+    "numbers over the values that a table tries. For results/methods rows.png, best first, instead of loss.png, "
+    "and lines only of up to twelve rows."
 )
+_LINES = 12  # that can be told apart, of methods as different as those of an overview
 PROTOCOL = typer.Option(help="A protocol by name; the first of evaluate.protocols without it.")
 
 
@@ -101,9 +103,13 @@ def _draw(
         over = Diagram(f"{plan.grid.caption}, {protocol}", plan.grid.sweep, "%", told=None, places=places)
         figures["sweep.png"] = swept, over
     for name, (curves, diagram) in figures.items():
-        if curves:
+        if plan.grid.overview and len(curves) > _LINES:
+            typer.echo(f"not drawn, {len(curves)} lines cannot be told apart, choose some with --rows: {name}")
+        elif curves:
             draw_curves(folder / name, curves, diagram)
-        typer.echo(f"written: {folder / name}" if curves else f"not drawn, no curves: {name}")
+            typer.echo(f"written: {folder / name}")
+        else:
+            typer.echo(f"not drawn, no curves: {name}")
     if plan.grid.overview and any(part.finished for part in collected.values()):
         draw_ranked_rows(folder / "rows.png", compared, protocol, plan.grid.paper_protocol)
         typer.echo(f"written: {folder / 'rows.png'}")
