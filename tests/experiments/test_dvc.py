@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from copy import deepcopy
 
 import pytest
@@ -59,6 +60,23 @@ def test_experiments_have_state_parameters_and_metrics(answer):
     assert {e.base for e in found} == {"base"}
     assert found[0].params == {"seed": 1, "train.lr": 0.1, "train.milestones": [3]}
     assert found[0].metrics == {"synthetic": {"mAP": 3.5}}
+
+
+def test_experiment_whose_process_is_gone_has_failed(answer):
+    ended = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True
+    )
+    code = "import time; time.sleep(60)"
+    with (
+        subprocess.Popen([sys.executable, "-c", code, "dvc", "exec-run"]) as at_work,
+        subprocess.Popen([sys.executable, "-c", code]) as other,  # which has the number of one that is gone
+    ):
+        pids = {"at work": at_work.pid, "gone": int(ended.stdout), "another's": other.pid}
+        answer(*(entry(name, name[0], {"state": "running", "local": {"pid": pid}}) for name, pid in pids.items()))
+        states = {experiment.name: experiment.state for experiment in dvc.all_experiments()}
+        at_work.kill()
+        other.kill()
+    assert states == {"at work": "running", "gone": "failed", "another's": "failed"}
 
 
 def test_entry_without_data_is_passed_over(answer):

@@ -14,6 +14,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from zipfile import ZipFile
 
+import psutil
+
 from vireid.layers import flat
 from vireid.support.errors import UserError
 from vireid.support.progress import console
@@ -48,7 +50,8 @@ class Experiment:
 
     Attributes:
         name: Its name; empty where DVC knows none.
-        state: queued, running, failed, finished; or partial, whose numbers are not those of its parameters.
+        state: queued, running, failed (or killed), finished; or partial, whose numbers are not those of its
+            parameters.
         revision: The Git commit that holds its files.
         base: The commit that it started from.
         timestamp: When it was queued or, if finished, ended; ISO 8601.
@@ -86,6 +89,8 @@ def all_experiments() -> list[Experiment]:
                 continue
             params = flat(_content(last["data"]["params"], "params.yaml"))
             state = executor.get("state")
+            if state == "running" and not _is_at_work(executor):
+                state = "failed"
             if state not in _UNFINISHED:
                 state = "finished" if _evaluated(locked(last["rev"]), params) else "partial"
             experiments.append(
@@ -131,6 +136,22 @@ def bases() -> list[str]:
     ]
     head = call("git", "rev-parse", "HEAD").stdout.decode().strip()
     return list(dict.fromkeys(base for base in (head, *saved, *parents) if base))
+
+
+def _is_at_work(executor: Mapping[str, Any]) -> bool:
+    """Whether the process of an experiment that DVC calls running is alive.
+
+    DVC goes on calling it so where a worker was killed or the machine was switched off.
+    """
+    pid = (executor.get("local") or {}).get("pid")
+    if pid is None:
+        return True
+    try:
+        return any("dvc" in word for word in psutil.Process(pid).cmdline())
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.AccessDenied:
+        return True
 
 
 def _content(files: dict[str, Any] | None, name: str) -> dict[str, Any]:
