@@ -47,7 +47,7 @@ def test_sweep_over_trials_and_queued_rows_are_run_and_collected(on_regdb):
     assert "2 waiting" in waiting
     assert "1 waiting" in waiting
 
-    project.run("dvc", "exp", "run", "--run-all")
+    project.run("dvc", "exp", "run", "--run-all", "--jobs", "3")
     assert project.run("git", "status", "--porcelain") == ""
     outputs = ("--output", "docs/tables/table.md", "--figures", "docs/tables")
     project.run("vireid", "table", TABLE, *OPTIONS, *outputs)
