@@ -18,8 +18,8 @@ pytestmark = pytest.mark.slow
 SECONDS = 120
 CYCLES = {"orthogonal": True, "cycles": 1, "first_epoch": 1, "restraint": 1, "relaxation": 1}
 CHANGES = {"train__epochs": 4, "train__steps_per_epoch": 3, "model__svd": CYCLES}
-# Without batch normalisation nothing differs between one process and several.
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run")
+# Without batch normalisation nothing differs between one process and several.
 PLAIN = {"name": "timm:test_convnext", "pretrained": False, "last_stride": 2, "lr_factor": 1.0}
 
 

@@ -38,4 +38,4 @@ def each_alone(work: Callable[..., T], *arguments: Iterable[Any]) -> list[T]:
     if len(calls) == 1:
         return [work(*calls[0])]
     with lone_threads() as threads:
-        return list(threads.map(work, *zip(*calls, strict=True)))
+        return list(threads.map(lambda call: work(*call), calls))
